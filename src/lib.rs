@@ -1,0 +1,3 @@
+//! Serin: progressive delivery for Kubernetes.
+
+pub mod ports;

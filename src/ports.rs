@@ -1,0 +1,62 @@
+//! The seams to the outside world that are not the Kubernetes API: metrics and time.
+//!
+//! The API server needs no trait of ours: a `kube::Client` takes any tower service, and `world` is one.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+
+/// A boxed future, so that the traits here can be used as trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One sample of one series, as an instant query returns it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Label names and values, without `__name__`.
+    pub labels: BTreeMap<String, String>,
+    /// The value; NaN and infinities come through as they are, and are judged by the caller.
+    pub value: f64,
+    /// The evaluation time that the server reports for the sample.
+    pub at: Timestamp,
+}
+
+/// Why a metric source gave no samples. Never carries a response body (it may hold secrets of others).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// No answer: refused, timed out, name not resolved.
+    #[error("the metric provider cannot be reached")]
+    Unreachable,
+    /// The server refused our credentials (401, 403).
+    #[error("the metric provider refuses the credentials (HTTP {0})")]
+    Denied(u16),
+    /// The server refused the query itself (400, 422, or an error inside a 200).
+    #[error("the metric provider refuses the query ({0})")]
+    Refused(String),
+    /// Any other status.
+    #[error("the metric provider answers HTTP {0}")]
+    Status(u16),
+    /// The answer is not what the query asks for: wrong result type, unreadable, too large.
+    #[error("the metric provider's answer is unusable: {0}")]
+    Unusable(String),
+}
+
+/// A server of time series that answers PromQL instant queries.
+pub trait MetricSource: Send + Sync {
+    /// Evaluates `query`, which must give an instant vector, at time `at`.
+    ///
+    /// # Errors
+    /// Every failure to give a vector is a [`SourceError`]; an empty vector is `Ok`.
+    fn instant<'a>(
+        &'a self,
+        query: &'a str,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>>;
+}
+
+/// The only reader of the wall clock.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
