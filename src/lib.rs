@@ -1,3 +1,4 @@
 //! Serin: progressive delivery for Kubernetes.
 
+pub mod api;
 pub mod ports;

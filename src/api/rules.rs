@@ -1,0 +1,1 @@
+//! The rules that types, bounds and patterns cannot express.
