@@ -56,24 +56,24 @@ impl Analysis {
     pub fn false_rollback(&self) -> f64 {
         self.confidence
             .and_then(|c| c.false_rollback)
-            .unwrap_or(self.preset.false_rollback())
+            .unwrap_or_else(|| self.preset.false_rollback())
     }
 
     /// The chance of a wrong promotion in force: the Rollout's own, else its preset's.
     pub fn wrong_promotion(&self) -> f64 {
         self.confidence
             .and_then(|c| c.wrong_promotion)
-            .unwrap_or(self.preset.wrong_promotion())
+            .unwrap_or_else(|| self.preset.wrong_promotion())
     }
 
     /// The margin of `metric` that is not worth a rollback: its own, else the preset's.
     pub fn tolerated(&self, metric: &Metric) -> Margin {
-        metric.tolerated.unwrap_or(self.preset.tolerated())
+        metric.tolerated.unwrap_or_else(|| self.preset.tolerated())
     }
 
     /// The margin of `metric` that a promotion must rule out: its own, else the preset's.
     pub fn unacceptable(&self, metric: &Metric) -> Margin {
-        metric.unacceptable.unwrap_or(self.preset.unacceptable())
+        metric.unacceptable.unwrap_or_else(|| self.preset.unacceptable())
     }
 }
 

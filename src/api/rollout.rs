@@ -87,16 +87,15 @@ impl RolloutSpec {
     /// The shortest stay at `step`: its own, else the preset's for the last step or for the others.
     pub fn hold(&self, step: &Step) -> Duration {
         let preset = self.analysis.preset;
-        step.hold.unwrap_or(if step.weight == 100 {
-            preset.last_hold()
-        } else {
-            preset.hold()
+        step.hold.unwrap_or_else(|| match step.weight {
+            100 => preset.last_hold(),
+            _ => preset.hold(),
         })
     }
 
     /// How long promoted pods are watched: the Rollout's own, else the preset's.
     pub fn bake(&self) -> Duration {
-        self.promotion.bake.unwrap_or(self.analysis.preset.bake())
+        self.promotion.bake.unwrap_or_else(|| self.analysis.preset.bake())
     }
 
     /// Time between two shares of returning traffic: the promotion's own, else the analysis's warm-up.
