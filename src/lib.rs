@@ -1,4 +1,6 @@
 //! Serin: progressive delivery for Kubernetes.
 
 pub mod api;
+pub mod cluster;
+pub mod engine;
 pub mod ports;

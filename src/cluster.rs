@@ -1,0 +1,6 @@
+//! Everything that talks to the API server.
+//!
+//! Reads become a [`snapshot::Snapshot`], which is turned into an `Observation` without IO; effects are written
+//! conditionally, by a client that never retries.
+
+pub mod snapshot;

@@ -1,0 +1,115 @@
+//! The decision: one function of the plan, the committed state, the observation, and the time.
+
+mod actions;
+mod effects;
+mod promotion;
+mod release;
+mod removal;
+mod rest;
+mod retreat;
+
+use std::time::Duration;
+
+use super::effect::Effect;
+use super::observation::Observation;
+use super::plan::Plan;
+use super::quantity::Moment;
+use super::reason::{Note, Waiting};
+use super::state::{Phase, State};
+
+/// What is to be committed, then done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The state to commit; equal to the present one when nothing changes.
+    pub next: State,
+    /// What must be true of the cluster, in this order. Derived from `next` and the observation.
+    pub effects: Vec<Effect>,
+    /// When to decide again if nothing happens before.
+    pub wake: Option<Moment>,
+    /// What to tell people, once `next` is committed.
+    pub notes: Vec<Note>,
+}
+
+/// Decides. Total: every state and every observation has an answer, and deciding twice changes nothing.
+pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> Decision {
+    let mut turn = Turn {
+        plan,
+        seen,
+        now,
+        next: state.clone(),
+        wake: None,
+        notes: Vec::new(),
+    };
+    turn.answer_people();
+    // Transitions that need no new fact follow each other at once, so that a chain of them costs one write.
+    for _ in 0..CHAIN_MAX {
+        turn.wake = None;
+        let before = turn.next.phase.clone();
+        turn.next.waiting = turn.transit();
+        if turn.next.phase == before {
+            break;
+        }
+    }
+    let effects = turn.effects();
+    Decision {
+        next: turn.next,
+        effects,
+        wake: turn.wake,
+        notes: turn.notes,
+    }
+}
+
+/// More transitions than any chain has: preflight, scaling and the first weight are three.
+const CHAIN_MAX: usize = 8;
+
+/// A decision in the making.
+struct Turn<'a> {
+    plan: &'a Plan,
+    seen: &'a Observation,
+    now: Moment,
+    next: State,
+    wake: Option<Moment>,
+    notes: Vec<Note>,
+}
+
+impl Turn<'_> {
+    /// One transition: changes `next.phase` or leaves it, and says what is waited for.
+    fn transit(&mut self) -> Option<Waiting> {
+        let phase = self.next.phase.clone();
+        if self.seen.deleting && !matches!(phase, Phase::Deleting(_)) {
+            return self.begin_removal(&phase);
+        }
+        match phase {
+            Phase::Adopting => self.adopting(),
+            Phase::Idle => self.idle(),
+            Phase::Releasing(release) => self.releasing(release),
+            Phase::RollingBack(retreat) => self.rolling_back(retreat),
+            Phase::RolledBack(rejection) => self.rolled_back(&rejection),
+            Phase::Promoting(promotion) => self.promoting(promotion),
+            Phase::Deleting(removal) => self.deleting(removal),
+        }
+    }
+
+    /// Whether `since + span` is over; if not, the decision is made again then.
+    fn over(&mut self, since: Moment, span: Duration) -> bool {
+        let end = after(since, span);
+        if end <= self.now {
+            return true;
+        }
+        self.wake_at(end);
+        false
+    }
+
+    fn wake_at(&mut self, moment: Moment) {
+        self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
+    }
+
+    fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+}
+
+/// `since + span`, or the end of time.
+fn after(since: Moment, span: Duration) -> Moment {
+    since.checked_add(span).unwrap_or(Moment::MAX)
+}

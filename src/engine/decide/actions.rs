@@ -1,0 +1,120 @@
+//! Requests by people: approve, pause, resume, abort. Each is answered once, whatever else is wrong.
+
+use super::super::observation::{Action, Verb};
+use super::super::reason::{self, Note};
+use super::super::state::{Cause, Handled, Phase, PromotionStage};
+use super::Turn;
+
+impl Turn<'_> {
+    pub(super) fn answer_people(&mut self) {
+        let seen = self.seen;
+        let open: Vec<&Action> = seen
+            .actions
+            .iter()
+            .filter(|action| self.next.handled.iter().all(|handled| handled.id != action.id))
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        // What is no longer asked for need not be remembered.
+        self.next
+            .handled
+            .retain(|handled| seen.actions.iter().any(|action| action.id == handled.id));
+        for action in open {
+            let refusal = self.answer(action).err();
+            self.next.handled.push(Handled {
+                id: action.id.clone(),
+                refusal,
+            });
+        }
+    }
+
+    fn answer(&mut self, action: &Action) -> Result<(), String> {
+        let active = self.next.active().cloned();
+        match (&action.revision, &active) {
+            (_, None) => return Err("no release is active".into()),
+            (None, _) if action.verb != Verb::Abort => return Err("name the revision it is meant for".into()),
+            (Some(meant), Some(active)) if meant != active => {
+                return Err(format!(
+                    "it is meant for revision {meant}, but {active} is active"
+                ));
+            }
+            _ => {}
+        }
+        match action.verb {
+            Verb::Approve => self.approve(),
+            Verb::Pause => self.pause(true),
+            Verb::Resume => self.resume(),
+            Verb::Abort => self.abort(),
+        }
+    }
+
+    fn approve(&mut self) -> Result<(), String> {
+        let plan = self.plan;
+        match &mut self.next.phase {
+            Phase::Releasing(release) if plan.rung(release.rung).approval => {
+                release.approved = true;
+                Ok(())
+            }
+            _ => Err("the present step asks for no approval".into()),
+        }
+    }
+
+    fn pause(&mut self, paused: bool) -> Result<(), String> {
+        match &mut self.next.phase {
+            Phase::Releasing(release) => release.paused = paused,
+            Phase::Promoting(promotion) => promotion.paused = paused,
+            _ => return Err("nothing is under way that could be paused or resumed".into()),
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        let now = self.now;
+        if let Phase::Promoting(promotion) = &mut self.next.phase
+            && promotion.stage == PromotionStage::Failed
+        {
+            promotion.stage = PromotionStage::Rolling;
+            promotion.entered = now;
+            promotion.paused = false;
+            return Ok(());
+        }
+        self.pause(false)
+    }
+
+    fn abort(&mut self) -> Result<(), String> {
+        match self.next.phase.clone() {
+            Phase::Releasing(release) => {
+                self.retreat(
+                    &release.revision,
+                    release.started,
+                    Cause::Aborted,
+                    "a person asked for it".into(),
+                );
+                Ok(())
+            }
+            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => {
+                self.retreat(
+                    &promotion.revision,
+                    promotion.started,
+                    Cause::Aborted,
+                    "a person asked for it".into(),
+                );
+                Ok(())
+            }
+            Phase::Promoting(promotion) => {
+                self.note(Note::warning(
+                    reason::PROMOTION_FAILED,
+                    format!(
+                        "promotion of {} stopped by a person: the candidate keeps all traffic",
+                        promotion.revision
+                    ),
+                ));
+                self.fail_promotion(promotion);
+                Ok(())
+            }
+            Phase::RollingBack(_) | Phase::RolledBack(_) => Ok(()),
+            Phase::Adopting | Phase::Idle | Phase::Deleting(_) => Err("no release is active".into()),
+        }
+    }
+}

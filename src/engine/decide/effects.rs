@@ -1,0 +1,254 @@
+//! What must be true of the cluster, derived from the committed state and the observation alone.
+
+use super::super::effect::Effect;
+use super::super::observation::{Route, Workload};
+use super::super::plan::GateMode;
+use super::super::quantity::{Revision, Weight};
+use super::super::state::{Phase, Promotion, PromotionStage, Removal, Stage};
+use super::Turn;
+
+impl Turn<'_> {
+    pub(super) fn effects(&self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.finish_actions(&mut effects);
+        match &self.next.phase {
+            Phase::Adopting => self.while_adopting(&mut effects),
+            Phase::Idle => {
+                self.guard(&mut effects);
+                self.rest_gate(&mut effects);
+                self.restore(&mut effects, true);
+            }
+            Phase::Releasing(release) => {
+                self.guard(&mut effects);
+                self.hold_gate(&mut effects);
+                self.route(&mut effects);
+                match release.stage {
+                    Stage::Preflight => self.clear_others(&mut effects, &release.revision),
+                    Stage::Scaling | Stage::Judging => {
+                        self.candidate(&mut effects, &release.revision, release.rung)
+                    }
+                }
+            }
+            Phase::RollingBack(_) => {
+                self.route(&mut effects);
+                self.hold_gate(&mut effects);
+            }
+            Phase::RolledBack(rejection) => {
+                self.hold_gate(&mut effects);
+                let kept = rejection
+                    .since
+                    .checked_add(self.plan.rollback.keep)
+                    .is_ok_and(|end| end > self.now);
+                self.restore(&mut effects, !kept);
+                if kept && !self.seen.route.touched() && self.seen.candidate.desired > 0 {
+                    effects.push(Effect::Candidate {
+                        revision: rejection.revision.clone(),
+                        replicas: 0,
+                    });
+                }
+            }
+            Phase::Promoting(promotion) => self.while_promoting(&mut effects, promotion),
+            Phase::Deleting(removal) => self.while_deleting(&mut effects, removal),
+        }
+        effects
+    }
+
+    fn finish_actions(&self, effects: &mut Vec<Effect>) {
+        for handled in &self.next.handled {
+            if self.seen.actions.iter().any(|action| action.id == handled.id) {
+                effects.push(Effect::Finish {
+                    id: handled.id.clone(),
+                    refusal: handled.refusal.clone(),
+                });
+            }
+        }
+    }
+
+    fn while_adopting(&self, effects: &mut Vec<Effect>) {
+        // A Deployment that was created paused has nothing to lose by its first roll.
+        if let Some(workload) = &self.seen.workload
+            && self.seen.problems.is_empty()
+            && workload.paused
+            && workload.observed
+            && workload.revisions.is_empty()
+        {
+            effects.push(Effect::Unpause {
+                template: workload.template.clone(),
+            });
+        }
+    }
+
+    fn guard(&self, effects: &mut Vec<Effect>) {
+        if self.seen.problems.is_empty()
+            && self
+                .seen
+                .workload
+                .as_ref()
+                .is_some_and(|workload| !workload.gated)
+        {
+            effects.push(Effect::Guard);
+        }
+    }
+
+    /// At rest the Deployment holds the template that serves.
+    fn rest_gate(&self, effects: &mut Vec<Effect>) {
+        let (Some(workload), Some(stable)) = (&self.seen.workload, &self.next.stable) else {
+            return;
+        };
+        if workload.template != *stable || !self.seen.problems.is_empty() {
+            return;
+        }
+        match (self.plan.gate, workload.paused) {
+            (GateMode::Admission, true) => effects.push(Effect::Unpause {
+                template: stable.clone(),
+            }),
+            (GateMode::Paused, false) if workload.serves(stable) => effects.push(Effect::Pause),
+            _ => {}
+        }
+    }
+
+    /// While the Deployment holds an unproven template no pod of it may appear.
+    fn hold_gate(&self, effects: &mut Vec<Effect>) {
+        let (Some(workload), Some(stable)) = (&self.seen.workload, &self.next.stable) else {
+            return;
+        };
+        if workload.template == *stable {
+            return;
+        }
+        if stray(workload, stable) && workload.pods(stable).desired > 0 {
+            effects.push(Effect::Purge { keep: stable.clone() });
+        } else if !workload.paused {
+            effects.push(Effect::Pause);
+        }
+    }
+
+    /// The route gives what is committed, no more; drift is corrected.
+    fn route(&self, effects: &mut Vec<Effect>) {
+        let Route::Seen {
+            weight: seen,
+            highest,
+            touched,
+            ..
+        } = &self.seen.route
+        else {
+            return;
+        };
+        let weight = self.next.weight();
+        let right = *seen == Some(weight) || (weight == Weight::NONE && !touched);
+        if right {
+            return;
+        }
+        let lower = weight == Weight::NONE || seen.is_some_and(|seen| seen > weight) && *highest >= weight;
+        effects.push(Effect::Route { weight, up: !lower });
+    }
+
+    fn candidate(&self, effects: &mut Vec<Effect>, revision: &Revision, rung: usize) {
+        let Some(workload) = &self.seen.workload else {
+            return;
+        };
+        let needed = self.needed(rung, workload);
+        let seen = &self.seen.candidate;
+        let there = seen.revision.as_ref() == Some(revision) && seen.service;
+        // Never fewer than there are: capacity goes only after traffic.
+        if !there || seen.desired < needed {
+            effects.push(Effect::Candidate {
+                revision: revision.clone(),
+                replicas: needed.max(seen.desired),
+            });
+        }
+    }
+
+    fn clear_others(&self, effects: &mut Vec<Effect>, revision: &Revision) {
+        let other = self
+            .seen
+            .candidate
+            .revision
+            .as_ref()
+            .is_some_and(|there| there != revision);
+        if other || self.seen.candidate.leftovers {
+            self.restore(effects, true);
+        }
+    }
+
+    /// First the route forgets the candidate, then the candidate goes.
+    fn restore(&self, effects: &mut Vec<Effect>, retire: bool) {
+        let seen = &self.seen.candidate;
+        if self.seen.route.touched() {
+            effects.push(Effect::RestoreRoute);
+        } else if retire && (seen.revision.is_some() || seen.service || seen.leftovers) {
+            effects.push(Effect::Retire);
+        }
+    }
+
+    fn while_promoting(&self, effects: &mut Vec<Effect>, promotion: &Promotion) {
+        let Some(workload) = &self.seen.workload else {
+            return;
+        };
+        let revision = &promotion.revision;
+        let full = workload.replicas.max(self.seen.candidate.desired);
+        if promotion.stage != PromotionStage::Baking && self.seen.candidate.desired < full {
+            effects.push(Effect::Candidate {
+                revision: revision.clone(),
+                replicas: full,
+            });
+        }
+        self.route(effects);
+        if promotion.stage == PromotionStage::Handover {
+            if !workload.paused {
+                effects.push(Effect::Pause);
+            }
+        } else if workload.template != *revision {
+            if stray(workload, revision) || workload.pods(revision).desired < workload.replicas {
+                effects.push(Effect::Purge {
+                    keep: revision.clone(),
+                });
+            }
+        } else if workload.paused && promotion.stage == PromotionStage::Rolling {
+            effects.push(Effect::Unpause {
+                template: revision.clone(),
+            });
+        }
+    }
+
+    fn while_deleting(&self, effects: &mut Vec<Effect>, removal: &Removal) {
+        self.route(effects);
+        if let (Some(workload), Some(approved)) = (&self.seen.workload, &removal.approved)
+            && (stray(workload, approved) || workload.pods(approved).desired < workload.replicas)
+        {
+            effects.push(Effect::Purge {
+                keep: approved.clone(),
+            });
+        }
+        if removal.weight > Weight::NONE || removal.drain {
+            return;
+        }
+        let seen = &self.seen.candidate;
+        let serving = removal.approved.as_ref().or(self.next.stable.as_ref());
+        let resume = self
+            .seen
+            .workload
+            .as_ref()
+            .is_some_and(|workload| serving == Some(&workload.template));
+        self.restore(effects, true);
+        if !self.seen.route.touched() && seen.revision.is_none() && !seen.service && !seen.leftovers {
+            if self
+                .seen
+                .workload
+                .as_ref()
+                .is_some_and(|workload| workload.gated || (workload.paused && resume))
+            {
+                effects.push(Effect::Release { resume });
+            } else {
+                effects.push(Effect::RemoveFinalizer);
+            }
+        }
+    }
+}
+
+/// Whether any revision but `keep` has pods.
+fn stray(workload: &Workload, keep: &Revision) -> bool {
+    workload
+        .revisions
+        .iter()
+        .any(|(revision, pods)| revision != keep && pods.desired > 0)
+}

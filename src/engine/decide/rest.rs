@@ -1,0 +1,124 @@
+//! The states at rest: adopting, idle, rolled back.
+
+use super::super::quantity::{Revision, Weight};
+use super::super::reason::{self, Note, Waiting};
+use super::super::state::{Phase, Rejection, Release, Stage};
+use super::Turn;
+
+impl Turn<'_> {
+    pub(super) fn adopting(&mut self) -> Option<Waiting> {
+        if let Some(problem) = self.seen.problems.first() {
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
+        let workload = self.seen.workload.as_ref()?;
+        if workload.replicas > 0 && workload.serves(&workload.template) {
+            self.note(Note::normal(
+                reason::ADOPTED,
+                format!("revision {} serves", workload.template),
+            ));
+            self.next.stable = Some(workload.template.clone());
+            self.next.phase = Phase::Idle;
+            return None;
+        }
+        let message = if workload.replicas == 0 {
+            "the Deployment is scaled to zero: scale it up"
+        } else if workload.paused && !workload.revisions.is_empty() {
+            "the Deployment is paused with a template that does not serve: resume it, or put the serving template back"
+        } else {
+            "the first revision is not serving with all replicas yet"
+        };
+        Some(Waiting::on(reason::FIRST_REVISION, message))
+    }
+
+    pub(super) fn idle(&mut self) -> Option<Waiting> {
+        let Some(stable) = self.next.stable.clone() else {
+            self.next.phase = Phase::Adopting;
+            return None;
+        };
+        let Some(workload) = &self.seen.workload else {
+            return self.without_workload();
+        };
+        if workload.template == stable {
+            let problem = self.seen.problems.first()?;
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
+        let template = workload.template.clone();
+        if workload.pods(&stable).desired == 0 && workload.pods(&template).desired > 0 {
+            self.note(Note::warning(
+                reason::UNGATED,
+                format!("revision {template} rolled out without a release"),
+            ));
+            self.next.stable = None;
+            self.next.phase = Phase::Adopting;
+            return None;
+        }
+        if !workload.paused && workload.pods(&template).desired > 0 {
+            self.note(Note::warning(
+                reason::GATE_BYPASSED,
+                format!(
+                    "revision {template} began to roll out by itself: paused again, its pods are removed"
+                ),
+            ));
+        }
+        self.start(&template);
+        None
+    }
+
+    fn start(&mut self, revision: &Revision) {
+        self.note(Note::normal(
+            reason::RELEASE_STARTED,
+            format!("revision {revision} is new: its release begins"),
+        ));
+        self.next.phase = Phase::Releasing(Release {
+            revision: revision.clone(),
+            started: self.now,
+            entered: self.now,
+            rung: 0,
+            passed: 0,
+            weight: Weight::NONE,
+            stage: Stage::Preflight,
+            granted: 0,
+            approved: false,
+            paused: false,
+            lost: 0,
+        });
+    }
+
+    pub(super) fn rolled_back(&mut self, rejection: &Rejection) -> Option<Waiting> {
+        let Some(workload) = &self.seen.workload else {
+            return self.without_workload();
+        };
+        if workload.template != rejection.revision {
+            if Some(&workload.template) == self.next.stable.as_ref() {
+                self.note(Note::normal(
+                    reason::REVERTED,
+                    format!("the template of {} is back", workload.template),
+                ));
+            }
+            self.next.phase = Phase::Idle;
+            return None;
+        }
+        // The wait until the candidate's remains are removed needs no decision, only the effect.
+        self.over(rejection.since, self.plan.rollback.keep);
+        Some(Waiting::on(
+            reason::ROLLED_BACK,
+            format!(
+                "revision {} was taken back; the Deployment stays paused until a new template comes",
+                rejection.revision
+            ),
+        ))
+    }
+
+    /// The Deployment is not there: nothing moves until it is back.
+    pub(super) fn without_workload(&self) -> Option<Waiting> {
+        Some(self.seen.problems.first().map_or_else(
+            || {
+                Waiting::on(
+                    reason::WORKLOAD_NOT_FOUND,
+                    "the Deployment is not there: create it, or delete the Rollout",
+                )
+            },
+            |problem| Waiting::on(problem.reason, &problem.message),
+        ))
+    }
+}

@@ -1,0 +1,132 @@
+//! The words: what is waited for, and what is told. One source for conditions, events, logs and the CLI.
+
+use serde::{Deserialize, Serialize};
+
+use super::quantity::Moment;
+
+/// What a Rollout waits for. Every wait has an end: a moment, or a named person or event in `message`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// CamelCase label, for the condition.
+    pub reason: String,
+    /// For whom or what, in a sentence that does not change while the wait goes on.
+    pub message: String,
+    /// When the wait ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
+}
+
+impl Waiting {
+    /// A wait for an event.
+    pub fn on(reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.into(),
+            until: None,
+        }
+    }
+
+    /// The same with an end.
+    #[must_use]
+    pub fn until(mut self, moment: Option<Moment>) -> Self {
+        self.until = moment;
+        self
+    }
+}
+
+/// Something worth an event: said once, when the state changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// CamelCase, one of the constants of this module.
+    pub reason: &'static str,
+    /// It needs somebody's attention.
+    pub warning: bool,
+    /// What happened, to what, and why.
+    pub message: String,
+}
+
+impl Note {
+    /// Good or neutral news.
+    pub fn normal(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            warning: false,
+            message: message.into(),
+        }
+    }
+
+    /// Bad news.
+    pub fn warning(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            warning: true,
+            message: message.into(),
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => { $($(#[$doc])* pub const $name: &str = $text;)* };
+}
+
+reasons! {
+    /// A Deployment was taken under care.
+    ADOPTED = "Adopted";
+    /// The first revision is not serving yet.
+    FIRST_REVISION = "FirstRevision";
+    /// A template reached the pods without a release.
+    UNGATED = "Ungated";
+    /// The gate does not hold, or was passed by.
+    GATE_OPEN = "GateOpen";
+    /// Somebody un-paused a held Deployment.
+    GATE_BYPASSED = "GateBypassed";
+    /// A new revision was seen.
+    RELEASE_STARTED = "ReleaseStarted";
+    /// Preflight is looking.
+    PREFLIGHT = "Preflight";
+    /// The candidate is getting its capacity.
+    SCALING = "Scaling";
+    /// The route has not taken the weight yet.
+    ROUTE_NOT_ACCEPTED = "RouteNotAccepted";
+    /// The evidence grows.
+    JUDGING = "Judging";
+    /// The weight is kept for the rest of the hold.
+    BAKING = "Baking";
+    /// The metrics are away.
+    NO_DATA = "NoData";
+    /// The deadline passed without a verdict.
+    INCONCLUSIVE = "Inconclusive";
+    /// A person must approve.
+    WAITING_FOR_APPROVAL = "WaitingForApproval";
+    /// A person asked to keep the weight.
+    PAUSED = "Paused";
+    /// The candidate's weight changed.
+    WEIGHT_CHANGED = "WeightChanged";
+    /// The candidate lost its ready pods under traffic.
+    CAPACITY_LOST = "CapacityLost";
+    /// The candidate is being taken back.
+    ROLLING_BACK = "RollingBack";
+    /// The candidate has been taken back.
+    ROLLED_BACK = "RolledBack";
+    /// The proven revision is becoming the Deployment.
+    PROMOTING = "Promoting";
+    /// Traffic comes back to the promoted Deployment.
+    RETURNING = "Returning";
+    /// The promotion could not be completed.
+    PROMOTION_FAILED = "PromotionFailed";
+    /// The new revision serves.
+    PROMOTED = "Promoted";
+    /// The old template was put back.
+    REVERTED = "Reverted";
+    /// The Rollout is going away.
+    DELETING = "Deleting";
+    /// The Deployment is not there.
+    WORKLOAD_NOT_FOUND = "WorkloadNotFound";
+    /// The stable revision has no ready pod.
+    STABLE_NOT_READY = "StableNotReady";
+    /// Objects of an earlier release are still going.
+    CLEARING = "Clearing";
+    /// Nothing is to be done.
+    HEALTHY = "Healthy";
+}

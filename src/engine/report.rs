@@ -1,0 +1,1 @@
+//! From the committed state to what people read in the status.

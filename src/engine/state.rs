@@ -1,0 +1,261 @@
+//! The committed state: what the status of a `Rollout` says, and all that survives a crash.
+
+use serde::{Deserialize, Serialize};
+
+use super::quantity::{Moment, Revision, Weight};
+use super::reason::Waiting;
+
+/// The whole memory of the engine about one Rollout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The revision that serves everyone outside a release; `None` before the first one is seen serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable: Option<Revision>,
+    /// Where the course stands.
+    #[serde(default)]
+    pub phase: Phase,
+    /// What it waits for; `None` at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Requests by people that were answered, until their objects say so too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handled: Vec<Handled>,
+    /// Finished releases, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Outcome>,
+}
+
+/// The most releases that the history keeps.
+pub const HISTORY: usize = 10;
+
+/// Where the course stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Phase {
+    /// No revision has been seen serving yet.
+    #[default]
+    Adopting,
+    /// The stable revision serves and no other one is asked for.
+    Idle,
+    /// A new revision climbs.
+    Releasing(Release),
+    /// The candidate is being taken back.
+    RollingBack(Retreat),
+    /// A rejected revision is still the Deployment's (held) template.
+    RolledBack(Rejection),
+    /// A proven revision is becoming the user's Deployment.
+    Promoting(Promotion),
+    /// The Rollout is going away.
+    Deleting(Removal),
+}
+
+/// A release on its way up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// The new revision.
+    pub revision: Revision,
+    /// When it was first seen.
+    pub started: Moment,
+    /// When the present stage began.
+    pub entered: Moment,
+    /// Index into the plan's rungs: the one being prepared or judged.
+    pub rung: usize,
+    /// How many rungs have been passed: the proof that any weight rests on.
+    pub passed: usize,
+    /// The candidate's committed weight.
+    pub weight: Weight,
+    /// What is being done.
+    pub stage: Stage,
+    /// Ready pods on which `weight` was granted.
+    #[serde(default)]
+    pub granted: u32,
+    /// The step's approval has been given.
+    #[serde(default)]
+    pub approved: bool,
+    /// A person asked to keep the weight.
+    #[serde(default)]
+    pub paused: bool,
+    /// How often the candidate lost ready capacity under traffic.
+    #[serde(default)]
+    pub lost: u8,
+}
+
+/// A release's stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// Is everything there that the release needs?
+    Preflight,
+    /// The candidate is getting the capacity for the rung.
+    Scaling,
+    /// The rung's weight is committed: shifting, warming up, judging, holding.
+    Judging,
+}
+
+/// Why a candidate was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// The judge found it worse.
+    Regression,
+    /// It did not become ready in time.
+    NotReady,
+    /// It lost its ready pods under traffic, again and again.
+    CapacityLost,
+    /// No verdict at the step's deadline.
+    Inconclusive,
+    /// No metrics for too long.
+    NoData,
+    /// A person asked for it.
+    Aborted,
+    /// A newer revision came.
+    Superseded,
+    /// The old template was put back.
+    Reverted,
+}
+
+impl Cause {
+    /// Whether the revision stays rejected until a person says otherwise.
+    pub const fn rejects(self) -> bool {
+        !matches!(self, Self::Superseded | Self::Reverted)
+    }
+}
+
+/// A candidate being taken back; its committed weight is zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retreat {
+    /// The revision taken back.
+    pub revision: Revision,
+    /// When its release began.
+    pub started: Moment,
+    /// When the retreat was decided.
+    pub entered: Moment,
+    /// Why.
+    pub cause: Cause,
+    /// The numbers or facts behind it.
+    pub detail: String,
+}
+
+/// A rejected revision at rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    /// The revision.
+    pub revision: Revision,
+    /// Since when no request can reach it.
+    pub since: Moment,
+    /// Why.
+    pub cause: Cause,
+    /// The numbers or facts behind it.
+    pub detail: String,
+}
+
+/// A proven revision becoming the Deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Promotion {
+    /// The proven revision.
+    pub revision: Revision,
+    /// When its release began.
+    pub started: Moment,
+    /// When the present stage began.
+    pub entered: Moment,
+    /// What is being done.
+    pub stage: PromotionStage,
+    /// The candidate's committed weight.
+    pub weight: Weight,
+    /// A person asked to keep the weight.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// A promotion's stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PromotionStage {
+    /// All traffic goes to the candidate.
+    Handover,
+    /// The Deployment's own rolling update runs and bears no traffic.
+    Rolling,
+    /// Traffic comes back: index into the plan's returns.
+    Returning(usize),
+    /// All traffic is on the promoted Deployment; the candidate stands by.
+    Baking,
+    /// It could not be completed: the candidate keeps all traffic until a person decides.
+    Failed,
+}
+
+/// A Rollout going away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Removal {
+    /// When it was seen.
+    pub entered: Moment,
+    /// In mid-promotion: the approved revision, which must serve before traffic returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Revision>,
+    /// The candidate's committed weight.
+    pub weight: Weight,
+    /// A candidate bore traffic when it began, so connections must be drained.
+    pub drain: bool,
+}
+
+/// A request by a person, answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handled {
+    /// Uid of the `RolloutAction`.
+    pub id: String,
+    /// Why it was refused; absent when it was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+}
+
+/// How a release ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The revision.
+    pub revision: Revision,
+    /// `None`: promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The numbers or facts behind it.
+    pub detail: String,
+    /// When the release began.
+    pub started: Moment,
+    /// When it was decided.
+    pub ended: Moment,
+}
+
+impl State {
+    /// The weight that the route must give the candidate.
+    pub fn weight(&self) -> Weight {
+        match &self.phase {
+            Phase::Releasing(release) => release.weight,
+            Phase::Promoting(promotion) => promotion.weight,
+            Phase::Deleting(removal) => removal.weight,
+            Phase::Adopting | Phase::Idle | Phase::RollingBack(_) | Phase::RolledBack(_) => Weight::NONE,
+        }
+    }
+
+    /// The revision that a release is about.
+    pub fn active(&self) -> Option<&Revision> {
+        match &self.phase {
+            Phase::Releasing(release) => Some(&release.revision),
+            Phase::Promoting(promotion) => Some(&promotion.revision),
+            Phase::RollingBack(retreat) => Some(&retreat.revision),
+            Phase::RolledBack(rejection) => Some(&rejection.revision),
+            Phase::Adopting | Phase::Idle | Phase::Deleting(_) => None,
+        }
+    }
+
+    /// Adds the outcome of a release to the history.
+    pub fn remember(&mut self, outcome: Outcome) {
+        self.history.insert(0, outcome);
+        self.history.truncate(HISTORY);
+    }
+}
