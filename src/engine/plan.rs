@@ -1,5 +1,7 @@
 //! The plan of a release: a `Rollout`'s spec, validated once. Downstream nothing checks it again.
 
+mod admit;
+
 use std::time::Duration;
 
 use super::quantity::Weight;
@@ -123,6 +125,8 @@ pub struct Analysis {
 pub struct Metric {
     /// Its name, unique in the plan.
     pub name: String,
+    /// A promotion needs its pass; otherwise it can only roll back.
+    pub gating: bool,
     /// A worse rate than this one begins to count against the candidate.
     pub tolerated: Margin,
     /// A better rate than this one must be proven before the candidate passes.
