@@ -3,4 +3,5 @@
 pub mod api;
 pub mod cluster;
 pub mod engine;
+pub mod cli;
 pub mod ports;
