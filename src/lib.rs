@@ -1,7 +1,7 @@
 //! Serin: progressive delivery for Kubernetes.
 
 pub mod api;
+pub mod cli;
 pub mod cluster;
 pub mod engine;
-pub mod cli;
 pub mod ports;
