@@ -1,0 +1,282 @@
+//! What the watches have brought: one store a kind, shared by all Rollouts of the process.
+//!
+//! Our own writes are put in as well, so that a decision never rests on a view older than its own last act. An
+//! object never goes back to an older version, except when a relist says that it is gone.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// The kinds that Serin watches, each once a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Rollout,
+    RolloutAction,
+    MetricProvider,
+    Deployment,
+    ReplicaSet,
+    /// Only the candidates' pods: those with a `serin.dev/rollout-uid`.
+    CandidatePod,
+    Service,
+    EndpointSlice,
+    HttpRoute,
+    PodDisruptionBudget,
+    HorizontalPodAutoscaler,
+    NetworkPolicy,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Rollout,
+        Self::RolloutAction,
+        Self::MetricProvider,
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::CandidatePod,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::HttpRoute,
+        Self::PodDisruptionBudget,
+        Self::HorizontalPodAutoscaler,
+        Self::NetworkPolicy,
+    ];
+
+    /// Group, version, kind and plural.
+    pub const fn resource(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Rollout => ("serin.dev", "v1alpha1", "Rollout", "rollouts"),
+            Self::RolloutAction => ("serin.dev", "v1alpha1", "RolloutAction", "rolloutactions"),
+            Self::MetricProvider => ("serin.dev", "v1alpha1", "MetricProvider", "metricproviders"),
+            Self::Deployment => ("apps", "v1", "Deployment", "deployments"),
+            Self::ReplicaSet => ("apps", "v1", "ReplicaSet", "replicasets"),
+            Self::CandidatePod => ("", "v1", "Pod", "pods"),
+            Self::Service => ("", "v1", "Service", "services"),
+            Self::EndpointSlice => ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
+            Self::HttpRoute => ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+            Self::PodDisruptionBudget => ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+            Self::HorizontalPodAutoscaler => (
+                "autoscaling",
+                "v2",
+                "HorizontalPodAutoscaler",
+                "horizontalpodautoscalers",
+            ),
+            Self::NetworkPolicy => ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+        }
+    }
+
+    /// Whether objects of the kind have no namespace.
+    pub const fn cluster_scoped(self) -> bool {
+        matches!(self, Self::MetricProvider)
+    }
+}
+
+/// Namespace (empty for cluster-scoped kinds) and name.
+pub type Key = (String, String);
+type Store = BTreeMap<Key, Arc<Value>>;
+
+/// All stores, and a signal a namespace that something in it has changed. The empty name stands for the objects
+/// without a namespace and for the set of Rollouts as a whole.
+#[derive(Clone, Default)]
+pub struct Cache {
+    stores: Arc<RwLock<BTreeMap<Kind, Store>>>,
+    warm: Arc<RwLock<BTreeMap<Kind, bool>>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            stores: Arc::default(),
+            warm: Arc::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Cache {
+    /// A receiver that wakes on every change in `namespace`; with the empty name, on every change of a Rollout or
+    /// of an object without a namespace.
+    pub fn changes(&self, namespace: &str) -> watch::Receiver<u64> {
+        write(&self.changed)
+            .entry(namespace.to_owned())
+            .or_insert_with(|| watch::Sender::new(0))
+            .subscribe()
+    }
+
+    /// Whether every kind has been listed once.
+    pub fn is_warm(&self) -> bool {
+        let warm = read(&self.warm);
+        Kind::ALL
+            .iter()
+            .all(|kind| warm.get(kind).copied().unwrap_or(false))
+    }
+
+    /// One object.
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        let stores = read(&self.stores);
+        stores
+            .get(&kind)?
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .cloned()
+    }
+
+    /// The objects of `namespace` that `wanted` admits, by name.
+    pub fn select(&self, kind: Kind, namespace: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let stores = read(&self.stores);
+        let Some(store) = stores.get(&kind) else {
+            return Vec::new();
+        };
+        let first = (namespace.to_owned(), String::new());
+        store
+            .range(first..)
+            .take_while(|((in_namespace, _), _)| in_namespace == namespace)
+            .filter(|(_, object)| wanted(object))
+            .map(|(_, object)| Value::clone(object))
+            .collect()
+    }
+
+    /// The keys of all objects of a kind.
+    pub fn keys(&self, kind: Kind) -> Vec<Key> {
+        read(&self.stores)
+            .get(&kind)
+            .map(|store| store.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Takes in an object from a watch or from the answer to a write, unless a newer version is there.
+    pub fn put(&self, kind: Kind, object: Value) {
+        let key = key(&object);
+        let mut stores = write(&self.stores);
+        let store = stores.entry(kind).or_default();
+        let newer = store
+            .get(&key)
+            .is_none_or(|old| uid(old) != uid(&object) || version(&object) > version(old));
+        if newer {
+            let namespace = key.0.clone();
+            store.insert(key, Arc::new(slim(object)));
+            drop(stores);
+            self.signal(kind, &namespace);
+        }
+    }
+
+    /// The object is gone.
+    pub fn remove(&self, kind: Kind, object: &Value) {
+        let removed = write(&self.stores)
+            .get_mut(&kind)
+            .and_then(|store| store.remove(&key(object)));
+        if removed.is_some() {
+            self.signal();
+        }
+    }
+
+    /// A full list: what is not in it is gone.
+    pub fn replace(&self, kind: Kind, objects: Vec<Value>) {
+        let fresh: Store = objects
+            .into_iter()
+            .map(|object| (key(&object), Arc::new(slim(object))))
+            .collect();
+        write(&self.stores).insert(kind, fresh);
+        write(&self.warm).insert(kind, true);
+        for sender in read(&self.changed).values() {
+            sender.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// The kind cannot be watched for lack of its definition: it counts as empty, not as unknown.
+    pub fn absent(&self, kind: Kind) {
+        if !read(&self.warm).get(&kind).copied().unwrap_or(false) {
+            self.replace(kind, Vec::new());
+        }
+    }
+
+    fn signal(&self, kind: Kind, namespace: &str) {
+        let changed = read(&self.changed);
+        let everywhere = kind.cluster_scoped();
+        for (name, sender) in changed.iter() {
+            if everywhere || name == namespace || (name.is_empty() && kind == Kind::Rollout) {
+                sender.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        }
+    }
+}
+
+/// What no decision needs, and what would double the memory.
+fn slim(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    object
+}
+
+fn key(object: &Value) -> Key {
+    let text = |field| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    (text("namespace"), text("name"))
+}
+
+fn uid(object: &Value) -> &str {
+    object["metadata"]["uid"].as_str().unwrap_or_default()
+}
+
+fn version(object: &Value) -> u64 {
+    object["metadata"]["resourceVersion"]
+        .as_str()
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}
+
+// A poisoned lock means that a reader or writer panicked between two map operations, each of which is atomic for us.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(name: &str, version: u64) -> Value {
+        json!({"metadata": {"namespace": "shop", "name": name, "uid": name, "resourceVersion": version.to_string(), "managedFields": []}})
+    }
+
+    #[test]
+    fn an_older_version_never_replaces_a_newer_one() {
+        let cache = Cache::default();
+        cache.put(Kind::Service, object("a", 7));
+        cache.put(Kind::Service, object("a", 5));
+        let kept = cache.get(Kind::Service, "shop", "a").unwrap();
+        assert_eq!(kept["metadata"]["resourceVersion"], "7");
+        assert!(kept["metadata"].get("managedFields").is_none());
+    }
+
+    #[test]
+    fn an_object_made_anew_replaces_its_namesake_whatever_its_version() {
+        let cache = Cache::default();
+        cache.put(Kind::Service, object("a", 7));
+        let mut fresh = object("a", 3);
+        fresh["metadata"]["uid"] = json!("other");
+        cache.put(Kind::Service, fresh);
+        assert_eq!(
+            cache.get(Kind::Service, "shop", "a").unwrap()["metadata"]["uid"],
+            "other"
+        );
+    }
+
+    #[test]
+    fn a_list_ends_what_it_does_not_name_and_a_namespace_does_not_leak_into_the_next() {
+        let cache = Cache::default();
+        cache.replace(Kind::Service, vec![object("a", 1), object("b", 1)]);
+        cache.replace(Kind::Service, vec![object("b", 2)]);
+        assert!(cache.get(Kind::Service, "shop", "a").is_none());
+        assert_eq!(cache.select(Kind::Service, "shop", |_| true).len(), 1);
+        assert!(cache.select(Kind::Service, "sho", |_| true).is_empty());
+        assert!(!cache.is_warm());
+    }
+}

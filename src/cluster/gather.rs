@@ -1,0 +1,110 @@
+//! From the cache to the snapshot of one Rollout.
+
+use serde_json::Value;
+
+use super::cache::{Cache, Kind};
+use super::snapshot::Snapshot;
+
+/// The label that ties what Serin made to its Rollout.
+const ROLLOUT_UID: &str = "serin.dev/rollout-uid";
+/// The label that ties an EndpointSlice to its Service.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Everything that concerns the Rollout `name`; `None` when it is gone.
+pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
+    let rollout = Value::clone(&*cache.get(Kind::Rollout, namespace, name)?);
+    let uid = text(&rollout, "/metadata/uid").to_owned();
+    let workload_name = text(&rollout, "/spec/workload/name").to_owned();
+    let service_name = rollout
+        .pointer("/spec/traffic/service")
+        .and_then(Value::as_str)
+        .unwrap_or(&workload_name)
+        .to_owned();
+    let get = |kind, name: &str| {
+        cache
+            .get(kind, namespace, name)
+            .map(|object| Value::clone(&*object))
+    };
+    let ours = |kind| cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) == Some(&uid));
+    let workload = get(Kind::Deployment, &workload_name);
+    let workload_uid = workload
+        .as_ref()
+        .map(|workload| text(workload, "/metadata/uid").to_owned())
+        .unwrap_or_default();
+    let candidate_services = ours(Kind::Service);
+    let mut services = vec![service_name.clone()];
+    services.extend(
+        candidate_services
+            .iter()
+            .map(|service| text(service, "/metadata/name").to_owned()),
+    );
+    let mut neighbours = Vec::new();
+    for kind in [
+        Kind::Service,
+        Kind::Deployment,
+        Kind::PodDisruptionBudget,
+        Kind::HorizontalPodAutoscaler,
+        Kind::NetworkPolicy,
+    ] {
+        neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
+    }
+    Some(Snapshot {
+        namespace: namespace.to_owned(),
+        replica_sets: cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &workload_uid)),
+        service: get(Kind::Service, &service_name),
+        routes: route_names(&rollout)
+            .into_iter()
+            .map(|name| (name.clone(), get(Kind::HttpRoute, &name)))
+            .collect(),
+        candidates: ours(Kind::Deployment),
+        candidate_pods: ours(Kind::CandidatePod),
+        endpoint_slices: cache.select(Kind::EndpointSlice, namespace, |slice| {
+            label(slice, SERVICE_NAME).is_some_and(|of| services.iter().any(|service| service == of))
+        }),
+        actions: cache.select(Kind::RolloutAction, namespace, |action| {
+            text(action, "/spec/rollout") == name && matches!(text(action, "/status/phase"), "" | "Pending")
+        }),
+        rivals: cache.select(Kind::Rollout, namespace, |other| {
+            text(other, "/metadata/name") != name && text(other, "/spec/workload/name") == workload_name
+        }),
+        candidate_services,
+        neighbours,
+        workload,
+        rollout,
+    })
+}
+
+fn route_names(rollout: &Value) -> Vec<String> {
+    let routes = rollout
+        .pointer("/spec/traffic/gatewayAPI/routes")
+        .and_then(Value::as_array);
+    routes
+        .into_iter()
+        .flatten()
+        .map(|route| text(route, "/name").to_owned())
+        .collect()
+}
+
+fn owned_by(object: &Value, uid: &str) -> bool {
+    let owners = object
+        .pointer("/metadata/ownerReferences")
+        .and_then(Value::as_array);
+    !uid.is_empty()
+        && owners
+            .into_iter()
+            .flatten()
+            .any(|owner| text(owner, "/uid") == uid)
+}
+
+/// The text at `pointer`, or nothing.
+pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The value of a label.
+pub(crate) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(name)?.as_str()
+}
