@@ -84,17 +84,7 @@ type Store = BTreeMap<Key, Arc<Value>>;
 pub struct Cache {
     stores: Arc<RwLock<BTreeMap<Kind, Store>>>,
     warm: Arc<RwLock<BTreeMap<Kind, bool>>>,
-    changed: watch::Sender<u64>,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self {
-            stores: Arc::default(),
-            warm: Arc::default(),
-            changed: watch::Sender::new(0),
-        }
-    }
+    changed: Arc<RwLock<BTreeMap<String, watch::Sender<u64>>>>,
 }
 
 impl Cache {
@@ -165,11 +155,12 @@ impl Cache {
 
     /// The object is gone.
     pub fn remove(&self, kind: Kind, object: &Value) {
+        let key = key(object);
         let removed = write(&self.stores)
             .get_mut(&kind)
-            .and_then(|store| store.remove(&key(object)));
+            .and_then(|store| store.remove(&key));
         if removed.is_some() {
-            self.signal();
+            self.signal(kind, &key.0);
         }
     }
 
