@@ -5,3 +5,4 @@ pub mod cli;
 pub mod cluster;
 pub mod engine;
 pub mod ports;
+pub mod world;

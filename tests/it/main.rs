@@ -1,1 +1,2 @@
 //! Tests that need no cluster.
+mod world;
