@@ -4,6 +4,8 @@
 //! conditionally, by a client that never retries.
 
 pub mod cache;
+pub mod client;
+pub mod error;
 pub mod gather;
 pub mod snapshot;
 pub mod watches;

@@ -1,0 +1,454 @@
+//! One error for every call to the API server: what was attempted on which object, why it failed, what to do.
+//!
+//! Invariants: [`Error::label`] has a bounded set of values, so that it may become a metric label; the text is one
+//! bounded line; a write whose outcome is not known is never called a failure ([`Class::Unknown`]).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use kube::core::Status;
+
+/// The call that failed: the words of RBAC and of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// `get`, `list`, `watch`, `create`, `update`, `patch` or `delete`.
+    pub verb: &'static str,
+    /// Plural, with the group and the subresource: `httproutes.gateway.networking.k8s.io`, `deployments.apps/scale`.
+    pub resource: Cow<'static, str>,
+    /// Namespace of the object; `None` for a cluster-scoped one or a list of all namespaces.
+    pub namespace: Option<String>,
+    /// Name of the object; `None` for a list.
+    pub name: Option<String>,
+}
+
+impl Call {
+    /// A call on a resource, in no namespace and on no object yet.
+    pub fn new(verb: &'static str, resource: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            verb,
+            resource: resource.into(),
+            namespace: None,
+            name: None,
+        }
+    }
+
+    /// The same in a namespace.
+    #[must_use]
+    pub fn within(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The same on one object.
+    #[must_use]
+    pub fn on(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Whether the call may have changed something.
+    pub fn writes(&self) -> bool {
+        !matches!(self.verb, "get" | "list" | "watch")
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        match (&self.namespace, &self.name) {
+            (Some(namespace), Some(name)) => write!(f, " {namespace}/{name}"),
+            (Some(namespace), None) => write!(f, " in namespace {namespace}"),
+            (None, Some(name)) => write!(f, " {name}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// A call to the API server that gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {call}: {}", self.why())]
+pub struct Error {
+    call: Call,
+    #[source]
+    cause: Cause,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// No answer within the deadline.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Deadline(Duration),
+    /// The API server refused.
+    #[error("the API server answers {}", .0.code)]
+    Refused(Box<Status>),
+    /// The client could not ask, or not understand the answer.
+    #[error(transparent)]
+    Client(kube::Error),
+    /// The answer, or what was to be sent, lacks something that must be there.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// What the caller has to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Nothing was done; the same call may work later.
+    Transient,
+    /// The object is not as the decision saw it: drop the decision, read again, decide again.
+    Conflict,
+    /// The credentials do not suffice: a person must grant rights.
+    Denied,
+    /// The server will refuse this for as long as the request stays the same.
+    Invalid,
+    /// A write may or may not have been done: read again before anything else.
+    Unknown,
+    /// Serin asked for nonsense.
+    Bug,
+}
+
+/// The most characters of a server's own message that are shown.
+const MESSAGE_MAX: usize = 512;
+
+impl Error {
+    /// `call` failed with what the client says.
+    pub fn new(call: Call, source: kube::Error) -> Self {
+        let cause = match source {
+            kube::Error::Api(status) => Cause::Refused(status),
+            other => Cause::Client(other),
+        };
+        Self { call, cause }
+    }
+
+    /// `call` had no answer within `limit`.
+    pub fn deadline(call: Call, limit: Duration) -> Self {
+        Self {
+            call,
+            cause: Cause::Deadline(limit),
+        }
+    }
+
+    /// The answer to `call` (or the request) is not usable, as `why` says.
+    pub fn unusable(call: Call, why: impl Into<String>) -> Self {
+        Self {
+            call,
+            cause: Cause::Unusable(why.into()),
+        }
+    }
+
+    /// The call that failed.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// What the API server answered, if it did.
+    pub fn status(&self) -> Option<&Status> {
+        match &self.cause {
+            Cause::Refused(status) => Some(status),
+            Cause::Deadline(_) | Cause::Client(_) | Cause::Unusable(_) => None,
+        }
+    }
+
+    /// The object is not there (or its kind is not installed: [`Error::is_not_installed`]).
+    pub fn is_not_found(&self) -> bool {
+        self.status().is_some_and(Status::is_not_found)
+    }
+
+    /// The server does not know the kind.
+    pub fn is_not_installed(&self) -> bool {
+        // Only an answer about an object carries its name.
+        self.status().is_some_and(|status| {
+            status.is_not_found()
+                && status
+                    .details
+                    .as_ref()
+                    .is_none_or(|details| details.name.is_empty())
+        })
+    }
+
+    /// An object of the name is there already.
+    pub fn is_already_exists(&self) -> bool {
+        self.status().is_some_and(Status::is_already_exists)
+    }
+
+    /// A `test` of a JSON patch failed (or the patch does not fit the object): 422 without a cause in a field.
+    pub fn is_patch_refused(&self) -> bool {
+        self.call.verb == "patch"
+            && self.status().is_some_and(|status| {
+                status.is_invalid()
+                    && status
+                        .details
+                        .as_ref()
+                        .is_none_or(|details| details.causes.is_empty())
+            })
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        let lost = if self.call.writes() {
+            Class::Unknown
+        } else {
+            Class::Transient
+        };
+        match &self.cause {
+            Cause::Deadline(_) => lost,
+            Cause::Unusable(_) => Class::Bug,
+            Cause::Refused(_) if self.is_not_installed() => Class::Invalid,
+            Cause::Refused(status) => match status.code {
+                _ if status.is_conflict() || status.is_already_exists() || status.is_not_found() => {
+                    Class::Conflict
+                }
+                _ if self.is_patch_refused() => Class::Conflict,
+                401 => Class::Denied,
+                403 if is_rbac(status) => Class::Denied,
+                403 | 422 => Class::Invalid,
+                410 | 429 => Class::Transient,
+                code if code >= 500 || code == 408 => lost,
+                _ => Class::Bug,
+            },
+            Cause::Client(error) => match client_label(error) {
+                "credentials" => Class::Denied,
+                "request" => Class::Bug,
+                _ => lost,
+            },
+        }
+    }
+
+    /// One of a few words, for metrics.
+    pub fn label(&self) -> &'static str {
+        match &self.cause {
+            Cause::Deadline(_) => "deadline",
+            Cause::Unusable(_) => "unusable",
+            Cause::Refused(_) if self.is_not_installed() => "not_installed",
+            Cause::Refused(status) => match status.code {
+                _ if status.is_already_exists() => "already_exists",
+                _ if status.is_conflict() => "conflict",
+                _ if status.is_not_found() => "not_found",
+                _ if self.is_patch_refused() => "patch_refused",
+                401 => "credentials",
+                403 if is_rbac(status) => "forbidden",
+                403 | 422 => "refused",
+                410 => "expired",
+                429 => "throttled",
+                code if code >= 500 || code == 408 => "server",
+                _ => "request",
+            },
+            Cause::Client(error) => client_label(error),
+        }
+    }
+
+    /// The sentence after "cannot <call>: ".
+    fn why(&self) -> String {
+        let Cause::Refused(status) = &self.cause else {
+            let doubt = if self.class() == Class::Unknown {
+                " (whether it was done is not known: it is read again)"
+            } else {
+                ""
+            };
+            return format!("{}{doubt}", bounded(&self.cause.to_string()));
+        };
+        match self.label() {
+            "forbidden" => {
+                let at = self.call.namespace.as_ref().map_or_else(
+                    || "in the whole cluster".to_owned(),
+                    |namespace| format!("in namespace {namespace}"),
+                );
+                format!(
+                    "not allowed: grant Serin's service account the verb `{}` on `{}` {at}",
+                    self.call.verb, self.call.resource
+                )
+            }
+            "credentials" => {
+                "the API server does not accept the credentials: renew the token or the kubeconfig".into()
+            }
+            "not_installed" => {
+                "the API server does not know this resource: install its CustomResourceDefinition".into()
+            }
+            "not_found" => "not found".into(),
+            "conflict" => "it was changed meanwhile".into(),
+            "already_exists" => "it exists already".into(),
+            "patch_refused" => "it is not as the patch expects".into(),
+            "throttled" => "the API server asks to wait".into(),
+            _ => format!("HTTP {}: {}", status.code, bounded(&status.message)),
+        }
+    }
+}
+
+/// RBAC's own refusal, as opposed to a quota's or an admission plugin's, which are 403 as well.
+fn is_rbac(status: &Status) -> bool {
+    status.is_forbidden() && status.message.contains(" cannot ")
+}
+
+fn client_label(error: &kube::Error) -> &'static str {
+    // The enum has variants by feature: a wildcard is the only way to match it.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    match error {
+        kube::Error::Auth(_) => "credentials",
+        kube::Error::BuildRequest(_) | kube::Error::HttpError(_) => "request",
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => "unreadable",
+        kube::Error::InferConfig(_)
+        | kube::Error::InferKubeconfig(_)
+        | kube::Error::RustlsTls(_)
+        | kube::Error::TlsRequired
+        | kube::Error::ProxyProtocolUnsupported { .. }
+        | kube::Error::ProxyProtocolDisabled { .. } => "credentials",
+        _ => "connection",
+    }
+}
+
+/// One line of at most [`MESSAGE_MAX`] characters.
+fn bounded(message: &str) -> String {
+    let line: String = message
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MESSAGE_MAX)
+        .collect();
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::response::{StatusCause, StatusDetails};
+
+    use super::*;
+
+    fn details(name: &str, causes: Vec<StatusCause>) -> StatusDetails {
+        StatusDetails {
+            name: name.into(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes,
+            retry_after_seconds: 0,
+        }
+    }
+
+    fn refused(verb: &'static str, code: u16, reason: &str, message: &str) -> Error {
+        let details = details("checkout", Vec::new());
+        let status = Status::failure(message, reason)
+            .with_code(code)
+            .with_details(details);
+        let call = Call::new(verb, "httproutes.gateway.networking.k8s.io")
+            .within("shop")
+            .on("checkout");
+        Error::new(call, kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn each_answer_has_its_class_and_label() {
+        let rbac = "httproutes is forbidden: User \"x\" cannot patch resource \"httproutes\"";
+        for (verb, code, reason, message, class, label) in [
+            ("patch", 409, "Conflict", "changed", Class::Conflict, "conflict"),
+            (
+                "create",
+                409,
+                "AlreadyExists",
+                "there",
+                Class::Conflict,
+                "already_exists",
+            ),
+            ("patch", 404, "NotFound", "gone", Class::Conflict, "not_found"),
+            ("patch", 403, "Forbidden", rbac, Class::Denied, "forbidden"),
+            (
+                "create",
+                403,
+                "Forbidden",
+                "exceeded quota: q",
+                Class::Invalid,
+                "refused",
+            ),
+            ("get", 401, "Unauthorized", "no", Class::Denied, "credentials"),
+            (
+                "patch",
+                422,
+                "Invalid",
+                "test failed",
+                Class::Conflict,
+                "patch_refused",
+            ),
+            ("create", 422, "Invalid", "bad field", Class::Invalid, "refused"),
+            ("patch", 429, "TooManyRequests", "", Class::Transient, "throttled"),
+            ("patch", 504, "Timeout", "", Class::Unknown, "server"),
+            ("get", 504, "Timeout", "", Class::Transient, "server"),
+            ("watch", 410, "Expired", "", Class::Transient, "expired"),
+            ("patch", 415, "UnsupportedMediaType", "", Class::Bug, "request"),
+        ] {
+            let error = refused(verb, code, reason, message);
+            assert_eq!(
+                (error.class(), error.label()),
+                (class, label),
+                "{verb} {code} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_denial_names_verb_resource_and_namespace() {
+        let error = refused("patch", 403, "Forbidden", "User \"x\" cannot patch resource");
+        assert_eq!(
+            error.to_string(),
+            "cannot patch httproutes.gateway.networking.k8s.io shop/checkout: not allowed: grant Serin's service \
+             account the verb `patch` on `httproutes.gateway.networking.k8s.io` in namespace shop"
+        );
+    }
+
+    #[test]
+    fn a_missing_kind_is_not_a_missing_object() {
+        let status =
+            Status::failure("the server could not find the requested resource", "NotFound").with_code(404);
+        let error = Error::new(
+            Call::new("list", "httproutes.gateway.networking.k8s.io"),
+            kube::Error::Api(status.boxed()),
+        );
+        assert!(error.is_not_installed());
+        assert_eq!(error.class(), Class::Invalid);
+        assert!(!refused("get", 404, "NotFound", "x").is_not_installed());
+    }
+
+    #[test]
+    fn a_field_error_of_a_patch_is_not_a_failed_test() {
+        let mut status = Status::failure("spec.x: Required value", "Invalid").with_code(422);
+        let cause = StatusCause {
+            reason: "FieldValueRequired".into(),
+            message: "Required value".into(),
+            field: "spec.x".into(),
+        };
+        status.details = Some(details("checkout", vec![cause]));
+        let error = Error::new(
+            Call::new("patch", "deployments.apps")
+                .within("shop")
+                .on("checkout"),
+            kube::Error::Api(status.boxed()),
+        );
+        assert_eq!(error.class(), Class::Invalid);
+        assert!(
+            error.to_string().ends_with("HTTP 422: spec.x: Required value"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_write_without_an_answer_is_of_unknown_outcome() {
+        let call = |verb| {
+            Call::new(verb, "leases.coordination.k8s.io")
+                .within("serin")
+                .on("serin")
+        };
+        let limit = Duration::from_secs(5);
+        assert_eq!(Error::deadline(call("patch"), limit).class(), Class::Unknown);
+        assert_eq!(Error::deadline(call("get"), limit).class(), Class::Transient);
+        assert!(
+            Error::deadline(call("patch"), limit)
+                .to_string()
+                .contains("5000 ms (whether")
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_bounded_line() {
+        let error = refused("create", 422, "Invalid", &"a\n".repeat(5000));
+        assert!(error.to_string().len() < 700);
+        assert!(!error.to_string().contains('\n'));
+    }
+}
