@@ -1,0 +1,23 @@
+//! The judge's arithmetic: e-processes, intervals and forecasts. Numbers in, numbers out.
+//!
+//! Invariants: every evidence value is the logarithm of a non-negative supermartingale under its null
+//! hypothesis, so it may be looked at after every scrape without raising the error rates; the same counts in the
+//! same order give the same bits. This room knows neither clocks nor names nor Kubernetes and uses `std` only.
+
+pub mod assessment;
+pub mod background;
+pub mod checkpoint;
+pub mod counts;
+pub mod evalue;
+pub mod evidence;
+pub mod forecast;
+pub mod interval;
+pub mod process;
+pub mod settings;
+
+pub use assessment::{Arms, Assessment, Evidenced, Missing, Ratio, Verdict};
+pub use background::Background;
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use counts::{Counts, Tick};
+pub use evidence::Evidence;
+pub use settings::{Margin, Settings, SettingsError};

@@ -1,0 +1,115 @@
+//! What the judge says about one metric at one moment: plain numbers.
+
+use super::counts::Counts;
+
+/// What the evidence allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The evidence for leaving this step upwards suffices. Holds and gates are the caller's.
+    Pass,
+    /// Neither proof is there yet.
+    Continue,
+    /// A regression is proven; final for the release.
+    Fail,
+}
+
+/// Evidence in nats beside what is needed of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidenced {
+    /// Evidence so far; may be negative.
+    pub evidence: f64,
+    /// The threshold.
+    pub needed: f64,
+}
+
+impl Evidenced {
+    /// Whether the threshold is reached.
+    pub fn reached(self) -> bool {
+        self.evidence >= self.needed
+    }
+}
+
+/// Counts of both arms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arms {
+    /// The version on trial.
+    pub candidate: Counts,
+    /// What runs beside it.
+    pub baseline: Counts,
+}
+
+impl Arms {
+    /// Both sums.
+    #[must_use]
+    pub const fn plus(self, candidate: Counts, baseline: Counts) -> Self {
+        Self {
+            candidate: self.candidate.plus(candidate),
+            baseline: self.baseline.plus(baseline),
+        }
+    }
+}
+
+/// The rate ratio candidate / baseline with an interval that is valid at every moment at once (95 %).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Lower end; 0 if there is none.
+    pub low: f64,
+    /// The likeliest ratio; `None` if it is above a hundredfold or unbounded (no bad request in the baseline).
+    pub estimate: Option<f64>,
+    /// Upper end; `None` if there is none.
+    pub high: Option<f64>,
+}
+
+/// What a pass still lacks if the candidate is as good as it looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Missing {
+    /// Candidate requests; 0 if none are missing, `None` if at the present rates no number suffices.
+    pub requests: Option<u64>,
+    /// When they are expected at the observed rate, in seconds; `None` if that cannot be told.
+    pub seconds: Option<f64>,
+}
+
+/// The judge's view of one metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assessment {
+    /// What the evidence allows.
+    pub verdict: Verdict,
+    /// Evidence for a regression, over the whole release.
+    pub fail: Evidenced,
+    /// Evidence that the next step is safe enough, since this step began; its highest value so far.
+    pub step: Evidenced,
+    /// Evidence over the whole release that the candidate is better than unacceptable.
+    pub release: Evidenced,
+    /// Some evidence for a regression, not enough to fail: the weight must not grow meanwhile.
+    pub suspicion: bool,
+    /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
+    pub environment: bool,
+    /// The step is still warming up: only gross faults count.
+    pub warming: bool,
+    /// Counts since the step began.
+    pub in_step: Arms,
+    /// Counts since the release began.
+    pub in_release: Arms,
+    /// Seconds of evidence in the step.
+    pub step_seconds: f64,
+    /// Seconds of evidence in the release.
+    pub release_seconds: f64,
+    /// The ratio in this step; `None` before the first bad request in either arm.
+    pub ratio: Option<Ratio>,
+    /// What a pass of this step still lacks.
+    pub missing: Missing,
+    /// By how much the unacceptable margin is widened for this step.
+    pub multiplier: f64,
+}
+
+impl Assessment {
+    /// The candidate's rate in this step.
+    pub fn candidate_rate(&self) -> Option<f64> {
+        self.in_step.candidate.rate()
+    }
+
+    /// The baseline's rate in this step.
+    pub fn baseline_rate(&self) -> Option<f64> {
+        self.in_step.baseline.rate()
+    }
+}

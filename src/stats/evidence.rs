@@ -1,0 +1,400 @@
+//! The evidence about one metric in one release.
+//!
+//! Three processes run side by side: FAIL over the whole release (is the candidate worse than tolerated?), RELEASE
+//! over the whole release (is it better than unacceptable?) and STEP, begun anew at each step with a margin that is
+//! wide while few users are exposed. All take the same ticks; none looks at a clock.
+//!
+//! Once a regression is proven the evidence is frozen: it shows the numbers of that moment.
+
+use std::sync::Arc;
+
+use super::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
+use super::background::Background;
+use super::counts::{Counts, Tick};
+use super::evalue::{fail_log_e, pass_log_e};
+use super::forecast::{pass_growth, requests_to_grow};
+use super::interval::{MISS, RatioLikelihood};
+use super::process::{Largest, MOST_DROPPED, Process};
+use super::settings::{Margin, Settings};
+
+/// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
+const FAIL_BETS: [f64; 5] = [1.0, 1.7, 3.5, 12.0, 300.0];
+const FAIL_PRIOR: [f64; 5] = [0.20, 0.25, 0.22, 0.18, 0.15];
+/// Pass bets: rate ratios. The first entry stands for cash.
+const PASS_BETS: [f64; 6] = [f64::INFINITY, 0.02, 0.2, 0.5, 0.8, 1.0];
+const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
+/// While a step warms up only this much counts as a fault: cold caches are not a regression.
+const WARMUP: Margin = Margin::new(5.0, 0.02);
+/// One-sided 95 % quantile of the normal distribution: how far pods alike may differ by chance.
+const POD_QUANTILE: f64 = 1.645;
+/// Evidence below this is rounding.
+const NOTHING: f64 = 1e-9;
+/// Ticks whose rates are remembered: one more than a burst may last.
+const RECENT: usize = MOST_DROPPED + 1;
+
+/// By how much the unacceptable margin is widened for the proof that leaves a step.
+///
+/// The last step's successor is everybody: 1.5. Before that a proof may be coarser as long as a candidate that just
+/// slips through it does, at the step's own weight, no more harm than the strict margin allows at full weight, and
+/// at the next weight no more than twice that; never coarser than sixfold. Weights in per cent.
+pub fn step_multiplier(weight: f64, next_weight: f64, last: bool) -> f64 {
+    if last {
+        return 1.5;
+    }
+    let own = 100.0 / weight.max(1.0);
+    let next = 200.0 / next_weight.max(1.0);
+    own.min(next).clamp(1.5, 6.0)
+}
+
+/// Everything known about one metric in one release. Feed it one [`Tick`] a scrape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    settings: Arc<Settings>,
+    pub(super) background: Background,
+    pub(super) fail: Process<5>,
+    pub(super) largest: Largest,
+    pub(super) release: Process<6>,
+    pub(super) step: Process<6>,
+    pub(super) step_best: f64,
+    pub(super) ratio: RatioLikelihood,
+    pub(super) in_release: Arms,
+    pub(super) in_step: Arms,
+    pub(super) release_seconds: f64,
+    pub(super) step_seconds: f64,
+    pub(super) multiplier: f64,
+    pub(super) weight: f64,
+    pub(super) candidate_pods: u32,
+    pub(super) recent: [[f32; RECENT]; 2],
+    pub(super) flags: Flags,
+}
+
+/// The yes-or-no part of the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flags {
+    pub(super) last: bool,
+    pub(super) failed: bool,
+    pub(super) environment: bool,
+    pub(super) warming: bool,
+}
+
+impl Evidence {
+    /// No evidence yet and no history. Until [`Self::begin_step`] is called the strictest step is assumed.
+    pub fn new(settings: impl Into<Arc<Settings>>) -> Self {
+        Self {
+            settings: settings.into(),
+            background: Background::default(),
+            fail: Process::new(FAIL_PRIOR),
+            largest: Largest::default(),
+            release: Process::new(PASS_PRIOR),
+            step: Process::new(PASS_PRIOR),
+            step_best: 0.0,
+            ratio: RatioLikelihood::default(),
+            in_release: Arms::default(),
+            in_step: Arms::default(),
+            release_seconds: 0.0,
+            step_seconds: 0.0,
+            multiplier: step_multiplier(100.0, 100.0, true),
+            weight: 100.0,
+            candidate_pods: 1,
+            recent: [[0.0; RECENT]; 2],
+            flags: Flags {
+                last: true,
+                ..Flags::default()
+            },
+        }
+    }
+
+    /// The same, knowing how the baseline behaved before the release. Call it before the first tick.
+    #[must_use]
+    pub fn with_background(self, background: Background) -> Self {
+        Self { background, ..self }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A step begins: its evidence, counts and warm-up start anew; what speaks for or against the release stays.
+    /// Weights in per cent, of this step and of its successor; `last` if promotion follows.
+    pub fn begin_step(&mut self, weight: f64, next_weight: f64, last: bool) {
+        self.step = Process::new(PASS_PRIOR);
+        self.step_best = 0.0;
+        self.ratio = RatioLikelihood::default();
+        self.in_step = Arms::default();
+        self.step_seconds = 0.0;
+        self.weight = weight;
+        self.multiplier = step_multiplier(weight, next_weight, last);
+        self.flags.last = last;
+        self.flags.warming = self.settings.warmup_seconds() > 0.0;
+    }
+
+    /// How many candidate pods take part from now on. It matters only where history shows that pods differ.
+    pub fn set_candidate_pods(&mut self, pods: u32) {
+        self.candidate_pods = pods.max(1);
+    }
+
+    /// Takes the increments of one evaluation. Without requests in either arm only time passes. Ignored after a
+    /// fail.
+    pub fn observe(&mut self, tick: Tick) {
+        if self.flags.failed {
+            return;
+        }
+        let tick = Tick {
+            candidate: tick.candidate.clipped(),
+            baseline: tick.baseline.clipped(),
+            seconds: if tick.seconds.is_finite() {
+                tick.seconds.max(0.0)
+            } else {
+                0.0
+            },
+            warming: tick.warming || self.step_seconds < self.settings.warmup_seconds(),
+        };
+        self.flags.warming = tick.warming;
+        self.step_seconds += tick.seconds;
+        self.release_seconds += tick.seconds;
+        self.in_step = self.in_step.plus(tick.candidate, tick.baseline);
+        self.in_release = self.in_release.plus(tick.candidate, tick.baseline);
+        let (Some(candidate), Some(baseline)) = (tick.candidate.rate(), tick.baseline.rate()) else {
+            return;
+        };
+        self.remember(candidate, baseline);
+        self.flags.environment = self.is_environment(candidate, baseline);
+        self.ratio.observe(&tick);
+        self.observe_fail(&tick, baseline);
+        if !tick.warming {
+            self.observe_pass(&tick, candidate);
+        }
+    }
+
+    fn remember(&mut self, candidate: f64, baseline: f64) {
+        for (ring, rate) in self.recent.iter_mut().zip([candidate, baseline]) {
+            ring.rotate_right(1);
+            ring[0] = rate as f32;
+        }
+    }
+
+    /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
+    /// baseline, is not held for it.
+    fn is_environment(&self, candidate: f64, baseline: f64) -> bool {
+        let limit = self.background.rate().map_or(0.05, |r| (10.0 * r).max(0.05));
+        baseline > limit && candidate > limit && candidate > 0.5 * baseline
+    }
+
+    /// Counts above this in one tick of `arm` are cut: one burst must not decide. Trouble that lasts longer than a
+    /// burst, or that the other arm shares, raises the limit.
+    fn burst_limit(&self, arm: usize, requests: u64, other: f64) -> u64 {
+        let usual = self
+            .background
+            .rate()
+            .or_else(|| self.in_release.baseline.rate())
+            .unwrap_or(0.0);
+        let lasting = self.recent[arm]
+            .iter()
+            .take(self.background.burst_ticks() + 1)
+            .copied()
+            .fold(f32::INFINITY, f32::min);
+        let expected = requests as f64 * self.tolerated().rate(usual.max(other).max(f64::from(lasting)));
+        let limit = (expected + 3.1 * expected.sqrt() + 1.0).ceil();
+        limit.max(3.0) as u64
+    }
+
+    /// The factor by which pods alike may differ, for as many as take part.
+    fn pod_factor(&self) -> f64 {
+        (POD_QUANTILE * self.background.pod_spread() / f64::from(self.candidate_pods).sqrt()).exp()
+    }
+
+    fn tolerated(&self) -> Margin {
+        let margin = self.settings.tolerated();
+        Margin {
+            ratio: margin.ratio * self.pod_factor(),
+            ..margin
+        }
+    }
+
+    fn unacceptable(&self) -> Margin {
+        let margin = self.settings.unacceptable();
+        Margin {
+            ratio: margin.ratio * self.pod_factor(),
+            ..margin
+        }
+    }
+
+    fn observe_fail(&mut self, tick: &Tick, baseline: f64) {
+        let limit = self.burst_limit(0, tick.candidate.requests, baseline);
+        let cut = Counts {
+            bad: tick.candidate.bad.min(limit),
+            ..tick.candidate
+        };
+        let tick = Tick {
+            candidate: cut,
+            ..*tick
+        };
+        let tolerated = self.tolerated();
+        let margin = if tick.warming {
+            Margin::new(
+                tolerated.ratio.max(WARMUP.ratio),
+                tolerated.absolute.max(WARMUP.absolute),
+            )
+        } else {
+            tolerated
+        };
+        let tempered =
+            |bet: f64| fail_log_e(&tick, margin, bet * margin.ratio) / self.background.dispersion();
+        let log_e = FAIL_BETS.map(tempered);
+        let increment = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
+        self.largest.observe(increment);
+        self.flags.failed = self.fail_evidence() >= self.settings.needed_to_fail();
+    }
+
+    fn observe_pass(&mut self, tick: &Tick, candidate: f64) {
+        let limit = self.burst_limit(1, tick.baseline.requests, candidate);
+        let cut = Counts {
+            bad: tick.baseline.bad.min(limit),
+            ..tick.baseline
+        };
+        let tick = Tick {
+            baseline: cut,
+            ..*tick
+        };
+        let (strict, environment) = (self.unacceptable(), self.flags.environment);
+        let dispersion = self.background.dispersion();
+        let tempered = |margin: Margin, bet: f64| {
+            let e = pass_log_e(&tick, margin, bet) / dispersion;
+            // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.
+            if environment { e.min(0.0) } else { e }
+        };
+        let wide = strict.times(self.multiplier);
+        self.release.observe(
+            &PASS_PRIOR,
+            &PASS_BETS.map(|bet| tempered(strict, bet)),
+            tick.seconds,
+        );
+        self.step.observe(
+            &PASS_PRIOR,
+            &PASS_BETS.map(|bet| tempered(wide, bet)),
+            tick.seconds,
+        );
+        self.step_best = self.step_best.max(self.step.evidence());
+    }
+
+    fn fail_evidence(&self) -> f64 {
+        self.fail.evidence() - self.largest.sum(self.background.burst_ticks())
+    }
+
+    fn needed_of_release(&self) -> f64 {
+        if self.flags.last {
+            self.settings.needed_to_pass()
+        } else {
+            std::f64::consts::LN_2
+        }
+    }
+
+    fn suspicion(&self) -> bool {
+        self.fail.evidence() > NOTHING
+    }
+
+    /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
+    pub fn verdict(&self) -> Verdict {
+        if self.flags.failed {
+            return Verdict::Fail;
+        }
+        let proven = self.step_best >= self.settings.needed_to_pass()
+            && self.release.evidence() >= self.needed_of_release();
+        if proven && !self.suspicion() && !self.flags.environment {
+            Verdict::Pass
+        } else {
+            Verdict::Continue
+        }
+    }
+
+    /// The judge's view at this moment.
+    pub fn assessment(&self) -> Assessment {
+        Assessment {
+            verdict: self.verdict(),
+            fail: Evidenced {
+                evidence: self.fail_evidence(),
+                needed: self.settings.needed_to_fail(),
+            },
+            step: Evidenced {
+                evidence: self.step_best,
+                needed: self.settings.needed_to_pass(),
+            },
+            release: Evidenced {
+                evidence: self.release.evidence(),
+                needed: self.needed_of_release(),
+            },
+            suspicion: self.suspicion(),
+            environment: self.flags.environment,
+            warming: self.flags.warming,
+            in_step: self.in_step,
+            in_release: self.in_release,
+            step_seconds: self.step_seconds,
+            release_seconds: self.release_seconds,
+            ratio: self.ratio.interval(MISS),
+            missing: self.missing(),
+            multiplier: self.multiplier,
+        }
+    }
+
+    /// Rates `(candidate, baseline)` to reckon with from here on: the candidate's is drawn towards the common one
+    /// as long as few bad requests were seen.
+    fn expected_rates(&self) -> (f64, f64) {
+        const FIRMNESS: f64 = 4.0;
+        let (c, b) = (self.in_release.candidate, self.in_release.baseline);
+        let common = c.plus(b).rate().unwrap_or(0.0);
+        if common <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let candidate = (c.bad as f64 + FIRMNESS) / (c.requests as f64 + FIRMNESS / common);
+        (candidate, b.rate().unwrap_or(common))
+    }
+
+    fn missing(&self) -> Missing {
+        let arms = if self.in_step.candidate.requests > 0 {
+            self.in_step
+        } else {
+            self.in_release
+        };
+        let others = if arms.candidate.requests > 0 && arms.baseline.requests > 0 {
+            arms.baseline.requests as f64 / arms.candidate.requests as f64
+        } else {
+            (100.0 - self.weight).max(1.0) / self.weight.max(0.01)
+        };
+        let rates = self.expected_rates();
+        let dispersion = self.background.dispersion();
+        let requests = |process: &Process<6>, margin: Margin, short: f64| {
+            let growth = PASS_BETS.map(|bet| pass_growth(margin, bet, rates, others) / dispersion);
+            requests_to_grow(&process.weights, &growth, short)
+        };
+        let strict = self.unacceptable();
+        let needed = self.settings.needed_to_pass();
+        let for_step = if self.step_best >= needed {
+            Some(0.0)
+        } else {
+            requests(
+                &self.step,
+                strict.times(self.multiplier),
+                needed - self.step.evidence(),
+            )
+        };
+        let for_release = requests(
+            &self.release,
+            strict,
+            self.needed_of_release() - self.release.evidence(),
+        );
+        let requests = for_step.zip(for_release).map(|(a, b)| a.max(b).ceil());
+        let pace = self.in_step.candidate.requests as f64 / self.step_seconds;
+        let seconds = requests.and_then(|n| {
+            if n == 0.0 {
+                Some(0.0)
+            } else {
+                Some(n / pace).filter(|s| s.is_finite())
+            }
+        });
+        Missing {
+            requests: requests.map(|n| n as u64),
+            seconds,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A test process: a mixture of bets, re-balanced after each tick.
+//!
+//! Weights are kept normalised and beside them the log of the wealth, so nothing can overflow or underflow however
+//! long a release takes. A part of the wealth stays in cash: after a long quiet time the loss is bounded and a late
+//! regression is still seen. After each tick a small share of all wealth is dealt out anew (fixed share), for the
+//! same reason. Both keep the process a supermartingale, for bets are made before the tick is seen.
+
+/// Seconds after which about two thirds of the old bets have been dealt out anew.
+const MEMORY_SECONDS: f64 = 6000.0;
+
+/// Share of the wealth that is dealt out anew after a tick of `seconds`.
+fn fixed_share(seconds: f64) -> f64 {
+    (seconds / MEMORY_SECONDS).clamp(1e-9, 0.5)
+}
+
+/// A mixture of `K` bets; the first is cash and never wins or loses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Process<const K: usize> {
+    pub(super) weights: [f64; K],
+    pub(super) log_wealth: f64,
+}
+
+impl<const K: usize> Process<K> {
+    /// A process with wealth 1 spread as `prior`, whose entries sum to 1.
+    pub const fn new(prior: [f64; K]) -> Self {
+        Self {
+            weights: prior,
+            log_wealth: 0.0,
+        }
+    }
+
+    /// The log of the wealth: the evidence in nats.
+    pub const fn evidence(&self) -> f64 {
+        self.log_wealth
+    }
+
+    /// Takes one tick of `seconds` with these log e-values (the first is cash: 0) and returns the increment.
+    pub fn observe(&mut self, prior: &[f64; K], log_e: &[f64; K], seconds: f64) -> f64 {
+        let top = log_e.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut sum = 0.0;
+        for (w, e) in self.weights.iter_mut().zip(log_e) {
+            *w *= (e - top).exp();
+            sum += *w;
+        }
+        let increment = top + sum.ln();
+        let share = fixed_share(seconds);
+        for (w, p) in self.weights.iter_mut().zip(prior) {
+            *w = (1.0 - share) * (*w / sum) + share * p;
+        }
+        self.log_wealth += increment;
+        increment
+    }
+}
+
+/// Most increments that [`Largest`] can hold.
+pub const MOST_DROPPED: usize = 4;
+
+/// The largest positive increments of a process so far, largest first.
+///
+/// What is left of the evidence without them is valid even if that many ticks are arbitrarily corrupted, so no
+/// single scrape can convict.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Largest {
+    pub(super) values: [f64; MOST_DROPPED],
+}
+
+impl Largest {
+    /// Takes an increment.
+    pub fn observe(&mut self, increment: f64) {
+        let mut carried = increment;
+        for slot in &mut self.values {
+            if carried > *slot {
+                std::mem::swap(slot, &mut carried);
+            }
+        }
+    }
+
+    /// The sum of the `count` largest positive increments.
+    pub fn sum(&self, count: usize) -> f64 {
+        self.values.iter().take(count).sum()
+    }
+}
