@@ -19,6 +19,7 @@ pub mod quantity;
 pub mod reason;
 pub mod report;
 pub mod state;
+pub mod words;
 
 pub use decide::{Decision, decide};
 pub use effect::Effect;

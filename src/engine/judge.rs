@@ -1,6 +1,9 @@
 //! Evidence as the engine sees it, and the fold from metric increments to it.
 
+use super::plan::{Metric, Plan};
 use super::quantity::{Moment, Revision};
+use super::words;
+use crate::stats;
 
 /// What the judge says at a moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,4 +63,123 @@ impl Evidence {
             && self.rung == rung
             && self.at.is_some_and(|at| at > since)
     }
+}
+
+/// The fold from increments to evidence, for one release: the same increments give the same evidence, bit for bit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judge {
+    revision: Revision,
+    rung: usize,
+    metrics: Vec<(Metric, stats::Evidence)>,
+    at: Option<Moment>,
+    silent: Option<(Moment, String)>,
+}
+
+impl Judge {
+    /// A judge without evidence, standing before the first rung.
+    pub fn new(plan: &Plan, revision: &Revision) -> Self {
+        let count = plan.analysis.metrics.len().max(1) as f64;
+        let metrics = plan.analysis.metrics.iter().map(|metric| {
+            // Each metric may convict alone, so the chance of a false rollback is shared among them.
+            let settings = settings(plan, metric, plan.analysis.false_rollback / count);
+            (metric.clone(), stats::Evidence::new(settings))
+        });
+        Self {
+            revision: revision.clone(),
+            rung: 0,
+            metrics: metrics.collect(),
+            at: None,
+            silent: None,
+        }
+    }
+
+    /// The rung whose data comes next.
+    pub fn begin_rung(&mut self, plan: &Plan, rung: usize) {
+        let percent = |rung: usize| f64::from(plan.rung(rung).weight.percent());
+        let last = plan.rung(rung).step + 1 == plan.steps;
+        self.rung = rung;
+        for (_, evidence) in &mut self.metrics {
+            evidence.begin_step(percent(rung), percent(rung + 1), last);
+        }
+        self.at = None;
+        self.silent = None;
+    }
+
+    /// One evaluation with data: a tick for each metric of the plan, in its order.
+    pub fn observe(&mut self, at: Moment, ticks: &[stats::Tick]) {
+        for ((_, evidence), tick) in self.metrics.iter_mut().zip(ticks) {
+            evidence.observe(*tick);
+        }
+        self.at = Some(at);
+        self.silent = None;
+    }
+
+    /// An evaluation without data, and why.
+    pub fn miss(&mut self, at: Moment, why: &str) {
+        let since = self.silent.as_ref().map_or(at, |(since, _)| *since);
+        self.silent = Some((since, why.to_owned()));
+    }
+
+    /// What the engine decides on.
+    pub fn evidence(&self) -> Evidence {
+        let verdicts = || {
+            self.metrics
+                .iter()
+                .map(|(metric, evidence)| (metric, evidence.verdict()))
+        };
+        let verdict = if verdicts().any(|(_, verdict)| verdict == stats::Verdict::Fail) {
+            Verdict::Fail
+        } else if verdicts().all(|(metric, verdict)| !metric.gating || verdict == stats::Verdict::Pass) {
+            Verdict::Pass
+        } else {
+            Verdict::Continue
+        };
+        let telling = |assessment: &stats::Assessment| match verdict {
+            Verdict::Fail => assessment.verdict == stats::Verdict::Fail,
+            Verdict::Pass | Verdict::Continue => true,
+        };
+        let sentences: Vec<String> = self
+            .assessments()
+            .filter(|(_, assessment)| telling(assessment))
+            .map(|(metric, assessment)| words::sentence(&metric.name, &assessment))
+            .collect();
+        Evidence {
+            revision: Some(self.revision.clone()),
+            rung: self.rung,
+            at: self.at,
+            silent: self.silent.clone(),
+            verdict,
+            summary: sentences.join("; "),
+        }
+    }
+
+    /// The numbers of each metric.
+    pub fn assessments(&self) -> impl Iterator<Item = (&Metric, stats::Assessment)> {
+        self.metrics
+            .iter()
+            .map(|(metric, evidence)| (metric, evidence.assessment()))
+    }
+
+    /// The revision on trial.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The rung on trial.
+    pub fn rung(&self) -> usize {
+        self.rung
+    }
+}
+
+/// A plan's margins are checked at admission; should they be unusable all the same, the judge takes its own.
+fn settings(plan: &Plan, metric: &Metric, alpha: f64) -> stats::Settings {
+    let margin = |margin: super::plan::Margin| stats::Margin::new(margin.ratio, margin.absolute);
+    stats::Settings::new(
+        margin(metric.tolerated),
+        margin(metric.unacceptable),
+        alpha,
+        plan.analysis.wrong_promotion,
+    )
+    .and_then(|settings| settings.with_warmup(plan.analysis.warm_up.as_secs_f64()))
+    .unwrap_or_default()
 }

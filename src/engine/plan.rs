@@ -149,6 +149,47 @@ impl Plan {
         &self.rungs[index.min(top)]
     }
 
+    /// A plan for a spec that cannot be read: enough to take traffic back and to let go, and to do nothing else.
+    pub fn fallback(gate: GateMode) -> Self {
+        let minute = Duration::from_secs(60);
+        let step = Step {
+            weight: Weight::FULL,
+            hold: minute,
+            deadline: minute,
+            approval: true,
+        };
+        Self {
+            rungs: rungs(&[step], Weight::clamped(99), Weight::clamped(99), minute),
+            steps: 1,
+            preflight_deadline: minute,
+            scaling_deadline: Duration::MAX,
+            route_deadline: minute,
+            propagation: Duration::from_secs(1),
+            on_inconclusive: OnSilence::Hold,
+            on_no_data: OnSilence::Hold,
+            no_data_deadline: Duration::MAX,
+            rollback: Rollback {
+                drain: Duration::from_secs(30),
+                keep: Duration::ZERO,
+            },
+            promotion: Promotion {
+                returns: vec![Weight::FULL],
+                warm_up: minute,
+                bake: minute,
+                deadline: Duration::MAX,
+            },
+            paused: true,
+            gate,
+            analysis: Analysis {
+                interval: minute,
+                warm_up: Duration::ZERO,
+                false_rollback: 0.01,
+                wrong_promotion: 0.05,
+                metrics: Vec::new(),
+            },
+        }
+    }
+
     /// Whether `index` is the highest rung.
     pub fn is_top(&self, index: usize) -> bool {
         index + 1 >= self.rungs.len()
