@@ -1,2 +1,5 @@
 //! Tests that need no cluster.
 mod world;
+
+mod rooms;
+mod support;

@@ -1,0 +1,396 @@
+//! The house rules that a compiler does not know: which room may use which, what the pure rooms must not name,
+//! how long a file may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::support::source::{self, crate_paths, words};
+
+/// Each room and the rooms that it may use.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("api", &[]),
+    ("stats", &[]),
+    ("engine", &["stats"]),
+    ("render", &["engine", "api"]),
+    ("ports", &["engine"]),
+    ("telemetry", &["engine", "api"]),
+    ("cluster", &["api", "engine", "render", "ports"]),
+    ("sources", &["ports", "engine"]),
+    ("gates", &["ports", "engine"]),
+    (
+        "controller",
+        &[
+            "api",
+            "stats",
+            "engine",
+            "render",
+            "ports",
+            "cluster",
+            "sources",
+            "gates",
+            "telemetry",
+        ],
+    ),
+    (
+        "world",
+        &[
+            "api",
+            "stats",
+            "engine",
+            "render",
+            "ports",
+            "cluster",
+            "sources",
+            "gates",
+            "controller",
+            "telemetry",
+        ],
+    ),
+    ("admin", &["api", "engine", "telemetry"]),
+    (
+        "cli",
+        &[
+            "api",
+            "stats",
+            "engine",
+            "render",
+            "ports",
+            "cluster",
+            "sources",
+            "gates",
+            "controller",
+            "world",
+            "admin",
+            "telemetry",
+        ],
+    ),
+];
+
+/// Files that may use one room more: the two ends of the engine that speak the wire's language.
+const DOORS: &[(&str, &str)] = &[
+    ("engine/plan.rs", "api"),
+    ("engine/plan/", "api"),
+    ("engine/report.rs", "api"),
+    ("engine/report/", "api"),
+];
+
+/// Rooms that know neither clock nor client.
+const PURE: &[&str] = &["api", "stats", "engine", "render"];
+
+/// What a pure room must not name. A path is matched as a sequence of words.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "tracing",
+    "kube::Client",
+    "kube::Api",
+    "kube::client",
+    "async",
+    "await",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "HashMap",
+    "HashSet",
+];
+
+/// Crates that the numbers must do without.
+const NOT_IN_STATS: &[&str] = &[
+    "serde",
+    "serde_json",
+    "jiff",
+    "kube",
+    "k8s_openapi",
+    "schemars",
+    "thiserror",
+    "regex",
+];
+
+/// The longest file, in lines.
+const LONGEST: usize = 400;
+
+/// Files that are tables: longer than that, and better in one piece.
+const TABLES: &[&str] = &[];
+
+struct File {
+    path: String,
+    text: String,
+}
+
+impl File {
+    /// The room: the first part of the path under `src`.
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// How many modules deep the file is: `src/engine.rs` is 1, `src/engine/plan.rs` is 2.
+    fn depth(&self) -> usize {
+        self.path.split('/').count()
+    }
+}
+
+fn files(under: &str) -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(under);
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(File {
+                    path: path
+                        .strip_prefix(&root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .replace('\\', "/"),
+                    text: std::fs::read_to_string(&path).unwrap(),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Every use of a room that the table does not allow, in words.
+fn trespasses(files: &[File]) -> Vec<String> {
+    let rooms: BTreeMap<&str, &[&str]> = ROOMS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for file in files {
+        let room = file.room();
+        if room == "lib" {
+            continue;
+        }
+        let code = source::code(&file.text);
+        if room == "main" {
+            let beyond = words(&code)
+                .windows(3)
+                .any(|w| w[0] == "serin" && w[1] == "::" && w[2] != "cli");
+            if beyond {
+                wrong.push("main.rs uses more of the library than `cli`".to_owned());
+            }
+            continue;
+        }
+        let Some(allowed) = rooms.get(room) else {
+            wrong.push(format!("{}: room `{room}` is not in the table", file.path));
+            continue;
+        };
+        let used: BTreeSet<String> = crate_paths(&code, file.depth());
+        for other in used {
+            let door = DOORS
+                .iter()
+                .any(|(path, to)| file.path.starts_with(path) && *to == other);
+            if other != room && !allowed.contains(&other.as_str()) && !door {
+                wrong.push(format!("{}: `{room}` must not use `{other}`", file.path));
+            }
+        }
+    }
+    wrong
+}
+
+/// Every forbidden word in a pure room.
+fn impurities(files: &[File]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for file in files {
+        let words = words(&source::code(&file.text));
+        let banned = |list: &[&str]| -> Vec<String> {
+            list.iter()
+                .filter(|word| source::contains(&words, word))
+                .map(|word| format!("{}: names `{word}`", file.path))
+                .collect()
+        };
+        if PURE.contains(&file.room()) {
+            wrong.extend(banned(IMPURE));
+        }
+        if file.room() == "stats" {
+            wrong.extend(banned(NOT_IN_STATS));
+        }
+    }
+    wrong
+}
+
+fn too_long(files: &[File], longest: usize) -> Vec<String> {
+    files
+        .iter()
+        .filter(|file| !TABLES.contains(&file.path.as_str()))
+        .map(|file| (file, file.text.lines().count()))
+        .filter(|(_, lines)| *lines > longest)
+        .map(|(file, lines)| {
+            format!(
+                "{}: {lines} lines, at most {longest}: split it by subject",
+                file.path
+            )
+        })
+        .collect()
+}
+
+fn unfinished(files: &[File]) -> Vec<String> {
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("todo", "!("),
+        concat!("#[ig", "nore"),
+    ];
+    files
+        .iter()
+        .flat_map(|file| marks.iter().map(move |mark| (file, mark)))
+        .filter(|(file, mark)| file.text.contains(**mark))
+        .map(|(file, mark)| format!("{}: `{mark}`", file.path))
+        .collect()
+}
+
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_uses_only_what_it_may() {
+    let files = files("src");
+    assert!(files.len() > 20, "the sources were not found");
+    assert_none(&trespasses(&files));
+}
+
+#[test]
+fn the_pure_rooms_know_neither_clock_nor_client() {
+    assert_none(&impurities(&files("src")));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    assert_none(&too_long(&files("src"), LONGEST));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let mut all = files("src");
+    all.extend(files("tests"));
+    all.extend(files("benches"));
+    assert_none(&unfinished(&all));
+}
+
+fn sample(path: &str, text: &str) -> Vec<File> {
+    vec![File {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }]
+}
+
+#[test]
+fn a_trespass_is_found_however_it_is_written() {
+    let guilty = [
+        ("engine/decide.rs", "use crate::api::Rollout;"),
+        ("engine/decide.rs", "use crate::{stats, cluster::Client};"),
+        (
+            "engine/decide.rs",
+            "use crate::{\n    stats::{Margin, Tick},\n    world::{self, Clock},\n};",
+        ),
+        (
+            "engine/decide/effects.rs",
+            "use super::super::super::api::Rollout;",
+        ),
+        ("engine.rs", "use super::controller;"),
+        ("engine/decide.rs", "fn f(x: &crate::sources::Prometheus) {}"),
+        ("stats/ratio.rs", "use crate::engine::Weight;"),
+        ("api/rollout.rs", "impl From<crate::engine::Weight> for W {}"),
+        ("admin.rs", "use crate::controller::Controller;"),
+        ("main.rs", "fn main() { serin::controller::run() }"),
+        ("helpers.rs", "//! a room of nobody's"),
+        (
+            "engine/state.rs",
+            "const A: &str = \"// not a comment\"; use crate::api::X;",
+        ),
+        (
+            "engine/state.rs",
+            "const A: char = '\"'; use crate::api::X; const B: char = '\"';",
+        ),
+    ];
+    for (path, text) in guilty {
+        assert_eq!(trespasses(&sample(path, text)).len(), 1, "{path}: {text}");
+    }
+    let innocent = [
+        (
+            "engine/plan/admit.rs",
+            "use crate::api; use crate::engine::Weight;",
+        ),
+        ("engine/report.rs", "use crate::api;"),
+        (
+            "engine/decide.rs",
+            "// use crate::api::Rollout;\nuse super::effect::Effect;",
+        ),
+        (
+            "engine/decide.rs",
+            "/* crate::api /* nested */ crate::world */ use crate::stats::Tick;",
+        ),
+        (
+            "engine/decide.rs",
+            "const A: &str = \"crate::api\"; const B: &str = r#\"crate::world \"#;",
+        ),
+        (
+            "engine/decide.rs",
+            "macro_rules! m { () => { $crate::engine::reason::X } }",
+        ),
+        ("engine/decide/effects.rs", "use super::super::effect::Effect;"),
+        ("cli.rs", "use crate::controller::Controller;"),
+        ("main.rs", "fn main() { serin::cli::run() }"),
+        ("lib.rs", "pub mod api;"),
+    ];
+    for (path, text) in innocent {
+        assert_none(&trespasses(&sample(path, text)));
+    }
+}
+
+#[test]
+fn a_clock_or_a_client_is_found() {
+    let guilty = [
+        ("engine/decide.rs", "use tokio::time;"),
+        ("engine/decide.rs", "tracing::info!(\"x\");"),
+        ("render.rs", "use kube::{Client, Resource};"),
+        ("render.rs", "fn f(a: kube::Api<Pod>) {}"),
+        ("engine/decide.rs", "async fn f() {}"),
+        ("engine/decide.rs", "f().await"),
+        ("engine/decide.rs", "let now = Timestamp :: now();"),
+        ("stats/a.rs", "use std::collections::HashMap;"),
+        ("stats/a.rs", "use std::{collections::{BTreeMap, HashMap}};"),
+        ("api/a.rs", "use std::env;"),
+        ("api/a.rs", "use std::{fmt, env};"),
+        ("stats/a.rs", "use serde::Serialize;"),
+    ];
+    for (path, text) in guilty {
+        assert_eq!(impurities(&sample(path, text)).len(), 1, "{path}: {text}");
+    }
+    let innocent = [
+        (
+            "engine/decide.rs",
+            "// the shell uses tokio\nlet asynchronous = 1;",
+        ),
+        (
+            "api/rollout.rs",
+            "#[derive(kube::CustomResource, Clone)] struct A;",
+        ),
+        ("cluster/a.rs", "use tokio::time; async fn f() { g().await }"),
+        ("stats/a.rs", "use std::collections::BTreeMap;"),
+    ];
+    for (path, text) in innocent {
+        assert_none(&impurities(&sample(path, text)));
+    }
+}
+
+#[test]
+fn a_long_file_and_a_note_to_oneself_are_found() {
+    assert_eq!(too_long(&sample("api/a.rs", "a\nb\nc"), 2).len(), 1);
+    assert_none(&too_long(&sample("api/a.rs", "a\nb"), 2));
+    assert_eq!(
+        unfinished(&sample("api/a.rs", concat!("// TO", "DO: later"))).len(),
+        1
+    );
+    assert_none(&unfinished(&sample("api/a.rs", "// done")));
+}
