@@ -3,8 +3,11 @@
 //! Invariants: answers go to standard output, errors to standard error as one line with what to do next; the exit
 //! status is one of [`Exit`]. Nothing imports this room.
 
+mod act;
 pub mod check;
+mod connect;
 mod crds;
+mod status;
 mod version;
 
 use std::ffi::OsString;
@@ -14,6 +17,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::api::Action;
 
 /// Progressive delivery for Kubernetes: shifts traffic step by step, promotes on evidence, rolls back on regression.
 #[derive(Parser, Debug)]
@@ -30,14 +35,28 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Lets the release leave a step that waits for approval.
+    Approve(act::Act),
+    /// Keeps the release where it is.
+    Pause(act::Act),
+    /// Ends a pause.
+    Resume(act::Act),
+    /// Takes the candidate back.
+    Abort(act::Act),
     Check(check::Check),
     Crds(crds::Crds),
+    Status(status::Status),
     Version(version::Version),
 }
 
 impl Command {
     fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         match self {
+            Self::Approve(command) => command.run(Action::Approve, out),
+            Self::Pause(command) => command.run(Action::Pause, out),
+            Self::Resume(command) => command.run(Action::Resume, out),
+            Self::Abort(command) => command.run(Action::Abort, out),
+            Self::Status(command) => command.run(out),
             Self::Check(command) => command.run(&mut io::stdin().lock(), out),
             Self::Crds(command) => command.run(out),
             Self::Version(command) => command.run(out),

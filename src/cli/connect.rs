@@ -1,0 +1,102 @@
+//! Where the cluster is: the flags that kubectl's users know, and a runtime to talk to it.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use clap::Args;
+use kube::Client;
+
+use super::Failure;
+use crate::cluster::client::{Clients, Target};
+
+/// Which cluster, and which namespace.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Connection {
+    /// The kubeconfig file; by default as kubectl finds it.
+    #[arg(long, env = "KUBECONFIG", global = true)]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context; by default its current one.
+    #[arg(long)]
+    context: Option<String>,
+    /// The namespace; by default the context's.
+    #[arg(short, long)]
+    namespace: Option<String>,
+}
+
+/// A client and the namespace that is meant.
+pub(super) struct Connected {
+    pub(super) clients: Clients,
+    pub(super) namespace: String,
+}
+
+impl Connection {
+    pub(super) fn target(&self) -> Target {
+        Target {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+        }
+    }
+
+    /// The namespace that was asked for, if any.
+    pub(super) fn asked(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connected, Failure> {
+        let clients = Clients::connect(&self.target()).await.map_err(|error| {
+            Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context")
+        })?;
+        let namespace = self
+            .namespace
+            .clone()
+            .unwrap_or_else(|| clients.read.default_namespace().to_owned());
+        Ok(Connected { clients, namespace })
+    }
+}
+
+impl Connected {
+    pub(super) fn client(&self) -> Client {
+        self.clients.read.clone()
+    }
+}
+
+/// Runs a command that talks to a cluster.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime: {error}"), "are there too many open files?"))?;
+    runtime.block_on(work)
+}
+
+/// An API server's refusal as a failure of the command.
+pub(super) fn refused(what: &str, error: &kube::Error) -> Failure {
+    match error {
+        kube::Error::Api(status) if status.code == 404 => Failure::failed(
+            format!("cannot {what}: {}", status.message),
+            "is the name right, and are Serin's CRDs installed (`serin crds`)?",
+        ),
+        kube::Error::Api(status) => Failure::failed(
+            format!("cannot {what}: {}", status.message),
+            "ask whoever administers the cluster for this right",
+        ),
+        other => Failure::failed(
+            format!("cannot {what}: {}", chain(other)),
+            "is the cluster reachable? `kubectl cluster-info` tells",
+        ),
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}

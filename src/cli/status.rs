@@ -1,0 +1,269 @@
+//! `serin status [NAME]`: what a release does, why, and what it waits for, on one screen.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use kube::api::{Api, ListParams};
+use tokio::time::Instant;
+
+use super::connect::{Connection, block_on, refused};
+use super::{Exit, Failure};
+use crate::api::{Outcome, Phase, ReleaseStatus, Rollout, RolloutStatus};
+
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Shows one Rollout, or all of a namespace.
+#[derive(Args, Debug)]
+pub(super) struct Status {
+    /// The Rollout; all of the namespace when left out.
+    name: Option<String>,
+    /// Follow until the release ends: exit status 0 promoted, 1 taken back, 3 out of time.
+    #[arg(short, long, requires = "name")]
+    watch: bool,
+    /// How long to follow, in seconds.
+    #[arg(long, default_value_t = 86_400)]
+    timeout: u64,
+    /// Another form of the answer.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+    /// Every namespace.
+    #[arg(short = 'A', long, conflicts_with = "name")]
+    all_namespaces: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Json,
+    Yaml,
+    Wide,
+}
+
+impl Status {
+    pub(super) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        block_on(self.show(out))
+    }
+
+    async fn show(self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let connected = self.connection.connect().await?;
+        let api: Api<Rollout> = if self.all_namespaces {
+            Api::all(connected.client())
+        } else {
+            Api::namespaced(connected.client(), &connected.namespace)
+        };
+        match &self.name {
+            Some(name) if self.watch => {
+                follow(&api, name, self.output, Duration::from_secs(self.timeout), out).await
+            }
+            Some(name) => {
+                let rollout = read(&api, name).await?;
+                one(&rollout, self.output, out)?;
+                Ok(health(&rollout))
+            }
+            None => {
+                let list = api
+                    .list(&ListParams::default())
+                    .await
+                    .map_err(|error| refused("list Rollouts", &error))?;
+                all(&list.items, self.output, out)?;
+                Ok(Exit::Healthy)
+            }
+        }
+    }
+}
+
+async fn read(api: &Api<Rollout>, name: &str) -> Result<Rollout, Failure> {
+    api.get(name)
+        .await
+        .map_err(|error| refused(&format!("read Rollout `{name}`"), &error))
+}
+
+async fn follow(
+    api: &Api<Rollout>,
+    name: &str,
+    output: Option<Output>,
+    limit: Duration,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    let mut shown = None;
+    loop {
+        let rollout = read(api, name).await?;
+        if rollout.status != shown {
+            one(&rollout, output, out)?;
+            out.flush()?;
+        }
+        let current = rollout
+            .status
+            .as_ref()
+            .is_some_and(|status| status.observed_generation == rollout.metadata.generation);
+        match rollout.status.as_ref().and_then(|status| status.phase) {
+            Some(Phase::Promoted | Phase::Idle) if current => return Ok(Exit::Healthy),
+            Some(Phase::RolledBack) if current => return Ok(Exit::Failed),
+            _ => {}
+        }
+        if Instant::now().duration_since(begun) >= limit {
+            return Err(Failure::timed_out(
+                format!("the release of `{name}` has not ended in {} s", limit.as_secs()),
+                "it goes on; follow it again",
+            ));
+        }
+        shown = rollout.status;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// 1 for what needs a person, 0 for the rest.
+fn health(rollout: &Rollout) -> Exit {
+    let stalled = rollout
+        .status
+        .iter()
+        .flat_map(|status| &status.conditions)
+        .any(|condition| condition.type_ == "Stalled" && condition.status == "True");
+    if stalled { Exit::Failed } else { Exit::Healthy }
+}
+
+fn one(rollout: &Rollout, output: Option<Output>, out: &mut dyn Write) -> Result<(), Failure> {
+    match output {
+        Some(Output::Json) => writeln!(
+            out,
+            "{}",
+            serde_json::to_string_pretty(rollout).unwrap_or_default()
+        )?,
+        Some(Output::Yaml) => write!(out, "---\n{}", serde_yaml::to_string(rollout).unwrap_or_default())?,
+        Some(Output::Wide) | None => write!(out, "{}", screen(rollout, output.is_some()))?,
+    }
+    Ok(())
+}
+
+/// One Rollout on one screen.
+fn screen(rollout: &Rollout, wide: bool) -> String {
+    let name = format!(
+        "{}/{}",
+        rollout.metadata.namespace.as_deref().unwrap_or("default"),
+        rollout.metadata.name.as_deref().unwrap_or_default()
+    );
+    let Some(status) = &rollout.status else {
+        return format!("{name}  Pending  the controller has not seen it yet: is it running?\n");
+    };
+    let phase = status.phase.map_or("Pending", Phase::as_str);
+    let mut text = format!("{name}  {phase}");
+    if let Some(release) = &status.release {
+        text.push_str(&headline(release));
+    }
+    text.push('\n');
+    if let Some(message) = &status.message {
+        text.push_str(&format!("  {message}\n"));
+    }
+    if let Some(release) = &status.release {
+        for verdict in &release.verdicts {
+            text.push_str(&format!(
+                "  step {}  {:<12} {}\n",
+                verdict.step,
+                verdict.verdict.as_str(),
+                verdict.reason
+            ));
+        }
+        if let Some(deadline) = &release.deadline {
+            text.push_str(&format!("  until {}\n", deadline.0));
+        }
+        text.push_str(&format!(
+            "  next: serin abort|pause {}\n",
+            rollout.metadata.name.as_deref().unwrap_or_default()
+        ));
+    }
+    let shown = if wide {
+        status.history.len()
+    } else {
+        status.history.len().min(3)
+    };
+    for entry in &status.history[..shown] {
+        let outcome = match entry.outcome {
+            Outcome::Promoted => "promoted",
+            Outcome::RolledBack => "rolled back",
+            Outcome::Aborted => "aborted",
+            Outcome::Superseded => "superseded",
+            Outcome::Reverted => "reverted",
+        };
+        let evidence = entry.evidence.as_deref().unwrap_or_default();
+        text.push_str(&format!(
+            "  past: revision {} {outcome} after {} s at {}: {evidence}\n",
+            entry.revision, entry.seconds, entry.ended_at.0
+        ));
+    }
+    text
+}
+
+fn headline(release: &ReleaseStatus) -> String {
+    let observed = release
+        .weight
+        .observed
+        .map_or_else(|| "?".to_owned(), |weight| format!("{weight} %"));
+    format!(
+        "  step {}/{}  weight {} % (observed {observed})  revision {}",
+        release.step, release.steps, release.weight.desired, release.revision
+    )
+}
+
+fn all(rollouts: &[Rollout], output: Option<Output>, out: &mut dyn Write) -> Result<(), Failure> {
+    match output {
+        Some(Output::Json) => writeln!(
+            out,
+            "{}",
+            serde_json::to_string_pretty(rollouts).unwrap_or_default()
+        )?,
+        Some(Output::Yaml) => write!(out, "{}", serde_yaml::to_string(rollouts).unwrap_or_default())?,
+        Some(Output::Wide) | None if rollouts.is_empty() => {
+            writeln!(out, "no Rollout here; `-A` looks in every namespace")?
+        }
+        Some(Output::Wide) | None => {
+            let mut table = Table::new();
+            table.load_style(NOTHING);
+            table.set_header([
+                "NAMESPACE",
+                "NAME",
+                "PHASE",
+                "STEP",
+                "WEIGHT",
+                "VERDICT",
+                "MESSAGE",
+            ]);
+            for rollout in rollouts {
+                table.add_row(row(rollout));
+            }
+            writeln!(out, "{table}")?;
+        }
+    }
+    Ok(())
+}
+
+fn row(rollout: &Rollout) -> Vec<String> {
+    let status = rollout.status.clone().unwrap_or_default();
+    let RolloutStatus {
+        phase,
+        release,
+        message,
+        ..
+    } = status;
+    let release = release.as_ref();
+    vec![
+        rollout.metadata.namespace.clone().unwrap_or_default(),
+        rollout.metadata.name.clone().unwrap_or_default(),
+        phase.map_or("Pending", Phase::as_str).to_owned(),
+        release
+            .map(|release| format!("{}/{}", release.step, release.steps))
+            .unwrap_or_default(),
+        release
+            .map(|release| format!("{} %", release.weight.desired))
+            .unwrap_or_default(),
+        release
+            .and_then(|release| release.verdict)
+            .map(|verdict| verdict.as_str().to_owned())
+            .unwrap_or_default(),
+        message.unwrap_or_default(),
+    ]
+}
