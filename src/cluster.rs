@@ -7,5 +7,6 @@ pub mod cache;
 pub mod client;
 pub mod error;
 pub mod gather;
+pub mod lease;
 pub mod snapshot;
 pub mod watches;

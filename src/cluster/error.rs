@@ -114,9 +114,10 @@ const MESSAGE_MAX: usize = 512;
 impl Error {
     /// `call` failed with what the client says.
     pub fn new(call: Call, source: kube::Error) -> Self {
-        let cause = match source {
-            kube::Error::Api(status) => Cause::Refused(status),
-            other => Cause::Client(other),
+        let cause = if let kube::Error::Api(status) = source {
+            Cause::Refused(status)
+        } else {
+            Cause::Client(source)
         };
         Self { call, cause }
     }
@@ -284,10 +285,10 @@ fn client_label(error: &kube::Error) -> &'static str {
     // The enum has variants by feature: a wildcard is the only way to match it.
     #[allow(clippy::wildcard_enum_match_arm)]
     match error {
-        kube::Error::Auth(_) => "credentials",
         kube::Error::BuildRequest(_) | kube::Error::HttpError(_) => "request",
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => "unreadable",
-        kube::Error::InferConfig(_)
+        kube::Error::Auth(_)
+        | kube::Error::InferConfig(_)
         | kube::Error::InferKubeconfig(_)
         | kube::Error::RustlsTls(_)
         | kube::Error::TlsRequired
