@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use super::background::Background;
 use super::counts::Counts;
@@ -14,7 +13,7 @@ use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
 const VERSION: u64 = 1;
-const WHOLES: usize = 11;
+const WHOLES: usize = 12;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,18 +57,22 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
         visit(&mut process.log_wealth);
     }
     e.ratio.at_nodes.iter_mut().for_each(&mut *visit);
-    for rate in e.recent.iter_mut().flatten() {
-        let mut wide = f64::from(*rate);
+    for narrow in
+        e.recent
+            .iter_mut()
+            .flatten()
+            .chain([&mut e.multiplier, &mut e.weight, &mut e.ratio.estimate])
+    {
+        let mut wide = f64::from(*narrow);
         visit(&mut wide);
-        *rate = wide as f32;
+        *narrow = wide as f32;
     }
-    for value in [
-        &mut e.step_best,
-        &mut e.release_seconds,
-        &mut e.step_seconds,
-        &mut e.multiplier,
-        &mut e.weight,
-    ] {
+    for point in &mut e.ratio.inside {
+        let mut wide = f64::from(*point);
+        visit(&mut wide);
+        *point = wide as u16;
+    }
+    for value in [&mut e.step_best, &mut e.release_seconds, &mut e.step_seconds] {
         visit(value);
     }
 }
@@ -80,7 +83,7 @@ impl Evidence {
         let mut copy = self.clone();
         let mut values = Vec::with_capacity(64);
         reals(&mut copy, &mut |x| values.push(*x));
-        let b = self.background;
+        let b = self.background();
         values.extend([b.rate().unwrap_or(-1.0), b.dispersion(), b.pod_spread()]);
         let f = self.flags;
         let flags = [f.last, f.failed, f.environment, f.warming];
@@ -110,7 +113,7 @@ impl Evidence {
     }
 
     /// The evidence that a checkpoint was taken of, under these settings.
-    pub fn resume(settings: impl Into<Arc<Settings>>, from: &Checkpoint) -> Result<Self, CheckpointError> {
+    pub fn resume(settings: Settings, from: &Checkpoint) -> Result<Self, CheckpointError> {
         let [version, packed, pods, burst, counts @ ..] = from.wholes.as_slice() else {
             return Err(CheckpointError::Shape);
         };
@@ -132,32 +135,29 @@ impl Evidence {
         else {
             return Err(CheckpointError::Shape);
         };
-        let [a, b, c, d, e, f, g, h] = counts else {
+        if counts.len() + 4 != WHOLES {
             return Err(CheckpointError::Shape);
-        };
+        }
         if !complete {
             return Err(CheckpointError::Shape);
         }
         let pods = u32::try_from(*pods).map_err(|_| CheckpointError::Value)?;
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
-        evidence.background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread);
+        let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread);
+        evidence = evidence.with_background(background);
         evidence.set_candidate_pods(pods);
-        evidence.in_release.candidate = Counts {
-            requests: *a,
-            bad: *b,
-        };
-        evidence.in_release.baseline = Counts {
-            requests: *c,
-            bad: *d,
-        };
-        evidence.in_step.candidate = Counts {
-            requests: *e,
-            bad: *f,
-        };
-        evidence.in_step.baseline = Counts {
-            requests: *g,
-            bad: *h,
-        };
+        let arms = [
+            &mut evidence.in_release.candidate,
+            &mut evidence.in_release.baseline,
+            &mut evidence.in_step.candidate,
+            &mut evidence.in_step.baseline,
+        ];
+        for (arm, pair) in arms.into_iter().zip(counts.chunks_exact(2)) {
+            *arm = Counts {
+                requests: pair[0],
+                bad: pair[1],
+            };
+        }
         let bit = |at: u32| packed >> at & 1 == 1;
         evidence.flags = Flags {
             last: bit(0),
@@ -205,10 +205,10 @@ impl FromStr for Checkpoint {
             .map(parse)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| CheckpointError::Shape)?;
-        if words.len() <= WHOLES {
+        if words.len() < WHOLES {
             return Err(CheckpointError::Shape);
         }
-        let (wholes, reals) = words.split_at(WHOLES + 1);
+        let (wholes, reals) = words.split_at(WHOLES);
         Ok(Self {
             wholes: wholes.to_vec(),
             reals: reals.iter().copied().map(f64::from_bits).collect(),

@@ -13,7 +13,7 @@ use super::background::Background;
 use super::counts::{Counts, Tick};
 use super::evalue::{fail_log_e, pass_log_e};
 use super::forecast::{pass_growth, requests_to_grow};
-use super::interval::{MISS, RatioLikelihood};
+use super::interval::RatioLikelihood;
 use super::process::{Largest, MOST_DROPPED, Process};
 use super::settings::{Margin, Settings};
 
@@ -46,11 +46,17 @@ pub fn step_multiplier(weight: f64, next_weight: f64, last: bool) -> f64 {
     own.min(next).clamp(1.5, 6.0)
 }
 
+/// What does not change during a release; shared by copies.
+#[derive(Clone, Debug, PartialEq)]
+struct Given {
+    settings: Settings,
+    background: Background,
+}
+
 /// Everything known about one metric in one release. Feed it one [`Tick`] a scrape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    settings: Arc<Settings>,
-    pub(super) background: Background,
+    given: Arc<Given>,
     pub(super) fail: Process<5>,
     pub(super) largest: Largest,
     pub(super) release: Process<6>,
@@ -61,14 +67,15 @@ pub struct Evidence {
     pub(super) in_step: Arms,
     pub(super) release_seconds: f64,
     pub(super) step_seconds: f64,
-    pub(super) multiplier: f64,
-    pub(super) weight: f64,
+    pub(super) multiplier: f32,
+    pub(super) weight: f32,
     pub(super) candidate_pods: u32,
     pub(super) recent: [[f32; RECENT]; 2],
     pub(super) flags: Flags,
 }
 
 /// The yes-or-no part of the state.
+#[allow(clippy::struct_excessive_bools)] // four independent facts, no hidden state machine
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) last: bool,
@@ -79,10 +86,12 @@ pub(super) struct Flags {
 
 impl Evidence {
     /// No evidence yet and no history. Until [`Self::begin_step`] is called the strictest step is assumed.
-    pub fn new(settings: impl Into<Arc<Settings>>) -> Self {
+    pub fn new(settings: Settings) -> Self {
         Self {
-            settings: settings.into(),
-            background: Background::default(),
+            given: Arc::new(Given {
+                settings,
+                background: Background::default(),
+            }),
             fail: Process::new(FAIL_PRIOR),
             largest: Largest::default(),
             release: Process::new(PASS_PRIOR),
@@ -93,7 +102,7 @@ impl Evidence {
             in_step: Arms::default(),
             release_seconds: 0.0,
             step_seconds: 0.0,
-            multiplier: step_multiplier(100.0, 100.0, true),
+            multiplier: step_multiplier(100.0, 100.0, true) as f32,
             weight: 100.0,
             candidate_pods: 1,
             recent: [[0.0; RECENT]; 2],
@@ -107,12 +116,23 @@ impl Evidence {
     /// The same, knowing how the baseline behaved before the release. Call it before the first tick.
     #[must_use]
     pub fn with_background(self, background: Background) -> Self {
-        Self { background, ..self }
+        Self {
+            given: Arc::new(Given {
+                background,
+                ..*self.given
+            }),
+            ..self
+        }
     }
 
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.given.settings
+    }
+
+    /// What is known of the baseline's past.
+    pub fn background(&self) -> &Background {
+        &self.given.background
     }
 
     /// A step begins: its evidence, counts and warm-up start anew; what speaks for or against the release stays.
@@ -123,10 +143,10 @@ impl Evidence {
         self.ratio = RatioLikelihood::default();
         self.in_step = Arms::default();
         self.step_seconds = 0.0;
-        self.weight = weight;
-        self.multiplier = step_multiplier(weight, next_weight, last);
+        self.weight = weight as f32;
+        self.multiplier = step_multiplier(weight, next_weight, last) as f32;
         self.flags.last = last;
-        self.flags.warming = self.settings.warmup_seconds() > 0.0;
+        self.flags.warming = self.settings().warmup_seconds() > 0.0;
     }
 
     /// How many candidate pods take part from now on. It matters only where history shows that pods differ.
@@ -148,7 +168,7 @@ impl Evidence {
             } else {
                 0.0
             },
-            warming: tick.warming || self.step_seconds < self.settings.warmup_seconds(),
+            warming: tick.warming || self.step_seconds < self.settings().warmup_seconds(),
         };
         self.flags.warming = tick.warming;
         self.step_seconds += tick.seconds;
@@ -156,6 +176,7 @@ impl Evidence {
         self.in_step = self.in_step.plus(tick.candidate, tick.baseline);
         self.in_release = self.in_release.plus(tick.candidate, tick.baseline);
         let (Some(candidate), Some(baseline)) = (tick.candidate.rate(), tick.baseline.rate()) else {
+            self.rest(tick.seconds);
             return;
         };
         self.remember(candidate, baseline);
@@ -165,6 +186,13 @@ impl Evidence {
         if !tick.warming {
             self.observe_pass(&tick, candidate);
         }
+    }
+
+    /// Time passes without evidence; bets are still dealt out anew.
+    fn rest(&mut self, seconds: f64) {
+        self.fail.observe(&FAIL_PRIOR, &[0.0; 5], seconds);
+        self.release.observe(&PASS_PRIOR, &[0.0; 6], seconds);
+        self.step.observe(&PASS_PRIOR, &[0.0; 6], seconds);
     }
 
     fn remember(&mut self, candidate: f64, baseline: f64) {
@@ -177,7 +205,7 @@ impl Evidence {
     /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
     /// baseline, is not held for it.
     fn is_environment(&self, candidate: f64, baseline: f64) -> bool {
-        let limit = self.background.rate().map_or(0.05, |r| (10.0 * r).max(0.05));
+        let limit = self.background().rate().map_or(0.05, |r| (10.0 * r).max(0.05));
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
     }
 
@@ -185,13 +213,13 @@ impl Evidence {
     /// burst, or that the other arm shares, raises the limit.
     fn burst_limit(&self, arm: usize, requests: u64, other: f64) -> u64 {
         let usual = self
-            .background
+            .background()
             .rate()
             .or_else(|| self.in_release.baseline.rate())
             .unwrap_or(0.0);
         let lasting = self.recent[arm]
             .iter()
-            .take(self.background.burst_ticks() + 1)
+            .take(self.background().burst_ticks() + 1)
             .copied()
             .fold(f32::INFINITY, f32::min);
         let expected = requests as f64 * self.tolerated().rate(usual.max(other).max(f64::from(lasting)));
@@ -201,11 +229,11 @@ impl Evidence {
 
     /// The factor by which pods alike may differ, for as many as take part.
     fn pod_factor(&self) -> f64 {
-        (POD_QUANTILE * self.background.pod_spread() / f64::from(self.candidate_pods).sqrt()).exp()
+        (POD_QUANTILE * self.background().pod_spread() / f64::from(self.candidate_pods).sqrt()).exp()
     }
 
     fn tolerated(&self) -> Margin {
-        let margin = self.settings.tolerated();
+        let margin = self.settings().tolerated();
         Margin {
             ratio: margin.ratio * self.pod_factor(),
             ..margin
@@ -213,7 +241,7 @@ impl Evidence {
     }
 
     fn unacceptable(&self) -> Margin {
-        let margin = self.settings.unacceptable();
+        let margin = self.settings().unacceptable();
         Margin {
             ratio: margin.ratio * self.pod_factor(),
             ..margin
@@ -240,11 +268,11 @@ impl Evidence {
             tolerated
         };
         let tempered =
-            |bet: f64| fail_log_e(&tick, margin, bet * margin.ratio) / self.background.dispersion();
+            |bet: f64| fail_log_e(&tick, margin, bet * margin.ratio) / self.background().dispersion();
         let log_e = FAIL_BETS.map(tempered);
         let increment = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
         self.largest.observe(increment);
-        self.flags.failed = self.fail_evidence() >= self.settings.needed_to_fail();
+        self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
     }
 
     fn observe_pass(&mut self, tick: &Tick, candidate: f64) {
@@ -258,13 +286,13 @@ impl Evidence {
             ..*tick
         };
         let (strict, environment) = (self.unacceptable(), self.flags.environment);
-        let dispersion = self.background.dispersion();
+        let dispersion = self.background().dispersion();
         let tempered = |margin: Margin, bet: f64| {
             let e = pass_log_e(&tick, margin, bet) / dispersion;
             // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.
             if environment { e.min(0.0) } else { e }
         };
-        let wide = strict.times(self.multiplier);
+        let wide = strict.times(f64::from(self.multiplier));
         self.release.observe(
             &PASS_PRIOR,
             &PASS_BETS.map(|bet| tempered(strict, bet)),
@@ -279,12 +307,12 @@ impl Evidence {
     }
 
     fn fail_evidence(&self) -> f64 {
-        self.fail.evidence() - self.largest.sum(self.background.burst_ticks())
+        self.fail.evidence() - self.largest.sum(self.background().burst_ticks())
     }
 
     fn needed_of_release(&self) -> f64 {
         if self.flags.last {
-            self.settings.needed_to_pass()
+            self.settings().needed_to_pass()
         } else {
             std::f64::consts::LN_2
         }
@@ -299,7 +327,7 @@ impl Evidence {
         if self.flags.failed {
             return Verdict::Fail;
         }
-        let proven = self.step_best >= self.settings.needed_to_pass()
+        let proven = self.step_best >= self.settings().needed_to_pass()
             && self.release.evidence() >= self.needed_of_release();
         if proven && !self.suspicion() && !self.flags.environment {
             Verdict::Pass
@@ -314,11 +342,11 @@ impl Evidence {
             verdict: self.verdict(),
             fail: Evidenced {
                 evidence: self.fail_evidence(),
-                needed: self.settings.needed_to_fail(),
+                needed: self.settings().needed_to_fail(),
             },
             step: Evidenced {
                 evidence: self.step_best,
-                needed: self.settings.needed_to_pass(),
+                needed: self.settings().needed_to_pass(),
             },
             release: Evidenced {
                 evidence: self.release.evidence(),
@@ -331,9 +359,9 @@ impl Evidence {
             in_release: self.in_release,
             step_seconds: self.step_seconds,
             release_seconds: self.release_seconds,
-            ratio: self.ratio.interval(MISS),
+            ratio: self.ratio.interval(),
             missing: self.missing(),
-            multiplier: self.multiplier,
+            multiplier: f64::from(self.multiplier),
         }
     }
 
@@ -359,22 +387,22 @@ impl Evidence {
         let others = if arms.candidate.requests > 0 && arms.baseline.requests > 0 {
             arms.baseline.requests as f64 / arms.candidate.requests as f64
         } else {
-            (100.0 - self.weight).max(1.0) / self.weight.max(0.01)
+            f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
         };
         let rates = self.expected_rates();
-        let dispersion = self.background.dispersion();
+        let dispersion = self.background().dispersion();
         let requests = |process: &Process<6>, margin: Margin, short: f64| {
             let growth = PASS_BETS.map(|bet| pass_growth(margin, bet, rates, others) / dispersion);
             requests_to_grow(&process.weights, &growth, short)
         };
         let strict = self.unacceptable();
-        let needed = self.settings.needed_to_pass();
+        let needed = self.settings().needed_to_pass();
         let for_step = if self.step_best >= needed {
             Some(0.0)
         } else {
             requests(
                 &self.step,
-                strict.times(self.multiplier),
+                strict.times(f64::from(self.multiplier)),
                 needed - self.step.evidence(),
             )
         };

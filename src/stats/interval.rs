@@ -5,8 +5,8 @@
 //! kept at a few Chebyshev nodes only: the function is analytic, so the grid's values follow from them to far
 //! better than the grid's own step, and the state stays small.
 //!
-//! The interval is not intersected with earlier ones. It is valid without that, and it can move when the ratio
-//! itself moves, as in a slow leak.
+//! Each interval is cut with all earlier ones. When nothing is left the ratio itself has moved, as in a slow leak,
+//! and the latest interval stands alone.
 
 use std::sync::OnceLock;
 
@@ -14,9 +14,10 @@ use super::assessment::Ratio;
 use super::counts::Tick;
 
 /// Nodes at which the log-likelihood is kept.
-pub(super) const NODES: usize = 22;
+pub(super) const NODES: usize = 20;
 /// Points of the grid on which the interval is read.
 const POINTS: usize = 257;
+const LAST: u16 = POINTS as u16 - 1;
 /// The grid spans `exp(-SPAN)..=exp(SPAN)`: a hundredth to a hundredfold.
 const SPAN: f64 = 2.0 * std::f64::consts::LN_10;
 /// Standard deviation of the prior of the log ratio.
@@ -78,74 +79,104 @@ fn tables() -> &'static Tables {
     })
 }
 
-/// The log-likelihood of the rate ratio so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// The log-likelihood of the rate ratio so far, and the interval that follows from it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RatioLikelihood {
     pub(super) at_nodes: [f64; NODES],
+    /// First and last grid point inside.
+    pub(super) inside: [u16; 2],
+    /// The likeliest ratio; infinite above the grid, negative before the first bad request.
+    pub(super) estimate: f32,
+}
+
+impl Default for RatioLikelihood {
+    fn default() -> Self {
+        Self {
+            at_nodes: [0.0; NODES],
+            inside: [0, LAST],
+            estimate: -1.0,
+        }
+    }
 }
 
 impl RatioLikelihood {
     /// Takes one tick; one without requests in either arm, or without a bad one, says nothing.
     pub fn observe(&mut self, tick: &Tick) {
         let (c, b) = (tick.candidate.clipped(), tick.baseline.clipped());
-        let bad = c.bad + b.bad;
-        if c.requests == 0 || b.requests == 0 || bad == 0 {
+        let bad = c.bad as f64 + b.bad as f64;
+        if c.requests == 0 || b.requests == 0 || bad == 0.0 {
             return;
         }
         let share = c.requests as f64 / (c.requests as f64 + b.requests as f64);
         for (value, u) in self.at_nodes.iter_mut().zip(&tables().nodes) {
-            *value += c.bad as f64 * u - bad as f64 * (share * u.exp_m1()).ln_1p();
+            *value += c.bad as f64 * u - bad * (share * u.exp_m1()).ln_1p();
         }
+        self.narrow();
     }
 
-    /// The interval and the likeliest ratio at error probability `miss`; `None` before the first bad request.
-    /// An end of the grid inside the interval means no bound on that side.
-    pub fn interval(&self, miss: f64) -> Option<Ratio> {
-        if self.at_nodes.iter().all(|v| *v == 0.0) {
-            return None;
-        }
+    /// Reads the interval off the grid and cuts the earlier ones with it.
+    fn narrow(&mut self) {
         let tables = tables();
         let mut values = [0.0; POINTS];
         for (value, weights) in values.iter_mut().zip(&tables.weights) {
             *value = weights.iter().zip(&self.at_nodes).map(|(w, v)| w * v).sum();
         }
+        let prior = &tables.log_prior;
         let top = values
             .iter()
-            .zip(&tables.log_prior)
+            .zip(prior)
             .map(|(v, p)| v + p)
             .fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = values
+        let parts = values.iter().zip(prior).map(|(v, p)| v + p - top);
+        // What is below e⁻⁴⁰ of the largest part is below its rounding.
+        let sum: f64 = parts.filter(|part| *part > -40.0).map(f64::exp).sum();
+        let floor = top + sum.ln() + MISS.ln();
+        let low = values.iter().position(|v| *v > floor).map_or(0, |at| at as u16);
+        let high = values
             .iter()
-            .zip(&tables.log_prior)
-            .map(|(v, p)| (v + p - top).exp())
-            .sum();
-        let floor = top + sum.ln() + miss.ln();
-        let low = values.iter().position(|v| *v > floor)?;
-        let high = values.iter().rposition(|v| *v > floor)?;
+            .rposition(|v| *v > floor)
+            .map_or(LAST, |at| at as u16);
+        let cut = [low.max(self.inside[0]), high.min(self.inside[1])];
+        self.inside = if cut[0] <= cut[1] { cut } else { [low, high] };
+        self.estimate = estimate(&values);
+    }
+
+    /// The interval and the likeliest ratio; `None` before the first bad request. An end of the grid inside the
+    /// interval means no bound on that side.
+    pub fn interval(&self) -> Option<Ratio> {
+        if self.estimate < 0.0 {
+            return None;
+        }
+        let [low, high] = self.inside;
         Some(Ratio {
-            low: if low == 0 { 0.0 } else { grid(low).exp() },
-            estimate: estimate(&values),
-            high: (high < POINTS - 1).then(|| grid(high).exp()),
+            low: if low == 0 {
+                0.0
+            } else {
+                grid(usize::from(low)).exp()
+            },
+            estimate: self.estimate.is_finite().then(|| f64::from(self.estimate)),
+            high: (high < LAST).then(|| grid(usize::from(high)).exp()),
         })
     }
 }
 
-/// The maximum of a concave function on the grid, refined by a parabola; 0 or `None` at the ends.
-fn estimate(values: &[f64; POINTS]) -> Option<f64> {
-    let (best, _) =
-        values.iter().enumerate().fold(
-            (0, f64::NEG_INFINITY),
-            |(at, top), (k, v)| if *v > top { (k, *v) } else { (at, top) },
-        );
+/// The maximum of a concave function on the grid, refined by a parabola; 0 or infinite at the ends.
+fn estimate(values: &[f64; POINTS]) -> f32 {
+    let mut best = 0;
+    for (k, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = k;
+        }
+    }
     if best == 0 {
-        return Some(0.0);
+        return 0.0;
     }
     if best == POINTS - 1 {
-        return None;
+        return f32::INFINITY;
     }
     let (a, b, c) = (values[best - 1], values[best], values[best + 1]);
     let curve = a - 2.0 * b + c;
     let shift = if curve < 0.0 { 0.5 * (a - c) / curve } else { 0.0 };
     let step = grid(1) - grid(0);
-    Some((grid(best) + shift * step).exp())
+    (grid(best) + shift * step).exp() as f32
 }

@@ -1,4 +1,5 @@
 //! Tests that need no cluster.
+mod stats;
 mod world;
 
 mod rooms;

@@ -1,0 +1,4 @@
+//! The judge's arithmetic: golden vectors, laws that any valid evidence obeys, restarts.
+mod evidence;
+mod golden;
+mod laws;
