@@ -194,11 +194,9 @@ pub struct Margin {
 pub struct Confidence {
     /// Chance that a release within the tolerated margin is rolled back, 0.0001 to 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0001, max = 0.2))]
     pub false_rollback: Option<f64>,
     /// Chance that a release beyond the unacceptable margin is promoted, 0.0001 to 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0001, max = 0.2))]
     pub wrong_promotion: Option<f64>,
 }
 

@@ -58,6 +58,13 @@ pub fn all() -> Vec<Rule> {
     rules.extend(margins());
     rules.extend(others());
     rules.extend(LIMITS.iter().map(limit));
+    rules.extend(
+        [
+            "spec.analysis.confidence.falseRollback",
+            "spec.analysis.confidence.wrongPromotion",
+        ]
+        .map(chance),
+    );
     rules
 }
 
@@ -85,8 +92,15 @@ fn limit(&(kind, path, low, high): &(Kind, &'static str, &str, &str)) -> Rule {
         kind,
         path,
         cel: format!("duration(self) >= duration('{low}') && duration(self) <= duration('{high}')"),
-        message: format!("{field} must be from {low} to {high}: write a duration in that range"),
+        message: format!("{field} is out of range: write a duration from {low} to {high}"),
     }
+}
+
+/// Not a `minimum` of the schema: the API server would cut it to the whole number 0 where the value is written as one.
+fn chance(path: &'static str) -> Rule {
+    let field = path.rsplit('.').next().unwrap_or(path);
+    let message = format!("{field} is out of range: write a chance from 0.0001 to 0.2");
+    rule(Kind::Rollout, path, "self >= 0.0001 && self <= 0.2", &message)
 }
 
 /// Steps, router and workload.

@@ -1,7 +1,24 @@
 //! `serin check`: the API server's verdict on Rollouts, RolloutActions and MetricProviders, offline.
+//!
+//! Schemas and rules are those of the CRDs, so the verdict is the server's; only what needs other objects of the
+//! cluster (does the workload exist?) is not looked at. Objects of other kinds are passed over.
 
+mod complete;
+mod documents;
+mod finding;
+mod object;
+mod rules;
+mod schema;
+
+use std::fs::File;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 
+use serde_json::Value;
+
+use self::documents::Document;
+pub use self::finding::Finding;
+pub use self::object::{Checker, Verdict};
 use super::{Exit, Failure};
 
 /// Check Rollouts, RolloutActions and MetricProviders without a cluster.
@@ -9,7 +26,14 @@ use super::{Exit, Failure};
 pub struct Check {
     /// Files, folders (every .yaml, .yml and .json below), or `-` for standard input.
     #[arg(required = true, value_name = "FILE|DIR|-")]
-    paths: Vec<std::path::PathBuf>,
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    fine: usize,
+    refused: usize,
+    passed_over: usize,
 }
 
 impl Check {
@@ -17,7 +41,79 @@ impl Check {
     ///
     /// # Errors
     /// When an input cannot be read or the answer cannot be written.
-    pub fn run(&self, _input: &mut dyn Read, _out: &mut dyn Write) -> Result<Exit, Failure> {
-        Ok(Exit::Healthy)
+    pub fn run(&self, input: &mut dyn Read, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let checker = Checker::new();
+        let mut tally = Tally::default();
+        for document in self.documents(input)? {
+            tally.add(&checker, &document, out)?;
+        }
+        let Tally {
+            fine,
+            refused,
+            passed_over,
+        } = tally;
+        writeln!(out, "{refused} refused, {fine} fine, {passed_over} passed over")?;
+        Ok(if refused > 0 { Exit::Failed } else { Exit::Healthy })
     }
+
+    fn documents(&self, input: &mut dyn Read) -> Result<Vec<Document>, Failure> {
+        let mut documents = Vec::new();
+        for path in &self.paths {
+            let name = path.display().to_string();
+            let unreadable = |name: &str, error: &std::io::Error| {
+                Failure::usage(
+                    format!("cannot read {name}: {error}"),
+                    "name a file of YAML or JSON, a folder, or -",
+                )
+            };
+            if name == "-" {
+                documents.extend(documents::read("-", input).map_err(|error| unreadable("-", &error))?);
+                continue;
+            }
+            for file in documents::files(path).map_err(|error| unreadable(&name, &error))? {
+                let name = file.display().to_string();
+                let read = File::open(&file).and_then(|mut file| documents::read(&name, &mut file));
+                documents.extend(read.map_err(|error| unreadable(&name, &error))?);
+            }
+        }
+        Ok(documents)
+    }
+}
+
+impl Tally {
+    fn add(&mut self, checker: &Checker, document: &Document, out: &mut dyn Write) -> Result<(), Failure> {
+        let place = format!("{}: document {}", document.file, document.number);
+        let object = match &document.content {
+            Ok(object) => object,
+            Err(error) => {
+                self.refused += 1;
+                writeln!(out, "{place}: it is not YAML: {error}")?;
+                return Ok(());
+            }
+        };
+        let place = format!("{place}: {}", title(object));
+        match checker.check(object) {
+            Verdict::Foreign => {
+                self.passed_over += 1;
+                writeln!(out, "{place}: passed over, not an object of Serin's")?;
+            }
+            Verdict::Ours(findings) if findings.is_empty() => {
+                self.fine += 1;
+                writeln!(out, "{place}: fine")?;
+            }
+            Verdict::Ours(findings) => {
+                self.refused += 1;
+                for finding in findings {
+                    writeln!(out, "{place}: {finding}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `Kind/name` as far as the object has them.
+fn title(object: &Value) -> String {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    format!("{}/{}", text("/kind"), text("/metadata/name"))
 }

@@ -4,3 +4,6 @@ mod world;
 
 mod rooms;
 mod support;
+mod api;
+mod check;
+mod examples;

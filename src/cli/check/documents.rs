@@ -1,0 +1,95 @@
+//! Inputs of a check: files, folders and standard input, as documents with their place.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A file longer than this is not a manifest.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// A document, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    /// The file, or `-`.
+    pub(super) file: String,
+    /// The document in the file, from 1.
+    pub(super) number: usize,
+    /// Its content; the error is that of the YAML or JSON parser.
+    pub(super) content: Result<Value, String>,
+}
+
+/// The manifests that `path` stands for: itself, or every .yaml, .yml and .json below a folder, in order.
+pub(super) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut entries: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(fs::DirEntry::path);
+    let mut found = Vec::new();
+    for entry in entries {
+        let kind = entry.file_type()?; // symbolic links are not followed: they may lead in a circle
+        let manifest = entry
+            .path()
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
+        if kind.is_dir() {
+            found.extend(files(&entry.path())?);
+        } else if manifest {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the documents of one input. A `List` counts as its items.
+pub(super) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<Document>> {
+    let mut text = String::new();
+    let length = input.take(LIMIT + 1).read_to_string(&mut text)?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 16 MiB"));
+    }
+    Ok(parse(file, &text))
+}
+
+fn parse(file: &str, text: &str) -> Vec<Document> {
+    let mut documents = Vec::new();
+    for (index, yaml) in serde_yaml::Deserializer::from_str(text).enumerate() {
+        let document = |content| Document {
+            file: file.to_owned(),
+            number: index + 1,
+            content,
+        };
+        match content(yaml) {
+            Ok(Value::Null) => {}
+            Ok(content) => match list(&content) {
+                Some(items) => documents.extend(items.into_iter().map(|item| document(Ok(item)))),
+                None => documents.push(document(Ok(content))),
+            },
+            Err(error) => {
+                documents.push(document(Err(error)));
+                break; // after an error the parser would give the same one for ever
+            }
+        }
+    }
+    documents
+}
+
+/// By way of YAML's own type, which refuses a field that is written twice, as the API server does.
+fn content(yaml: serde_yaml::Deserializer<'_>) -> Result<Value, String> {
+    let value = serde_yaml::Value::deserialize(yaml).map_err(|error| error.to_string())?;
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}
+
+fn list(content: &Value) -> Option<Vec<Value>> {
+    let is_list = content.get("kind")? == "List" && content.get("apiVersion")? == "v1";
+    is_list.then(|| {
+        content
+            .get("items")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    })
+}

@@ -1,0 +1,178 @@
+//! The verdict on one object.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
+use regex::Regex;
+use serde_json::Value;
+
+use super::complete::complete;
+use super::finding::{Finding, quoted};
+use super::rules::Rules;
+use super::schema;
+use crate::api::{self, crd};
+
+/// What there is to say about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not an object of ours.
+    Foreign,
+    /// One of ours, with the reasons to refuse it, if any.
+    Ours(Vec<Finding>),
+}
+
+/// The definitions and the language of their rules.
+pub struct Checker {
+    definitions: Vec<CustomResourceDefinition>,
+    rules: Rules,
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Checker {
+    /// A checker by the definitions that `serin crds` prints.
+    pub fn new() -> Self {
+        Self {
+            definitions: crd::all(),
+            rules: Rules::new(),
+        }
+    }
+
+    /// What the API server would say when `object` is created.
+    pub fn check(&self, object: &Value) -> Verdict {
+        let text = |name: &str| object.get(name).and_then(Value::as_str);
+        let Some((group, version)) = text("apiVersion").and_then(|version| version.split_once('/')) else {
+            return Verdict::Foreign;
+        };
+        if group != api::GROUP {
+            return Verdict::Foreign;
+        }
+        Verdict::Ours(self.ours(object, version, text("kind").unwrap_or_default()))
+    }
+
+    fn ours(&self, object: &Value, version: &str, kind: &str) -> Vec<Finding> {
+        if version != api::VERSION {
+            let problem = format!("version {} is not known", quoted(version));
+            return vec![Finding::new(
+                "apiVersion",
+                problem,
+                format!("write {}/{}", api::GROUP, api::VERSION),
+            )];
+        }
+        let Some(root) = self.schema(kind) else {
+            let known: Vec<_> = self
+                .definitions
+                .iter()
+                .map(|crd| crd.spec.names.kind.as_str())
+                .collect();
+            let problem = format!("{} is not a kind of {}", quoted(kind), api::GROUP);
+            return vec![Finding::new(
+                "kind",
+                problem,
+                format!("write one of {}", known.join(", ")),
+            )];
+        };
+        let mut findings = metadata(object.get("metadata").unwrap_or(&Value::Null));
+        self.fields(root, object, &mut findings);
+        findings
+    }
+
+    fn fields(&self, root: &JSONSchemaProps, object: &Value, findings: &mut Vec<Finding>) {
+        let known = ["apiVersion", "kind", "metadata", "spec", "status"];
+        for name in object.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            if !known.contains(&name.as_str()) {
+                findings.push(schema::unknown(name, name, known.into_iter()));
+            }
+        }
+        let Some(spec) = root.properties.as_ref().and_then(|fields| fields.get("spec")) else {
+            return;
+        };
+        let mut value = object.get("spec").cloned().unwrap_or_default();
+        if value.is_null() {
+            findings.push(Finding::new("spec", "it is missing", "add spec"));
+            return;
+        }
+        complete(spec, &mut value);
+        schema::walk(spec, &value, "spec", findings);
+        self.rules.run(spec, &value, "spec", findings);
+    }
+
+    fn schema(&self, kind: &str) -> Option<&JSONSchemaProps> {
+        let crd = self.definitions.iter().find(|crd| crd.spec.names.kind == kind)?;
+        let version = crd
+            .spec
+            .versions
+            .iter()
+            .find(|version| version.name == api::VERSION)?;
+        version.schema.as_ref()?.open_api_v3_schema.as_ref()
+    }
+}
+
+/// Fields of ObjectMeta that a person or a tool may write.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+fn metadata(metadata: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let fields = metadata.as_object();
+    for name in fields.into_iter().flat_map(|fields| fields.keys()) {
+        if !METADATA.contains(&name.as_str()) {
+            findings.push(schema::unknown(
+                &format!("metadata.{name}"),
+                name,
+                METADATA.into_iter(),
+            ));
+        }
+    }
+    for map in ["labels", "annotations"] {
+        for (key, value) in metadata.get(map).and_then(Value::as_object).into_iter().flatten() {
+            if !value.is_string() {
+                let path = format!("metadata.{map}.{key}");
+                findings.push(Finding::new(&path, "the value is not text", "put it in quotes"));
+            }
+        }
+    }
+    let named = |name: &str| metadata.get(name).filter(|value| !value.is_null());
+    match (named("name"), named("generateName")) {
+        (Some(Value::String(name)), _) => findings.extend(name_of_object(name)),
+        (Some(_), _) => findings.push(Finding::new(
+            "metadata.name",
+            "it is not text",
+            "put it in quotes",
+        )),
+        (None, None) => findings.push(Finding::new("metadata.name", "it is missing", "add name")),
+        (None, Some(_)) => {}
+    }
+    findings
+}
+
+fn name_of_object(name: &str) -> Option<Finding> {
+    let fits = name.len() <= 253 && Regex::new(api::SUBDOMAIN).is_ok_and(|regex| regex.is_match(name));
+    let remedy = "write at most 253 lower-case letters, digits, - and ., with a letter or digit at both ends";
+    (!fits).then(|| {
+        Finding::new(
+            "metadata.name",
+            format!("{} cannot be a name", quoted(name)),
+            remedy,
+        )
+    })
+}

@@ -1,0 +1,171 @@
+//! `serin check` against a table of invalid objects. The same files are applied to a real API server by the cluster
+//! tests: both must refuse each.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use serin::cli::Exit;
+use serin::cli::check::{Check, Checker, Finding, Verdict};
+
+fn invalid() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/invalid");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let read = |file: &PathBuf| (file.display().to_string(), std::fs::read_to_string(file).unwrap());
+    files.iter().map(read).collect()
+}
+
+/// What a file of the table says of itself: `# field: spec.weights`.
+fn says<'a>(text: &'a str, what: &str) -> &'a str {
+    let prefix = format!("# {what}: ");
+    text.lines()
+        .find_map(|line| line.strip_prefix(prefix.as_str()))
+        .unwrap_or_else(|| panic!("no {prefix}"))
+}
+
+fn findings(text: &str) -> Vec<Finding> {
+    let object: Value = serde_yaml::from_str(text).unwrap();
+    match Checker::new().check(&object) {
+        Verdict::Ours(findings) => findings,
+        Verdict::Foreign => panic!("passed over: {text}"),
+    }
+}
+
+fn run(paths: &[&str], input: &str) -> (Exit, String) {
+    let check = Check {
+        paths: paths.iter().map(PathBuf::from).collect(),
+    };
+    let mut out = Vec::new();
+    let exit = check.run(&mut input.as_bytes(), &mut out).unwrap();
+    (exit, String::from_utf8(out).unwrap())
+}
+
+fn rollout(spec: &str) -> String {
+    format!(
+        "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: checkout}}\nspec:\n  workload: {{name: \
+         checkout}}\n  traffic: {{gatewayAPI: {{routes: [{{name: checkout}}]}}}}\n{spec}"
+    )
+}
+
+#[test]
+fn every_invalid_object_is_refused_with_field_and_remedy() {
+    let table = invalid();
+    assert!(table.len() >= 30);
+    let mut wrong = Vec::new();
+    for (file, text) in &table {
+        let (field, remedy) = (says(text, "field"), says(text, "remedy"));
+        let findings = findings(text);
+        if !findings
+            .iter()
+            .any(|finding| finding.path == field && finding.remedy.contains(remedy))
+        {
+            wrong.push(format!("{file}: wanted {field}: {remedy}, got {findings:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_mistake_gives_one_finding() {
+    let twice = [
+        "weights-as-text",
+        "weights-of-objects",
+        "interval-not-a-duration",
+        "spec-missing",
+    ];
+    for (file, text) in invalid() {
+        if twice.iter().any(|name| file.contains(name)) {
+            continue;
+        }
+        let findings = findings(&text);
+        assert_eq!(findings.len(), 1, "{file}: {findings:#?}");
+    }
+}
+
+#[test]
+fn what_the_server_lets_pass_passes() {
+    for spec in [
+        "",
+        "  weights: [100]\n",
+        "  weights: [10.0, 100]\n",
+        "  weights: null\n",
+        "  weights: [10, 100]\n  steps: null\n",
+        "  analysis: {}\n",
+        "  analysis: {interval: null}\n",
+        "  steps: [{weight: 10, hold: 0s, deadline: 10s}, {weight: 100}]\n",
+        "  analysis: {metrics: [{name: a, tolerated: {ratio: 1, absolute: 0}, unacceptable: {ratio: 2, absolute: 0.5}}]}\n",
+    ] {
+        let found = findings(&rollout(spec));
+        assert!(found.is_empty(), "{spec}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_line_names_file_document_object_field_and_remedy() {
+    let text = format!(
+        "{}---\nkind: Service\napiVersion: v1\nmetadata: {{name: checkout}}\n---\n{}",
+        rollout(""),
+        rollout("  weights: [50]\n")
+    );
+    let (exit, out) = run(&["-"], &text);
+    assert_eq!(exit, Exit::Failed);
+    assert_eq!(
+        out,
+        "-: document 1: Rollout/checkout: fine\n\
+         -: document 2: Service/checkout: passed over, not an object of Serin's\n\
+         -: document 3: Rollout/checkout: spec.weights: the last of weights must be 100: append 100\n\
+         1 refused, 1 fine, 1 passed over\n"
+    );
+}
+
+#[test]
+fn broken_yaml_is_refused_with_its_place() {
+    let (exit, out) = run(&["-"], "kind: Rollout\n  spec: [\n");
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        out.contains("document 1: it is not YAML") && out.contains("line 2"),
+        "{out}"
+    );
+    let (exit, out) = run(&["-"], "kind: Rollout\nkind: Rollout\n");
+    assert_eq!(exit, Exit::Failed, "{out}");
+}
+
+#[test]
+fn lists_are_looked_into_and_nothing_is_nothing() {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        serde_yaml::from_str::<Value>(&rollout("  weights: [1]\n")).unwrap(),
+    ]});
+    assert_eq!(run(&["-"], &list.to_string()).0, Exit::Failed);
+    assert_eq!(
+        run(&["-"], ""),
+        (Exit::Healthy, "0 refused, 0 fine, 0 passed over\n".into())
+    );
+}
+
+#[test]
+fn our_group_with_another_version_or_kind_is_refused() {
+    let findings = findings("apiVersion: serin.dev/v1\nkind: Rollout\nmetadata: {name: a}\n");
+    assert_eq!(findings[0].path, "apiVersion");
+    let findings = self::findings("apiVersion: serin.dev/v1alpha1\nkind: Rolout\nmetadata: {name: a}\n");
+    assert!(
+        findings[0]
+            .remedy
+            .contains("Rollout, RolloutAction, MetricProvider"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_of_usage() {
+    let check = Check {
+        paths: vec!["/does/not/exist.yaml".into()],
+    };
+    let error = check.run(&mut "".as_bytes(), &mut Vec::new()).unwrap_err();
+    assert!(
+        error.to_string().contains("cannot read /does/not/exist.yaml"),
+        "{error}"
+    );
+}
