@@ -2,8 +2,8 @@
 mod stats;
 mod world;
 
-mod rooms;
-mod support;
 mod api;
 mod check;
 mod examples;
+mod rooms;
+mod support;
