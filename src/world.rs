@@ -10,26 +10,42 @@
 mod admission;
 mod apply;
 mod clock;
+mod controllers;
+mod counters;
 mod defaults;
 mod delete;
+mod deployment_status;
+mod deployments;
 mod discovery;
+mod endpoints;
 mod faults;
 mod fields;
+mod gateway;
+mod gc;
+mod image;
 mod json;
 mod managers;
+mod metrics;
 mod patch;
+mod pods;
+mod query;
 mod read;
 mod refusal;
+mod replicasets;
 mod request;
 mod resources;
 mod rng;
+mod rolling;
 mod schema;
 mod selector;
 mod serve;
 mod setup;
+mod shop;
 mod state;
+mod step;
 mod store;
 mod trace;
+mod traffic;
 mod validate;
 mod watch;
 mod write;
@@ -42,8 +58,13 @@ use jiff::Timestamp;
 
 pub use clock::VirtualClock;
 pub use faults::{Fault, FaultRule};
+pub use image::{ErrorRate, Health, Image, Moment};
+pub use metrics::{MetricFault, Metrics};
 pub use setup::WorldError;
+pub use shop::Shop;
+pub use step::STEP;
 pub use trace::Call;
+pub use traffic::{Load, Outage, RequestRate, Seen};
 
 use rng::Rng;
 use serve::Server;
@@ -61,6 +82,8 @@ pub struct Options {
     pub epoch: Timestamp,
     /// Virtual time that each API call takes; above zero, so that a caller in a loop lets time pass.
     pub latency: Duration,
+    /// Time between two scrapes.
+    pub scrape: Duration,
 }
 
 impl Default for Options {
@@ -70,6 +93,7 @@ impl Default for Options {
             // 2026-01-01T00:00:00Z
             epoch: Timestamp::constant(1_767_225_600, 0),
             latency: Duration::from_millis(2),
+            scrape: Duration::from_secs(5),
         }
     }
 }
@@ -91,6 +115,11 @@ impl World {
             faults: faults::Faults::default(),
             watches_cut: 0,
             watches_held: false,
+            epoch: options.epoch,
+            cluster: controllers::Cluster::new(),
+            gateway: gateway::Gateway::new(),
+            traffic: traffic::Traffic::new(Rng::new(options.seed, 2)),
+            metrics: metrics::Database::new(options.scrape),
         };
         let world = Self {
             shared: Arc::new(Shared::new(state, options.epoch, options.latency)),

@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::request::{Part, Target};
 use super::resources::{self, Resource};
 use super::write::{Booking, Writer};
-use super::{ADMIN, World, apply};
+use super::{ADMIN, World, apply, replicasets};
 
 /// Why an object could not be put into the world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,8 @@ impl From<Refusal> for WorldError {
 impl World {
     /// What every cluster has from the beginning.
     pub(super) fn found(&self) {
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": replicasets::NODE}});
+        self.apply(&node).ok();
         for name in ["default", "kube-system"] {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             // A new world has no object that these could conflict with.

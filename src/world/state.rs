@@ -9,10 +9,14 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::controllers::Cluster;
 use super::faults::Faults;
+use super::gateway::Gateway;
+use super::metrics::Database;
 use super::rng::Rng;
 use super::store::Store;
 use super::trace::Trace;
+use super::traffic::Traffic;
 use super::write::Writer;
 
 /// The whole state.
@@ -28,6 +32,12 @@ pub(super) struct State {
     pub(super) watches_cut: u64,
     /// Watches deliver nothing while this is set.
     pub(super) watches_held: bool,
+    /// The time at which the world began.
+    pub(super) epoch: Timestamp,
+    pub(super) cluster: Cluster,
+    pub(super) gateway: Gateway,
+    pub(super) traffic: Traffic,
+    pub(super) metrics: Database,
 }
 
 impl State {

@@ -2,6 +2,8 @@
 
 mod api;
 mod apply;
+mod cluster;
+mod traffic;
 mod watch;
 
 use kube::api::{Api, DynamicObject};

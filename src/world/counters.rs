@@ -1,0 +1,249 @@
+//! The cumulative counters that the gateway and the pods keep, in the names that they expose.
+
+use std::collections::BTreeMap;
+
+use super::gateway::Backend;
+use super::image::Image;
+use super::rng::Rng;
+
+/// Envoy's default histogram bounds, in milliseconds.
+const BOUNDS: [f64; 19] = [
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1_000.0,
+    2_500.0,
+    5_000.0,
+    10_000.0,
+    30_000.0,
+    60_000.0,
+    300_000.0,
+    600_000.0,
+    1_800_000.0,
+    3_600_000.0,
+];
+
+/// One series: its name and labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Series {
+    pub(super) name: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl Series {
+    pub(super) fn new(name: &str, labels: &[(&str, &str)]) -> Self {
+        let labels = labels
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            labels,
+        }
+    }
+}
+
+/// Answers by status code, and how long they took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    codes: BTreeMap<u16, u64>,
+    /// One more than the bounds: the last is infinity.
+    buckets: [u64; BOUNDS.len() + 1],
+    sum_ms: f64,
+}
+
+impl Tally {
+    /// Counts answers; a code that never came has no series.
+    pub(super) fn answered(&mut self, code: u16, count: u64) {
+        if count > 0 {
+            *self.codes.entry(code).or_default() += count;
+        }
+    }
+
+    /// Draws the response times of `count` requests.
+    pub(super) fn took(&mut self, rng: &mut Rng, count: u64, image: &Image) {
+        let spread = image.latency_spread.max(1e-6);
+        let below = |bound: f64| normal_cdf((bound / image.latency_ms).ln() / spread);
+        let mut shares = Vec::with_capacity(BOUNDS.len() + 1);
+        let mut before = 0.0;
+        for bound in BOUNDS {
+            shares.push((below(bound) - before).max(0.0));
+            before = below(bound);
+        }
+        shares.push((1.0 - before).max(0.0));
+        for (bucket, part) in self.buckets.iter_mut().zip(rng.split(count, &shares)) {
+            *bucket += part;
+        }
+        self.sum_ms += count as f64 * image.latency_ms * (spread * spread / 2.0).exp();
+    }
+
+    fn total(&self) -> u64 {
+        self.codes.values().sum()
+    }
+}
+
+/// The normal distribution function, by the error function of Abramowitz and Stegun 7.1.26 (error under 2e-7).
+fn normal_cdf(x: f64) -> f64 {
+    let z = x.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let poly = ((((1.061_405_429 * t - 1.453_152_027) * t + 1.421_413_741) * t - 0.284_496_736) * t
+        + 0.254_829_592)
+        * t;
+    let erf = 1.0 - poly * (-z * z).exp();
+    if x < 0.0 {
+        0.5 * (1.0 - erf)
+    } else {
+        0.5 * (1.0 + erf)
+    }
+}
+
+/// All counters: by Envoy cluster, and by pod (namespace and name).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counters {
+    pub(super) clusters: BTreeMap<String, Tally>,
+    pub(super) pods: BTreeMap<(String, String), Tally>,
+}
+
+/// Envoy's name of a backend, as Contour gives it.
+pub(super) fn cluster_name(backend: &Backend) -> String {
+    format!("{}_{}_{}", backend.namespace, backend.service, backend.port)
+}
+
+impl Counters {
+    pub(super) fn cluster(&mut self, backend: &Backend) -> &mut Tally {
+        self.clusters.entry(cluster_name(backend)).or_default()
+    }
+
+    pub(super) fn pod(&mut self, namespace: &str, name: &str) -> &mut Tally {
+        self.pods
+            .entry((namespace.to_owned(), name.to_owned()))
+            .or_default()
+    }
+
+    /// The gateway's samples now.
+    pub(super) fn gateway_samples(&self) -> Vec<(Series, f64)> {
+        let mut out = Vec::new();
+        for (cluster, tally) in &self.clusters {
+            // Requests of users are also counted as external; the world mirrors nothing.
+            for kind in ["", "external_"] {
+                let name = |rest: &str| format!("envoy_cluster_{kind}upstream_rq{rest}");
+                let own = |rest: &str, label: &[(&str, &str)]| {
+                    let mut series = Series::new(&name(rest), label);
+                    series.labels.insert("envoy_cluster_name".into(), cluster.clone());
+                    series
+                };
+                let mut classes: BTreeMap<u16, u64> = BTreeMap::new();
+                for (code, count) in &tally.codes {
+                    out.push((
+                        own("", &[("envoy_response_code", &code.to_string())]),
+                        *count as f64,
+                    ));
+                    *classes.entry(code / 100).or_default() += count;
+                }
+                for (class, count) in classes {
+                    let label = [("envoy_response_code_class", class.to_string())];
+                    out.push((own("_xx", &[(label[0].0, &label[0].1)]), count as f64));
+                }
+                if kind.is_empty() {
+                    out.push((own("_total", &[]), tally.total() as f64));
+                }
+                histogram(&mut out, tally, &own("_time", &[]), 1.0);
+            }
+        }
+        out
+    }
+
+    /// One pod's samples now; durations in seconds, as applications have them.
+    pub(super) fn pod_samples(&self, namespace: &str, name: &str) -> Vec<(Series, f64)> {
+        let mut out = Vec::new();
+        let Some(tally) = self.pods.get(&(namespace.to_owned(), name.to_owned())) else {
+            return out;
+        };
+        for (code, count) in &tally.codes {
+            out.push((
+                Series::new("http_requests_total", &[("code", &code.to_string())]),
+                *count as f64,
+            ));
+        }
+        histogram(
+            &mut out,
+            tally,
+            &Series::new("http_request_duration_seconds", &[]),
+            1_000.0,
+        );
+        out
+    }
+}
+
+/// A histogram's series, its bounds divided by `unit`.
+fn histogram(out: &mut Vec<(Series, f64)>, tally: &Tally, base: &Series, unit: f64) {
+    if tally.buckets.iter().all(|n| *n == 0) {
+        return;
+    }
+    let named = |suffix: &str| Series {
+        name: format!("{}{suffix}", base.name),
+        labels: base.labels.clone(),
+    };
+    let mut below = 0;
+    let bounds = BOUNDS
+        .iter()
+        .map(|b| (b / unit).to_string())
+        .chain(["+Inf".to_owned()]);
+    for (bound, count) in bounds.zip(tally.buckets) {
+        below += count;
+        let mut series = named("_bucket");
+        series.labels.insert("le".into(), bound);
+        out.push((series, below as f64));
+    }
+    out.push((named("_count"), below as f64));
+    out.push((named("_sum"), tally.sum_ms / unit));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_requests_are_faster_than_the_median() {
+        let mut tally = Tally::default();
+        let image = Image {
+            latency_ms: 25.0,
+            ..Image::default()
+        };
+        tally.took(&mut Rng::new(1, 1), 10_000, &image);
+        let faster: u64 = tally.buckets[..5].iter().sum();
+        assert!((faster as f64 / 10_000.0 - 0.5).abs() < 0.03, "{faster}");
+        assert_eq!(tally.buckets.iter().sum::<u64>(), 10_000);
+        assert!((normal_cdf(1.96) - 0.975).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_code_that_never_came_has_no_series() {
+        let mut counters = Counters::default();
+        let backend = Backend {
+            namespace: "shop".into(),
+            service: "a".into(),
+            port: 80,
+            weight: 1.0,
+        };
+        counters.cluster(&backend).answered(200, 3);
+        counters.cluster(&backend).answered(500, 0);
+        let samples = counters.gateway_samples();
+        let total = Series::new(
+            "envoy_cluster_upstream_rq_total",
+            &[("envoy_cluster_name", "shop_a_80")],
+        );
+        assert!(samples.contains(&(total, 3.0)));
+        assert!(
+            samples
+                .iter()
+                .all(|(series, _)| !series.labels.values().any(|v| v == "500" || v == "5"))
+        );
+    }
+}

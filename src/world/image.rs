@@ -1,0 +1,86 @@
+//! How the containers of an image behave: when they are ready, how often they fail, how long they take.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The condition of an image's containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Ready after [`Image::ready_after`].
+    Ready,
+    /// Runs, but is never ready.
+    NeverReady,
+    /// Exits again and again.
+    CrashLoop,
+}
+
+/// Circumstances of a request, on which an error rate may depend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Virtual time since the world began.
+    pub elapsed: Duration,
+    /// Since the pod was created.
+    pub pod_age: Duration,
+    /// The share of the route's requests that this backend has, 0 to 1.
+    pub share: f64,
+}
+
+/// The chance that a request fails, 0 to 1.
+pub type ErrorRate = Arc<dyn Fn(&Moment) -> f64 + Send + Sync>;
+
+/// The behaviour of an image.
+#[derive(Clone)]
+pub struct Image {
+    /// From creation to readiness of a pod.
+    pub ready_after: Duration,
+    /// Whether it gets there.
+    pub health: Health,
+    /// The chance that a request is answered by 500.
+    pub errors: ErrorRate,
+    /// Median of the response time in milliseconds.
+    pub latency_ms: f64,
+    /// Spread of the response time: the standard deviation of its logarithm.
+    pub latency_spread: f64,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            ready_after: Duration::from_secs(2),
+            health: Health::Ready,
+            errors: Arc::new(|_| 0.0),
+            latency_ms: 20.0,
+            latency_spread: 0.5,
+        }
+    }
+}
+
+impl Image {
+    /// A healthy image that fails a constant share of requests.
+    pub fn failing(rate: f64) -> Self {
+        Self {
+            errors: Arc::new(move |_| rate),
+            ..Self::default()
+        }
+    }
+
+    /// An image of this health without errors.
+    pub fn with_health(health: Health) -> Self {
+        Self {
+            health,
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("ready_after", &self.ready_after)
+            .field("health", &self.health)
+            .field("latency_ms", &self.latency_ms)
+            .field("latency_spread", &self.latency_spread)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! A Prometheus that scrapes the gateway and the pods, and answers instant queries.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::controllers::later;
+use super::counters::{self, Series};
+use super::json::{self, text};
+use super::query::Query;
+use super::resources;
+use super::state::{Shared, State};
+use crate::ports::{BoxFuture, MetricSource, Sample, SourceError};
+
+/// How far back a sample may lie.
+const LOOKBACK: SignedDuration = SignedDuration::from_mins(5);
+/// How long samples are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(2);
+
+/// What is wrong with the metric provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Queries fail and nothing is scraped.
+    Down,
+    /// Queries are answered by this HTTP status.
+    Status(u16),
+    /// Every value is NaN.
+    Nan,
+    /// Every answer is empty.
+    Empty,
+    /// Every second series of an answer is missing.
+    Partial,
+    /// Nothing is scraped any more, and old samples go stale.
+    Frozen,
+}
+
+/// The samples of one series, oldest first; none marks the end of the series.
+type Points = VecDeque<(Timestamp, Option<f64>)>;
+
+/// The time series database.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) interval: Duration,
+    pub(super) fault: MetricFault,
+    next: Option<Timestamp>,
+    series: BTreeMap<String, BTreeMap<BTreeMap<String, String>, Points>>,
+}
+
+impl Database {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            fault: MetricFault::None,
+            next: None,
+            series: BTreeMap::new(),
+        }
+    }
+
+    fn record(&mut self, now: Timestamp, samples: Vec<(Series, f64)>) {
+        let mut fresh = BTreeSet::new();
+        for (series, value) in samples {
+            let points = self
+                .series
+                .entry(series.name.clone())
+                .or_default()
+                .entry(series.labels.clone())
+                .or_default();
+            points.push_back((now, Some(value)));
+            fresh.insert(series);
+        }
+        for (name, family) in &mut self.series {
+            family.retain(|labels, points| {
+                let series = Series {
+                    name: name.clone(),
+                    labels: labels.clone(),
+                };
+                if !fresh.contains(&series) && points.back().is_some_and(|(_, value)| value.is_some()) {
+                    points.push_back((now, None));
+                }
+                while points
+                    .front()
+                    .is_some_and(|(at, _)| now.duration_since(*at) > KEPT)
+                {
+                    points.pop_front();
+                }
+                !points.is_empty()
+            });
+        }
+    }
+
+    /// The value of each selected series at a time.
+    pub(super) fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
+        let families: Vec<_> = match query.name() {
+            Some(name) => self.series.get_key_value(name).into_iter().collect(),
+            None => self.series.iter().collect(),
+        };
+        let mut out = Vec::new();
+        for (name, family) in families {
+            for (labels, points) in family.iter().filter(|(labels, _)| query.matches(name, labels)) {
+                let last = points
+                    .partition_point(|(time, _)| *time <= at)
+                    .checked_sub(1)
+                    .map(|i| points[i]);
+                if let Some((time, Some(value))) = last
+                    && at.duration_since(time) < LOOKBACK
+                {
+                    out.push(Sample {
+                        labels: labels.clone(),
+                        value,
+                        at,
+                    });
+                }
+            }
+        }
+        query.aggregate(out, at)
+    }
+}
+
+/// Scrapes all targets when it is time.
+pub(super) fn scrape(state: &mut State, now: Timestamp) {
+    if state.metrics.next.is_some_and(|next| next > now) {
+        return;
+    }
+    state.metrics.next = Some(later(now, state.metrics.interval));
+    forget_removed(state);
+    if matches!(state.metrics.fault, MetricFault::Down | MetricFault::Frozen) {
+        return;
+    }
+    let mut samples = Vec::new();
+    let mut target = |own: Vec<(Series, f64)>, labels: &[(&str, &str)], born: Timestamp| {
+        let seconds = born.as_millisecond() as f64 / 1_000.0;
+        let always = [
+            (Series::new("up", &[]), 1.0),
+            (Series::new("process_start_time_seconds", &[]), seconds),
+        ];
+        for (mut series, value) in own.into_iter().chain(always) {
+            for (key, value) in labels {
+                series.labels.insert((*key).to_owned(), (*value).to_owned());
+            }
+            samples.push((series, value));
+        }
+    };
+    let labels = [
+        ("job", "envoy"),
+        ("instance", "10.244.255.1:8002"),
+        ("namespace", "projectcontour"),
+        ("pod", "envoy-1"),
+    ];
+    target(state.traffic.counters.gateway_samples(), &labels, state.epoch);
+    for pod in state.store.list(resources::plural("", "pods"), "") {
+        let (namespace, name, ip) = (json::namespace(pod), json::name(pod), text(pod, "/status/podIP"));
+        if let Some(born) = state.cluster.born.get(json::uid(pod)).filter(|_| !ip.is_empty()) {
+            let instance = format!("{ip}:8080");
+            let labels = [
+                ("job", "pods"),
+                ("instance", &instance),
+                ("namespace", namespace),
+                ("pod", name),
+            ];
+            target(
+                state.traffic.counters.pod_samples(namespace, name),
+                &labels,
+                *born,
+            );
+        }
+    }
+    state.metrics.record(now, samples);
+}
+
+/// Counters go with what they count: a cluster that no route names, a pod that is gone. New ones begin at zero.
+fn forget_removed(state: &mut State) {
+    let backends = state
+        .gateway
+        .planes
+        .values()
+        .flatten()
+        .flat_map(|rule| &rule.backends);
+    let services = resources::plural("", "services");
+    let named: BTreeSet<String> = backends
+        .filter(|b| state.store.get(services, &b.namespace, &b.service).is_some())
+        .map(counters::cluster_name)
+        .collect();
+    let pods = resources::plural("", "pods");
+    let counters = &mut state.traffic.counters;
+    counters.clusters.retain(|name, _| named.contains(name));
+    for name in named {
+        counters.clusters.entry(name).or_default();
+    }
+    counters
+        .pods
+        .retain(|(namespace, name), _| state.store.get(pods, namespace, name).is_some());
+}
+
+/// The world's metric provider.
+#[derive(Clone)]
+pub struct Metrics {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl MetricSource for Metrics {
+    fn instant<'a>(
+        &'a self,
+        query: &'a str,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.shared.latency).await;
+            let query = Query::parse(query).map_err(SourceError::Refused)?;
+            let state = self.shared.lock();
+            let mut samples = match state.metrics.fault {
+                MetricFault::Down => return Err(SourceError::Unreachable),
+                MetricFault::Status(code @ (401 | 403)) => return Err(SourceError::Denied(code)),
+                MetricFault::Status(code) => return Err(SourceError::Status(code)),
+                MetricFault::Empty => Vec::new(),
+                MetricFault::None | MetricFault::Nan | MetricFault::Partial | MetricFault::Frozen => {
+                    state.metrics.at(&query, at)
+                }
+            };
+            if state.metrics.fault == MetricFault::Nan {
+                samples.iter_mut().for_each(|sample| sample.value = f64::NAN);
+            }
+            if state.metrics.fault == MetricFault::Partial {
+                let mut keep = false;
+                samples.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
+            Ok(samples)
+        })
+    }
+}
