@@ -5,5 +5,6 @@ pub mod cli;
 pub mod cluster;
 pub mod engine;
 pub mod ports;
+pub mod render;
 pub mod stats;
 pub mod world;
