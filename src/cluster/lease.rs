@@ -7,6 +7,8 @@
 
 mod decide;
 mod elect;
+#[cfg(test)]
+mod fake;
 mod stamp;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::Timing;
 use super::stamp::{EPOCH_MAX, Epoch, Stamp};
 
 /// A holder may ask others to wait, but not longer than this.
-const DURATION_MAX: Duration = Duration::from_secs(60);
+const DURATION_MAX: Duration = Duration::from_mins(1);
 
 /// The Lease as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
