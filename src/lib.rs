@@ -6,5 +6,6 @@ pub mod cluster;
 pub mod engine;
 pub mod ports;
 pub mod render;
+pub mod sources;
 pub mod stats;
 pub mod world;

@@ -28,6 +28,9 @@ pub enum SourceError {
     /// No answer: refused, timed out, name not resolved.
     #[error("the metric provider cannot be reached")]
     Unreachable,
+    /// Our own credentials cannot be read. Says which file, never what is in it.
+    #[error("the credentials for the metric provider cannot be read: {0}")]
+    Credentials(String),
     /// The server refused our credentials (401, 403).
     #[error("the metric provider refuses the credentials (HTTP {0})")]
     Denied(u16),
@@ -53,6 +56,15 @@ pub trait MetricSource: Send + Sync {
         query: &'a str,
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>>;
+}
+
+/// What one arm has served between two evaluations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Increment {
+    /// Requests.
+    pub requests: u64,
+    /// Bad ones among them: never more than `requests`.
+    pub bad: u64,
 }
 
 /// The only reader of the wall clock.

@@ -1,0 +1,110 @@
+//! Samples, checked: what passes here can be counted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ArmName, ArmSamples, NoData, Role};
+use crate::ports::Sample;
+
+/// How far a sample's own time may lie from the evaluation time. Servers that report the evaluation time itself are
+/// never stale by this measure: their counters then simply do not move, which is no evidence either.
+pub const MAX_AGE: Duration = Duration::from_secs(120);
+
+/// How many series one query may give.
+pub const MAX_SERIES: usize = 5_000;
+
+/// The largest counter in which every single request still shows.
+const MAX_VALUE: f64 = 9_007_199_254_740_992.0;
+
+/// Labels that say where a series was scraped.
+const TARGET_LABELS: [&str; 3] = ["instance", "job", "pod"];
+
+/// The labels of a series, without its name.
+pub type Labels = BTreeMap<String, String>;
+
+/// Where a series was scraped: its labels `instance`, `job` and `pod`, as far as it has them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target([Option<String>; 3]);
+
+impl Target {
+    /// The target of a series with these labels.
+    pub fn of(labels: &Labels) -> Self {
+        Self(TARGET_LABELS.map(|name| labels.get(name).cloned()))
+    }
+
+    /// Whether the series names no target: it is a sum over targets, in which a restart cannot be told from requests.
+    pub fn is_nowhere(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
+/// The checked samples of one arm.
+pub(super) struct Values {
+    pub(super) total: BTreeMap<Labels, f64>,
+    pub(super) bad: BTreeMap<Labels, f64>,
+    pub(super) starts: BTreeMap<Target, Timestamp>,
+}
+
+impl Values {
+    pub(super) fn read(arm: ArmName, at: Timestamp, samples: &ArmSamples) -> Result<Self, NoData> {
+        let total = values(arm, Role::Total, at, &samples.total)?;
+        let bad = values(arm, Role::Bad, at, &samples.bad)?;
+        let mut starts = BTreeMap::new();
+        for (labels, seconds) in values(arm, Role::Start, at, &samples.starts)? {
+            let start = Timestamp::from_millisecond((seconds * 1000.0) as i64);
+            if let Ok(start) = start {
+                // Several processes of one target: the oldest, so that nothing old is taken for new.
+                let known = starts.entry(Target::of(&labels)).or_insert(start);
+                *known = start.min(*known);
+            }
+        }
+        Ok(Self { total, bad, starts })
+    }
+
+    pub(super) fn targets(&self) -> impl Iterator<Item = Target> {
+        self.total.keys().chain(self.bad.keys()).map(Target::of)
+    }
+}
+
+fn values(
+    arm: ArmName,
+    role: Role,
+    at: Timestamp,
+    samples: &[Sample],
+) -> Result<BTreeMap<Labels, f64>, NoData> {
+    if samples.len() > MAX_SERIES {
+        return Err(NoData::TooMany { arm, role });
+    }
+    let mut values = BTreeMap::new();
+    for sample in samples {
+        if let Some(value) = wrong(sample.value) {
+            return Err(NoData::Value { arm, role, value });
+        }
+        let away = at.duration_since(sample.at).abs();
+        if away > SignedDuration::try_from(MAX_AGE).unwrap_or(SignedDuration::MAX) {
+            let seconds = away.as_secs();
+            return Err(NoData::Stale { arm, role, seconds });
+        }
+        if values.insert(sample.labels.clone(), sample.value).is_some() {
+            return Err(NoData::Duplicate { arm, role });
+        }
+    }
+    Ok(values)
+}
+
+/// What is wrong with a counter's value, in words.
+fn wrong(value: f64) -> Option<&'static str> {
+    if value.is_nan() {
+        Some("NaN")
+    } else if value.is_infinite() {
+        Some("infinity")
+    } else if value < 0.0 {
+        Some("below zero")
+    } else if value > MAX_VALUE {
+        Some("above 2^53")
+    } else {
+        None
+    }
+}

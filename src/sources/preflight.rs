@@ -1,0 +1,229 @@
+//! Before any traffic shifts: which of the possible queries counts the baseline's requests, and do its counters move?
+//!
+//! A release whose metrics are missing would hold at its first step with users on the candidate; this finds out with
+//! none there. The decision is pure; [`Preflight::look`] only asks the queries.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::counters::{Labels, Target};
+use super::presets::{Preset, Queries};
+use super::promql::{Arm, TemplateError};
+use crate::ports::{MetricSource, Sample, SourceError};
+
+/// For how many looks a choice whose counters stand still keeps its precedence over later ones that move.
+const PATIENCE: u32 = 3;
+
+/// Queries that may fit, under the name that messages give them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// A preset's name, or what the user's own queries are called.
+    pub name: String,
+    /// Its templates.
+    pub queries: Queries,
+}
+
+impl Choice {
+    /// The user's own queries.
+    pub fn custom(queries: Queries) -> Self {
+        Self {
+            name: "the Rollout's own query".into(),
+            queries,
+        }
+    }
+
+    /// What the preset `name` stands for; empty where it is unknown.
+    pub fn named(name: &str) -> Vec<Self> {
+        Self::of(&Preset::named(name))
+    }
+
+    /// What is searched when nothing is named.
+    pub fn searched() -> Vec<Self> {
+        Self::of(&Preset::searched())
+    }
+
+    fn of(presets: &[&Preset]) -> Vec<Self> {
+        let choice = |preset: &&Preset| Self {
+            name: preset.name.into(),
+            queries: preset.queries(),
+        };
+        presets.iter().map(choice).collect()
+    }
+}
+
+/// What preflight knows so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// These queries count the baseline's requests, and their counters move.
+    Found(Choice),
+    /// Not yet; look again one interval later. The text says what is missing and how to cure it.
+    Looking(String),
+}
+
+/// What one query gave, as far as preflight cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// The baseline's counters of all requests.
+    pub total: Result<Vec<Sample>, SourceError>,
+    /// Those of its bad requests.
+    pub bad: Result<Vec<Sample>, SourceError>,
+}
+
+/// The search for a baseline's metrics.
+#[derive(Clone, Debug)]
+pub struct Preflight {
+    choices: Vec<Candidate>,
+    service: String,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    choice: Choice,
+    total: String,
+    bad: String,
+    last: BTreeMap<Labels, f64>,
+    /// At how many looks its counters stood still.
+    still: u32,
+    state: State,
+}
+
+/// What the last look at a choice has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Unseen,
+    Refused(SourceError),
+    Absent,
+    Summed,
+    Still,
+    Moving,
+}
+
+impl Preflight {
+    /// A search for `baseline` among `choices`, first come first served.
+    ///
+    /// # Errors
+    /// A placeholder that is unknown or has no usable value.
+    pub fn new(choices: Vec<Choice>, baseline: &Arm) -> Result<Self, TemplateError> {
+        let candidate = |choice: Choice| {
+            let queries = choice.queries.render(baseline)?;
+            Ok(Candidate {
+                choice,
+                total: queries.total,
+                bad: queries.bad,
+                last: BTreeMap::new(),
+                still: 0,
+                state: State::Unseen,
+            })
+        };
+        Ok(Self {
+            choices: choices.into_iter().map(candidate).collect::<Result<_, _>>()?,
+            service: format!("{}/{}", baseline.namespace, baseline.service),
+        })
+    }
+
+    /// Asks every choice at `at` and decides.
+    pub async fn look(&mut self, source: &dyn MetricSource, at: Timestamp) -> Outlook {
+        let mut looks = Vec::with_capacity(self.choices.len());
+        for candidate in &self.choices {
+            let (total, bad) = futures::join!(
+                source.instant(&candidate.total, at),
+                source.instant(&candidate.bad, at)
+            );
+            looks.push(Look { total, bad });
+        }
+        self.observe(looks)
+    }
+
+    /// Takes in one look at each choice, in their order, and decides. Two looks at least are needed.
+    pub fn observe(&mut self, looks: Vec<Look>) -> Outlook {
+        for (candidate, look) in self.choices.iter_mut().zip(looks) {
+            candidate.observe(look);
+        }
+        for candidate in &self.choices {
+            match candidate.state {
+                State::Moving => return Outlook::Found(candidate.choice.clone()),
+                // It has the right series, and somebody may send a request any moment.
+                State::Still if candidate.still < PATIENCE => break,
+                State::Still | State::Unseen | State::Refused(_) | State::Absent | State::Summed => {}
+            }
+        }
+        Outlook::Looking(self.missing())
+    }
+
+    /// What is missing, and how to cure it: the most promising choice speaks.
+    fn missing(&self) -> String {
+        let service = &self.service;
+        let with = |wanted: fn(&State) -> bool| self.choices.iter().find(|choice| wanted(&choice.state));
+        if let Some(found) = with(|state| *state == State::Still) {
+            let name = &found.choice.name;
+            return match found.still {
+                0 => format!(
+                    "series of {name} found for Service {service}; a second look will show whether they move"
+                ),
+                _ => format!(
+                    "series of {name} found for Service {service}, but they do not move: send requests through the route"
+                ),
+            };
+        }
+        if let Some(summed) = with(|state| *state == State::Summed) {
+            let name = &summed.choice.name;
+            return format!(
+                "{name} gives series without instance, job and pod for Service {service}: a restart cannot be told from \
+                 requests in a sum over pods; add `by (instance, pod)` or remove the sum"
+            );
+        }
+        let mut refusals = self.choices.iter().filter_map(|choice| match &choice.state {
+            State::Refused(error) => Some(error),
+            State::Unseen | State::Absent | State::Summed | State::Still | State::Moving => None,
+        });
+        if let Some(error) = refusals.next() {
+            return format!("no metrics can be read for Service {service}: {error}");
+        }
+        format!(
+            "no series matched for Service {service}; looked for {}: scrape the gateway or the pods, or give your own query",
+            self.names()
+        )
+    }
+
+    fn names(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for candidate in &self.choices {
+            if !names.contains(&candidate.choice.name.as_str()) {
+                names.push(&candidate.choice.name);
+            }
+        }
+        names.join(", ")
+    }
+}
+
+impl Candidate {
+    fn observe(&mut self, look: Look) {
+        let total = match (look.total, look.bad) {
+            (Ok(total), Ok(_)) => total,
+            (Err(error), _) | (_, Err(error)) => {
+                self.state = State::Refused(error);
+                return;
+            }
+        };
+        if total.is_empty() {
+            self.state = State::Absent;
+            return;
+        }
+        if total.iter().any(|sample| Target::of(&sample.labels).is_nowhere()) {
+            self.state = State::Summed;
+            return;
+        }
+        let now: BTreeMap<Labels, f64> = total
+            .into_iter()
+            .filter(|sample| sample.value.is_finite())
+            .map(|sample| (sample.labels, sample.value))
+            .collect();
+        // Only growth counts: a series that is new or starts again may be the work of a restart.
+        let grown = |(labels, value): (&Labels, &f64)| self.last.get(labels).is_some_and(|last| value > last);
+        let moves = now.iter().any(grown);
+        self.still = if self.last.is_empty() { 0 } else { self.still + 1 };
+        self.state = if moves { State::Moving } else { State::Still };
+        self.last.extend(now);
+    }
+}

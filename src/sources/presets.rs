@@ -1,0 +1,304 @@
+//! Ready-made queries for common sources of request counts.
+//!
+//! All are plain instant selectors of raw cumulative counters: no `sum`, no `rate`. Total and bad of one preset come
+//! from one metric, so that a request cannot show in one and not in the other. The selectors of two arms never overlap.
+
+use super::promql::{Arm, TemplateError, render};
+
+/// Query templates of one metric: from a preset, or the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queries {
+    /// Counters of all requests of an arm.
+    pub total: String,
+    /// Counters of its bad requests.
+    pub bad: String,
+    /// Start times of the processes that are counted, in Unix seconds; asked only when a new target appears.
+    pub starts: Option<String>,
+}
+
+/// Queries of one metric, filled in for one arm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArmQueries {
+    /// Counters of all its requests.
+    pub total: String,
+    /// Counters of its bad requests.
+    pub bad: String,
+    /// Start times of its processes.
+    pub starts: Option<String>,
+}
+
+impl Queries {
+    /// The user's own queries.
+    pub fn custom(total: impl Into<String>, bad: impl Into<String>) -> Self {
+        Self {
+            total: total.into(),
+            bad: bad.into(),
+            starts: None,
+        }
+    }
+
+    /// The queries of `arm`.
+    ///
+    /// # Errors
+    /// A placeholder that is unknown or has no usable value.
+    pub fn render(&self, arm: &Arm) -> Result<ArmQueries, TemplateError> {
+        Ok(ArmQueries {
+            total: render(&self.total, arm)?,
+            bad: render(&self.bad, arm)?,
+            starts: self
+                .starts
+                .as_deref()
+                .map(|starts| render(starts, arm))
+                .transpose()?,
+        })
+    }
+}
+
+/// A named source of request counts. One name can stand for several variants, of which preflight takes the first that
+/// has data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// What a Rollout calls it.
+    pub name: &'static str,
+    /// What sets this variant apart, for messages.
+    pub variant: &'static str,
+    /// Tried against the real thing, and so a part of the search when no preset is named.
+    pub verified: bool,
+    metric: &'static str,
+    arm: &'static str,
+    /// What a series must carry so that bad ones can be told from good ones.
+    graded: &'static str,
+    bad: &'static str,
+    starts: Option<&'static str>,
+}
+
+impl Preset {
+    /// The variants with this name; none where it is unknown.
+    pub fn named(name: &str) -> Vec<&'static Self> {
+        PRESETS.iter().filter(|preset| preset.name == name).collect()
+    }
+
+    /// What is looked for when a Rollout names no preset, in this order.
+    pub fn searched() -> Vec<&'static Self> {
+        PRESETS.iter().filter(|preset| preset.verified).collect()
+    }
+
+    /// Its query templates.
+    pub fn queries(&self) -> Queries {
+        let select = |more: &str| {
+            let comma = if more.is_empty() { "" } else { "," };
+            format!("{}{{{}{comma}{more}}}", self.metric, self.arm)
+        };
+        Queries {
+            total: select(self.graded),
+            bad: select(self.bad),
+            starts: self.starts.map(str::to_owned),
+        }
+    }
+}
+
+/// Envoy clusters as Contour names them: one for each port of each Service.
+const CONTOUR_ARM: &str = r#"envoy_cluster_name=~"{{namespace}}_{{service}}_({{ports}})""#;
+const ENVOY_BAD: &str = r#"envoy_response_code=~"5..""#;
+const POD_ARM: &str = r#"namespace="{{namespace}}",pod=~"{{pods}}""#;
+const POD_STARTS: &str = r#"process_start_time_seconds{namespace="{{namespace}}",pod=~"{{pods}}"}"#;
+
+/// Every preset, in the order of the search.
+pub const PRESETS: [Preset; 8] = [
+    Preset {
+        name: "contour",
+        variant: "users' requests",
+        verified: true,
+        metric: "envoy_cluster_external_upstream_rq",
+        arm: CONTOUR_ARM,
+        graded: "",
+        bad: ENVOY_BAD,
+        starts: None,
+    },
+    Preset {
+        name: "contour",
+        variant: "all requests",
+        verified: true,
+        metric: "envoy_cluster_upstream_rq",
+        arm: CONTOUR_ARM,
+        graded: "",
+        bad: ENVOY_BAD,
+        starts: None,
+    },
+    Preset {
+        name: "http-requests",
+        variant: "label code",
+        verified: true,
+        metric: "http_requests_total",
+        arm: POD_ARM,
+        graded: r#"code!="""#,
+        bad: r#"code=~"5..""#,
+        starts: Some(POD_STARTS),
+    },
+    Preset {
+        name: "http-requests",
+        variant: "label status",
+        verified: true,
+        metric: "http_requests_total",
+        arm: POD_ARM,
+        graded: r#"status!="""#,
+        bad: r#"status=~"5..""#,
+        starts: Some(POD_STARTS),
+    },
+    Preset {
+        name: "istio",
+        variant: "sidecars' view of the sender",
+        verified: false,
+        metric: "istio_requests_total",
+        arm: r#"reporter="source",destination_service_namespace="{{namespace}}",destination_service_name="{{service}}""#,
+        graded: "",
+        bad: r#"response_code=~"5..""#,
+        starts: None,
+    },
+    Preset {
+        name: "envoy-gateway",
+        variant: "merged backends",
+        verified: false,
+        metric: "envoy_cluster_upstream_rq",
+        arm: r#"envoy_cluster_name=~"service/{{namespace}}/{{service}}/({{ports}})(/.*)?""#,
+        graded: "",
+        bad: ENVOY_BAD,
+        starts: None,
+    },
+    Preset {
+        name: "linkerd",
+        variant: "outbound, by backend",
+        verified: false,
+        metric: "outbound_http_route_backend_response_statuses_total",
+        arm: r#"parent_namespace="{{namespace}}",backend_name="{{service}}""#,
+        graded: "",
+        bad: r#"http_status=~"5..|""#,
+        starts: None,
+    },
+    Preset {
+        name: "traefik",
+        variant: "its own resources",
+        verified: false,
+        metric: "traefik_service_requests_total",
+        arm: r#"service=~"{{namespace}}-{{service}}-({{ports}})@kubernetescrd""#,
+        graded: "",
+        bad: r#"code=~"5..""#,
+        starts: None,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::promql::{pods_of_deployment, pods_of_replica_set};
+    use super::*;
+
+    fn arm(service: &str, pods: String) -> Arm {
+        Arm {
+            namespace: "shop".into(),
+            service: service.into(),
+            ports: vec![80, 8080],
+            pods,
+        }
+    }
+
+    fn baseline() -> Arm {
+        arm("checkout", pods_of_deployment("checkout"))
+    }
+
+    #[test]
+    fn every_preset_selects_raw_counters() {
+        let mut text = String::new();
+        for preset in &PRESETS {
+            let queries = preset.queries().render(&baseline()).expect("renders");
+            text += &format!(
+                "{} ({})\n  {}\n  {}\n",
+                preset.name, preset.variant, queries.total, queries.bad
+            );
+        }
+        let expected = r#"contour (users' requests)
+  envoy_cluster_external_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)"}
+  envoy_cluster_external_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)",envoy_response_code=~"5.."}
+contour (all requests)
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)"}
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)",envoy_response_code=~"5.."}
+http-requests (label code)
+  http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code!=""}
+  http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code=~"5.."}
+http-requests (label status)
+  http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",status!=""}
+  http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",status=~"5.."}
+istio (sidecars' view of the sender)
+  istio_requests_total{reporter="source",destination_service_namespace="shop",destination_service_name="checkout"}
+  istio_requests_total{reporter="source",destination_service_namespace="shop",destination_service_name="checkout",response_code=~"5.."}
+envoy-gateway (merged backends)
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?"}
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?",envoy_response_code=~"5.."}
+linkerd (outbound, by backend)
+  outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout"}
+  outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout",http_status=~"5..|"}
+traefik (its own resources)
+  traefik_service_requests_total{service=~"shop-checkout-(80|8080)@kubernetescrd"}
+  traefik_service_requests_total{service=~"shop-checkout-(80|8080)@kubernetescrd",code=~"5.."}
+"#;
+        assert_eq!(text, expected);
+    }
+
+    /// The value of the matcher that tells the arms apart, as a predicate on label values.
+    fn selects(query: &str, value: &str) -> bool {
+        let label = [
+            "envoy_cluster_name",
+            ",pod",
+            "destination_service_name=",
+            "backend_name",
+            "{service",
+        ];
+        let at = label
+            .iter()
+            .find_map(|label| query.find(label))
+            .expect("an arm label");
+        let matcher = &query[at..];
+        let open = matcher.find('"').expect("quoted");
+        let text = &matcher[open + 1..];
+        let text = &text[..text.find('"').expect("closed")];
+        if matcher[..open].ends_with("=~") {
+            regex::Regex::new(&format!("^(?:{text})$"))
+                .expect("valid")
+                .is_match(value)
+        } else {
+            text == value
+        }
+    }
+
+    #[test]
+    fn the_baseline_never_selects_the_candidate() {
+        let pods = pods_of_replica_set("checkout-canary-5f6c-7d4656d645");
+        let candidate = arm("checkout-canary-5f6c", pods);
+        let names = |service: &str, pod: &str| {
+            [
+                format!("shop_{service}_80"),
+                format!("service/shop/{service}/80"),
+                format!("shop-{service}-80@kubernetescrd"),
+                service.to_owned(),
+                pod.to_owned(),
+            ]
+        };
+        let theirs = names("checkout-canary-5f6c", "checkout-canary-5f6c-7d4656d645-x2b9z");
+        let ours = names("checkout", "checkout-7d4656d645-x2b9z");
+        for preset in &PRESETS {
+            let of = |arm: &Arm| preset.queries().render(arm).expect("renders").total;
+            let (baseline, candidate) = (of(&baseline()), of(&candidate));
+            assert!(ours.iter().any(|name| selects(&baseline, name)), "{baseline}");
+            assert!(theirs.iter().any(|name| selects(&candidate, name)), "{candidate}");
+            assert!(!theirs.iter().any(|name| selects(&baseline, name)), "{baseline}");
+            assert!(!ours.iter().any(|name| selects(&candidate, name)), "{candidate}");
+        }
+    }
+
+    #[test]
+    fn only_verified_presets_are_searched() {
+        let names: Vec<_> = Preset::searched().iter().map(|preset| preset.name).collect();
+        assert_eq!(names, ["contour", "contour", "http-requests", "http-requests"]);
+        assert_eq!(Preset::named("http-requests").len(), 2);
+        assert!(Preset::named("unknown").is_empty());
+    }
+}

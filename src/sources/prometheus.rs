@@ -1,0 +1,208 @@
+//! A Prometheus-compatible server over HTTP, as a [`MetricSource`].
+//!
+//! The administrator decides where it connects; a tenant only names a provider. So: no redirects, no proxy from the
+//! environment, no retries, deadlines on connecting and on the whole, a limit on the answer's size. Nothing of an
+//! answer's text leaves this module: an error names its class and the HTTP status, no more.
+
+mod address;
+mod answer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_http_query::Client;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Response, StatusCode, redirect, retry};
+
+use crate::ports::{BoxFuture, MetricSource, Sample, SourceError};
+pub use address::{Address, AddressError};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The largest answer that is read, in bytes.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// The largest bearer token, in bytes.
+const MAX_TOKEN: u64 = 64 * 1024;
+
+/// What a `MetricProvider` says of its server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Base address.
+    pub address: Address,
+    /// Headers of every request.
+    pub headers: Vec<(String, String)>,
+    /// A file with a bearer token, read for every query, so that a rotated one is followed.
+    pub bearer_token_file: Option<PathBuf>,
+    /// Certificates (PEM) of the only authorities that are trusted; by default the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Bound on a whole query.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// Settings for `address` with every default.
+    pub fn of(address: Address) -> Self {
+        Self {
+            address,
+            headers: Vec::new(),
+            bearer_token_file: None,
+            ca_file: None,
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why the settings of a provider cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A header cannot be sent.
+    #[error("header `{0}` of the metric provider cannot be sent: use a plain name and a printable value")]
+    Header(String),
+    /// The authorities cannot be read.
+    #[error("the certificates in {path} cannot be used ({why}): name a readable PEM file")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No client can be made of them, for want of the system's certificates as a rule.
+    #[error("no HTTPS client can be made for the metric provider: install CA certificates or name a CA file")]
+    Client,
+}
+
+/// A Prometheus-compatible server.
+#[derive(Clone)]
+pub struct Prometheus {
+    client: Client,
+    timeout: Duration,
+    bearer_token_file: Option<PathBuf>,
+}
+
+impl Prometheus {
+    /// A client for `settings`. Connects only when asked something.
+    ///
+    /// # Errors
+    /// A header, certificate file or trust store that cannot be used.
+    pub fn connect(settings: &Settings) -> Result<Self, SettingsError> {
+        // The process's provider of cryptography; a second call changes nothing and fails harmlessly.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
+            .timeout(settings.timeout)
+            .default_headers(headers(&settings.headers)?)
+            .user_agent(concat!("serin/", env!("CARGO_PKG_VERSION")));
+        let builder = match &settings.ca_file {
+            Some(path) => builder.tls_certs_only(authorities(path)?),
+            // Plain HTTP trusts nobody: a machine without certificates can use it all the same.
+            None if !settings.address.is_https() => builder.tls_certs_only([]),
+            None => builder,
+        };
+        let inner = builder.build().map_err(|_| SettingsError::Client)?;
+        let client = Client::from(inner, settings.address.as_str()).map_err(|_| SettingsError::Client)?;
+        Ok(Self {
+            client,
+            timeout: settings.timeout,
+            bearer_token_file: settings.bearer_token_file.clone(),
+        })
+    }
+
+    async fn ask(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, SourceError> {
+        let milliseconds = at.as_millisecond();
+        let time = format!(
+            "{}.{:03}",
+            milliseconds.div_euclid(1000),
+            milliseconds.rem_euclid(1000)
+        );
+        let limit = i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX);
+        let mut request = self.client.query(query).query("time", time).timeout(limit);
+        if let Some(path) = &self.bearer_token_file {
+            request = request.header(AUTHORIZATION, bearer(path).await?);
+        }
+        let response = request.post_raw().await.map_err(|_| SourceError::Unreachable)?;
+        let status = response.status();
+        match status {
+            StatusCode::OK => answer::samples(&body(response).await?),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(SourceError::Denied(status.as_u16())),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                let class = body(response)
+                    .await
+                    .map_or("no reason", |body| answer::class(&body));
+                Err(SourceError::Refused(format!("HTTP {}: {class}", status.as_u16())))
+            }
+            other => Err(SourceError::Status(other.as_u16())),
+        }
+    }
+}
+
+impl MetricSource for Prometheus {
+    fn instant<'a>(
+        &'a self,
+        query: &'a str,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        Box::pin(self.ask(query, at))
+    }
+}
+
+/// The body, as long as it keeps within [`MAX_ANSWER`].
+async fn body(mut response: Response) -> Result<Vec<u8>, SourceError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| SourceError::Unreachable)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            let limit = format!("it is larger than {} MiB; narrow the query", MAX_ANSWER >> 20);
+            return Err(SourceError::Unusable(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, SettingsError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let wrong = || SettingsError::Header(name.clone());
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    Ok(headers)
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, SettingsError> {
+    let wrong = |why: String| SettingsError::Authorities {
+        path: path.display().to_string(),
+        why,
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(error.kind().to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| wrong("not PEM".into()))?;
+    if certificates.is_empty() {
+        return Err(wrong("no certificate in it".into()));
+    }
+    Ok(certificates)
+}
+
+/// The `Authorization` header of the token in `path`.
+async fn bearer(path: &Path) -> Result<HeaderValue, SourceError> {
+    use tokio::io::AsyncReadExt;
+    let wrong = |why: &str| SourceError::Credentials(format!("{} {why}", path.display()));
+    let file = tokio::fs::File::open(path).await;
+    let file = file.map_err(|error| wrong(&format!("cannot be opened ({})", error.kind())))?;
+    let mut token = String::new();
+    let read = file.take(MAX_TOKEN).read_to_string(&mut token).await;
+    read.map_err(|_| wrong("is not readable text"))?;
+    let token = token.trim();
+    if token.is_empty() {
+        return Err(wrong("is empty"));
+    }
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| wrong("holds more than one line"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

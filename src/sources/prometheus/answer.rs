@@ -1,0 +1,119 @@
+//! The JSON answer to an instant query, to samples.
+//!
+//! Everything that a server may send is possible here: an error inside a 200, another result type, a page of HTML.
+//! Errors say what was expected, never what was sent.
+
+use jiff::Timestamp;
+use prometheus_http_query::response::{Data, InstantVector, PromqlResult};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ports::{Sample, SourceError};
+
+/// What surrounds every answer of the API.
+#[derive(Deserialize)]
+struct Envelope {
+    status: String,
+    #[serde(default)]
+    data: Value,
+    #[serde(default, rename = "errorType")]
+    error_type: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// The classes of errors that the API documents. Anything else is not repeated.
+const CLASSES: [&str; 8] = [
+    "timeout",
+    "canceled",
+    "execution",
+    "bad_data",
+    "internal",
+    "unavailable",
+    "not_found",
+    "not_acceptable",
+];
+
+/// The documented class of the error in `body`.
+pub(super) fn class(body: &[u8]) -> &'static str {
+    let envelope = serde_json::from_slice::<Envelope>(body).ok();
+    envelope.map_or("no reason", |envelope| known(&envelope.error_type))
+}
+
+fn known(error_type: &str) -> &'static str {
+    let class = CLASSES.iter().find(|class| **class == error_type);
+    class.copied().unwrap_or("no documented reason")
+}
+
+/// The samples in `body`.
+pub(super) fn samples(body: &[u8]) -> Result<Vec<Sample>, SourceError> {
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|_| unusable("it is not an answer of the Prometheus API"))?;
+    match envelope.status.as_str() {
+        "success" => {}
+        "error" => {
+            let class = known(&envelope.error_type);
+            return Err(SourceError::Refused(format!(
+                "an error in a good answer: {class}"
+            )));
+        }
+        _ => return Err(unusable("its status is neither success nor error")),
+    }
+    // Older servers send remarks on the query as warnings too; the others mean that part of the data is missing.
+    if envelope.warnings.iter().any(|text| !text.starts_with("PromQL ")) {
+        return Err(unusable("the server warns that it may be incomplete"));
+    }
+    let vector = vector(envelope.data)?;
+    let mut seen = BTreeSet::new();
+    let mut samples = Vec::with_capacity(vector.len());
+    for entry in vector {
+        let sample = sample(entry)?;
+        if !seen.insert(sample.labels.clone()) {
+            return Err(unusable(
+                "two series carry the same labels; let the query match one metric only",
+            ));
+        }
+        samples.push(sample);
+    }
+    Ok(samples)
+}
+
+fn vector(data: Value) -> Result<Vec<InstantVector>, SourceError> {
+    match data.get("resultType").and_then(Value::as_str) {
+        Some("vector") => {}
+        Some("scalar") => return Err(unusable("the query gives a scalar; it must give a vector")),
+        Some("matrix") => return Err(unusable("the query gives a range; it must give a vector")),
+        Some("string") => return Err(unusable("the query gives a string; it must give a vector")),
+        _ => return Err(unusable("it has no known result type")),
+    }
+    let result = serde_json::from_value::<PromqlResult>(data);
+    let (data, _) = result
+        .map_err(|_| unusable("a sample is not a plain number"))?
+        .into_inner();
+    match data {
+        Data::Vector(vector) => Ok(vector),
+        Data::Matrix(_) | Data::Scalar(_) => Err(unusable("it must give a vector")),
+    }
+}
+
+fn sample(entry: InstantVector) -> Result<Sample, SourceError> {
+    let (metric, sample) = entry.into_inner();
+    let mut labels: BTreeMap<String, String> = metric.into_iter().collect();
+    labels.remove("__name__");
+    let milliseconds = (sample.timestamp() * 1000.0).round();
+    let at = milliseconds
+        .is_finite()
+        .then(|| Timestamp::from_millisecond(milliseconds as i64).ok())
+        .flatten()
+        .ok_or_else(|| unusable("a sample's time is not a time"))?;
+    Ok(Sample {
+        labels,
+        value: sample.value(),
+        at,
+    })
+}
+
+fn unusable(why: &str) -> SourceError {
+    SourceError::Unusable(why.into())
+}
