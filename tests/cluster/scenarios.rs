@@ -1,10 +1,11 @@
 //! All tests of this binary.
 
+mod crds;
 mod ground;
 
 use libtest_mimic::Trial;
 
 /// Every scenario, by room.
 pub(crate) fn all() -> Vec<Trial> {
-    [ground::all()].into_iter().flatten().collect()
+    [crds::all(), ground::all()].into_iter().flatten().collect()
 }
