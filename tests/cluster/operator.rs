@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 /// The namespace of the chart's own objects.
@@ -96,8 +97,15 @@ impl Operator {
     }
 }
 
+/// Installs the chart with its defaults, once for all scenarios; later callers find it installed.
+pub(crate) async fn chart(cluster: &Cluster) -> Outcome {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_try_init(|| install_chart(cluster, &[])).await?;
+    Ok(())
+}
+
 /// Renders the chart with Helm and applies it, but for its Deployments: the tests run the binary themselves.
-pub(crate) async fn install_chart(cluster: &Cluster, settings: &[&str]) -> Outcome {
+async fn install_chart(cluster: &Cluster, settings: &[&str]) -> Outcome {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/serin");
     let mut command = Command::new(cluster.tools.path("helm"));
     command

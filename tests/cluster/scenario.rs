@@ -5,7 +5,8 @@ pub(crate) mod fixtures;
 
 use crate::cluster::{self, Cluster};
 use crate::load::Load;
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
+use crate::prometheus::Prometheus;
 use crate::{Outcome, apply, prometheus, wait};
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -219,11 +220,22 @@ impl Scenario {
         Load::start(&self.host(), per_second)
     }
 
-    /// Starts an operator; its log is shown if the scenario fails.
-    pub(crate) fn operator(&self, arguments: &[&str]) -> Outcome<Operator> {
+    /// Starts an operator under the rights of the chart, which the first caller installs. Its log is shown if the
+    /// scenario fails. In the arguments `{address}` stands for an address of the process's own.
+    pub(crate) async fn operator(&self, arguments: &[&str]) -> Outcome<Operator> {
+        operator::chart(self.cluster).await?;
         let operator = Operator::start(self.cluster, arguments)?;
         self.logs.lock().unwrap().push(operator.log.clone());
         Ok(operator)
+    }
+
+    /// A Prometheus that this scenario may stop: the same targets, but data of its own that begin now.
+    pub(crate) async fn own_prometheus(&self) -> Outcome<Prometheus> {
+        let folder = self.cluster.folder.join(format!("prometheus-{}", self.namespace));
+        let (tools, targets) = (&self.cluster.tools, &self.cluster.targets);
+        let prometheus = Prometheus::start(tools, &folder, cluster::address(), targets.path())?;
+        prometheus.ready().await?;
+        Ok(prometheus)
     }
 
     /// Samples of an instant query on the shared Prometheus.

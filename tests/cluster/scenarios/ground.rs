@@ -3,7 +3,7 @@
 use crate::audit::Calls;
 use crate::scenario::fixtures::{deployment, route, service};
 use crate::scenario::{DEPLOYMENT, POD, REPLICA_SET, Scenario, trial};
-use crate::{Outcome, wait};
+use crate::{Outcome, prometheus, wait};
 use kube::api::DeleteParams;
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -16,6 +16,7 @@ pub(super) fn all() -> Vec<Trial> {
         trial("ground::pod_faults", pod_faults),
         trial("ground::paused_deployment", paused_deployment),
         trial("ground::gentle_rolling_update", gentle_rolling_update),
+        trial("ground::metrics_outage", metrics_outage),
     ]
 }
 
@@ -196,5 +197,31 @@ async fn gentle_rolling_update(scenario: Scenario) -> Outcome {
     if last > rolled + Duration::from_secs(3) {
         return Err(format!("v1 answered at {last:?}, though it was replaced at {rolled:?}").into());
     }
+    Ok(())
+}
+
+/// A Prometheus of a scenario's own can be stopped and resumed without losing what it had, or disturbing others.
+async fn metrics_outage(scenario: Scenario) -> Outcome {
+    let mut own = scenario.own_prometheus().await?;
+    let (url, limit) = (own.url(), Duration::from_secs(20));
+    let scrapes = || async {
+        let samples = prometheus::query(&url, "count_over_time(up{job=\"envoy\"}[10m])").await?;
+        Ok(samples
+            .first()
+            .map(|(_, value)| *value)
+            .filter(|value| *value >= 3.0))
+    };
+    let before = wait::until("three scrapes", limit, scrapes).await?;
+    own.stop();
+    if prometheus::query(&url, "up").await.is_ok() {
+        return Err("a stopped Prometheus answers".into());
+    }
+    own.resume()?;
+    own.ready().await?;
+    wait::until("the scrapes of before and new ones", limit, || async {
+        Ok(scrapes().await?.filter(|after| *after > before))
+    })
+    .await?;
+    scenario.query("up").await?;
     Ok(())
 }

@@ -1,0 +1,140 @@
+//! What the admission gate relies on: a real API server's mutating policy pauses what is not ours, and only that.
+
+use crate::control_plane::User;
+use crate::scenario::fixtures::deployment;
+use crate::scenario::{DEPLOYMENT, REPLICA_SET, Scenario, trial};
+use crate::{Outcome, wait};
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub(super) fn all() -> Vec<Trial> {
+    vec![trial("gate::policy", policy)]
+}
+
+/// The user's template change and un-pausing come out paused; ours do not; a scale is nobody's business.
+async fn policy(scenario: Scenario) -> Outcome {
+    scenario.apply(&[POLICY, RIGHTS].concat()).await?;
+    scenario.apply(&deployment("app", "app:v1", 1)).await?;
+    scenario.wait_deployed("app", 1).await?;
+    // The gate is known to be there when a dry run says so, as Serin itself asks.
+    let user = scenario.api(DEPLOYMENT).await?;
+    scenario
+        .patch(
+            DEPLOYMENT,
+            "app",
+            json!({"metadata": {"labels": {"serin.test/gate": "held"}}}),
+        )
+        .await?;
+    wait::until("the policy to be in force", Duration::from_secs(15), || async {
+        let dry_run = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let probe = json!({"spec": {"template": {"metadata": {"annotations": {"probe": "1"}}}}});
+        let answer = user.patch("app", &dry_run, &Patch::Merge(probe)).await?;
+        Ok((answer.data["spec"]["paused"] == true).then_some(()))
+    })
+    .await?;
+    let unchanged = scenario.get(DEPLOYMENT, "app").await?;
+    expect(
+        "a dry run changes nothing",
+        unchanged["spec"]["paused"] == Value::Null,
+        &unchanged,
+    )?;
+
+    let scaled = scenario
+        .patch(DEPLOYMENT, "app", json!({"spec": {"replicas": 2}}))
+        .await?;
+    expect(
+        "a scale does not pause",
+        scaled["spec"]["paused"] == Value::Null,
+        &scaled,
+    )?;
+    scenario.set_image("app", "app:v2").await?;
+    let released = scenario.get(DEPLOYMENT, "app").await?;
+    expect(
+        "a new image comes out paused",
+        released["spec"]["paused"] == true,
+        &released,
+    )?;
+    let resumed = scenario
+        .patch(DEPLOYMENT, "app", json!({"spec": {"paused": false}}))
+        .await?;
+    expect(
+        "a user's resume comes out paused",
+        resumed["spec"]["paused"] == true,
+        &resumed,
+    )?;
+    let sets = scenario.list(REPLICA_SET, "app=app").await?;
+    expect("no ReplicaSet of the new template", sets.len() == 1, &json!(sets))?;
+
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let operator = scenario.cluster.plane.client(User::Operator(0)).await?;
+    let ours: Api<DynamicObject> = Api::namespaced_with(operator, &scenario.namespace, &resource);
+    let resume = Patch::Merge(json!({"spec": {"paused": false}}));
+    ours.patch("app", &PatchParams::default(), &resume).await?;
+    scenario.wait_deployed("app", 2).await?;
+    let sets = scenario.list(REPLICA_SET, "app=app").await?;
+    expect(
+        "our own resume ships the new template",
+        sets.len() == 2,
+        &json!(sets),
+    )?;
+    for kind in ["MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicy"] {
+        let kind = ("admissionregistration.k8s.io/v1", kind);
+        scenario
+            .delete(kind, "ground.serin.test", &kube::api::DeleteParams::default())
+            .await?;
+    }
+    Ok(())
+}
+
+fn expect(what: &str, holds: bool, seen: &Value) -> Outcome {
+    if holds {
+        Ok(())
+    } else {
+        Err(format!("{what}, but: {seen}").into())
+    }
+}
+
+/// The chart's policy under another name and label, so that it meets only this scenario's Deployment.
+const POLICY: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: ground.serin.test}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: IfNeeded
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [apps], apiVersions: [v1], resources: [deployments], operations: [UPDATE]}
+  matchConditions:
+  - name: gated
+    expression: has(oldObject.metadata.labels) && 'serin.test/gate' in oldObject.metadata.labels
+  - name: not-serin
+    expression: request.userInfo.username != 'system:serviceaccount:serin:serin'
+  - name: opens
+    expression: >-
+      object.spec.template != oldObject.spec.template ||
+      (has(oldObject.spec.paused) && oldObject.spec.paused && !(has(object.spec.paused) && object.spec.paused))
+  mutations:
+  - patchType: ApplyConfiguration
+    applyConfiguration: {expression: "Object{spec: Object.spec{paused: true}}"}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: ground.serin.test}
+spec: {policyName: ground.serin.test}
+---
+"#;
+
+const RIGHTS: &str = r"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: serin}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: ServiceAccount, namespace: serin, name: serin}]
+";
