@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::background::Background;
 use super::counts::Counts;
-use super::evidence::{Evidence, Flags};
+use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
@@ -57,12 +58,12 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
         visit(&mut process.log_wealth);
     }
     e.ratio.at_nodes.iter_mut().for_each(&mut *visit);
-    for narrow in
-        e.recent
-            .iter_mut()
-            .flatten()
-            .chain([&mut e.multiplier, &mut e.weight, &mut e.ratio.estimate])
-    {
+    for narrow in e.recent.iter_mut().flatten().chain([
+        &mut e.multiplier,
+        &mut e.weight,
+        &mut e.step_floor,
+        &mut e.ratio.estimate,
+    ]) {
         let mut wide = f64::from(*narrow);
         visit(&mut wide);
         *narrow = wide as f32;
@@ -84,7 +85,13 @@ impl Evidence {
         let mut values = Vec::with_capacity(64);
         reals(&mut copy, &mut |x| values.push(*x));
         let b = self.background();
-        values.extend([b.rate().unwrap_or(-1.0), b.dispersion(), b.pod_spread()]);
+        values.extend([
+            b.rate().unwrap_or(-1.0),
+            b.dispersion(),
+            b.pod_spread(),
+            self.given.pace.unwrap_or(-1.0),
+            self.given.release_floor,
+        ]);
         let f = self.flags;
         let flags = [f.last, f.failed, f.environment, f.warming];
         let packed = flags
@@ -130,9 +137,8 @@ impl Evidence {
             Some(value) => *x = value,
             None => complete = false,
         });
-        let (Some(rate), Some(dispersion), Some(spread), None) =
-            (input.next(), input.next(), input.next(), input.next())
-        else {
+        let rest: Vec<f64> = input.collect();
+        let [rate, dispersion, spread, pace, floor] = rest[..] else {
             return Err(CheckpointError::Shape);
         };
         if counts.len() + 4 != WHOLES {
@@ -144,7 +150,14 @@ impl Evidence {
         let pods = u32::try_from(*pods).map_err(|_| CheckpointError::Value)?;
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
         let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread);
-        evidence = evidence.with_background(background);
+        let pace = (pace > 0.0).then_some(pace);
+        let given = Given {
+            background,
+            pace,
+            release_floor: floor,
+            ..*evidence.given
+        };
+        evidence.given = Arc::new(given);
         evidence.set_candidate_pods(pods);
         let arms = [
             &mut evidence.in_release.candidate,

@@ -6,15 +6,20 @@
 //!
 //! Once a regression is proven the evidence is frozen: it shows the numbers of that moment.
 
+mod margins;
+mod verdict;
+
 use std::sync::Arc;
 
-use super::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
+use super::assessment::Arms;
 use super::background::Background;
 use super::counts::{Counts, Tick};
 use super::evalue::{fail_log_e, pass_log_e};
-use super::forecast::{pass_growth, requests_to_grow};
+use super::history::burst_limit;
 use super::interval::RatioLikelihood;
 use super::process::{Largest, MOST_DROPPED, Process};
+pub use margins::step_multiplier;
+
 use super::settings::{Margin, Settings};
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
@@ -25,38 +30,24 @@ const PASS_BETS: [f64; 6] = [f64::INFINITY, 0.02, 0.2, 0.5, 0.8, 1.0];
 const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
 /// While a step warms up only this much counts as a fault: cold caches are not a regression.
 const WARMUP: Margin = Margin::new(5.0, 0.02);
-/// One-sided 95 % quantile of the normal distribution: how far pods alike may differ by chance.
-const POD_QUANTILE: f64 = 1.645;
-/// Evidence below this is rounding.
-const NOTHING: f64 = 1e-9;
 /// Ticks whose rates are remembered: one more than a burst may last.
 const RECENT: usize = MOST_DROPPED + 1;
 
-/// By how much the unacceptable margin is widened for the proof that leaves a step.
-///
-/// The last step's successor is everybody: 1.5. Before that a proof may be coarser as long as a candidate that just
-/// slips through it does, at the step's own weight, no more harm than the strict margin allows at full weight, and
-/// at the next weight no more than twice that; never coarser than sixfold. Weights in per cent.
-pub fn step_multiplier(weight: f64, next_weight: f64, last: bool) -> f64 {
-    if last {
-        return 1.5;
-    }
-    let own = 100.0 / weight.max(1.0);
-    let next = 200.0 / next_weight.max(1.0);
-    own.min(next).clamp(1.5, 6.0)
-}
-
 /// What does not change during a release; shared by copies.
-#[derive(Clone, Debug, PartialEq)]
-struct Given {
-    settings: Settings,
-    background: Background,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Given {
+    pub(super) settings: Settings,
+    pub(super) background: Background,
+    /// Requests a second of both arms together, if known beforehand.
+    pub(super) pace: Option<f64>,
+    /// The release can prove no rate below this.
+    pub(super) release_floor: f64,
 }
 
 /// Everything known about one metric in one release. Feed it one [`Tick`] a scrape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    given: Arc<Given>,
+    pub(super) given: Arc<Given>,
     pub(super) fail: Process<5>,
     pub(super) largest: Largest,
     pub(super) release: Process<6>,
@@ -69,6 +60,7 @@ pub struct Evidence {
     pub(super) step_seconds: f64,
     pub(super) multiplier: f32,
     pub(super) weight: f32,
+    pub(super) step_floor: f32,
     pub(super) candidate_pods: u32,
     pub(super) recent: [[f32; RECENT]; 2],
     pub(super) flags: Flags,
@@ -91,6 +83,8 @@ impl Evidence {
             given: Arc::new(Given {
                 settings,
                 background: Background::default(),
+                pace: None,
+                release_floor: 0.0,
             }),
             fail: Process::new(FAIL_PRIOR),
             largest: Largest::default(),
@@ -104,6 +98,7 @@ impl Evidence {
             step_seconds: 0.0,
             multiplier: step_multiplier(100.0, 100.0, true) as f32,
             weight: 100.0,
+            step_floor: 0.0,
             candidate_pods: 1,
             recent: [[0.0; RECENT]; 2],
             flags: Flags {
@@ -145,6 +140,7 @@ impl Evidence {
         self.step_seconds = 0.0;
         self.weight = weight as f32;
         self.multiplier = step_multiplier(weight, next_weight, last) as f32;
+        self.step_floor = self.provable_in_step(weight) as f32;
         self.flags.last = last;
         self.flags.warming = self.settings().warmup_seconds() > 0.0;
     }
@@ -222,30 +218,7 @@ impl Evidence {
             .take(self.background().burst_ticks() + 1)
             .copied()
             .fold(f32::INFINITY, f32::min);
-        let expected = requests as f64 * self.tolerated().rate(usual.max(other).max(f64::from(lasting)));
-        let limit = (expected + 3.1 * expected.sqrt() + 1.0).ceil();
-        limit.max(3.0) as u64
-    }
-
-    /// The factor by which pods alike may differ, for as many as take part.
-    fn pod_factor(&self) -> f64 {
-        (POD_QUANTILE * self.background().pod_spread() / f64::from(self.candidate_pods).sqrt()).exp()
-    }
-
-    fn tolerated(&self) -> Margin {
-        let margin = self.settings().tolerated();
-        Margin {
-            ratio: margin.ratio * self.pod_factor(),
-            ..margin
-        }
-    }
-
-    fn unacceptable(&self) -> Margin {
-        let margin = self.settings().unacceptable();
-        Margin {
-            ratio: margin.ratio * self.pod_factor(),
-            ..margin
-        }
+        burst_limit(requests as f64 * self.tolerated().rate(usual.max(other).max(f64::from(lasting))))
     }
 
     fn observe_fail(&mut self, tick: &Tick, baseline: f64) {
@@ -292,7 +265,7 @@ impl Evidence {
             // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.
             if environment { e.min(0.0) } else { e }
         };
-        let wide = strict.times(f64::from(self.multiplier));
+        let wide = self.unacceptable_in_step();
         self.release.observe(
             &PASS_PRIOR,
             &PASS_BETS.map(|bet| tempered(strict, bet)),
@@ -304,125 +277,5 @@ impl Evidence {
             tick.seconds,
         );
         self.step_best = self.step_best.max(self.step.evidence());
-    }
-
-    fn fail_evidence(&self) -> f64 {
-        self.fail.evidence() - self.largest.sum(self.background().burst_ticks())
-    }
-
-    fn needed_of_release(&self) -> f64 {
-        if self.flags.last {
-            self.settings().needed_to_pass()
-        } else {
-            std::f64::consts::LN_2
-        }
-    }
-
-    fn suspicion(&self) -> bool {
-        self.fail.evidence() > NOTHING
-    }
-
-    /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
-    pub fn verdict(&self) -> Verdict {
-        if self.flags.failed {
-            return Verdict::Fail;
-        }
-        let proven = self.step_best >= self.settings().needed_to_pass()
-            && self.release.evidence() >= self.needed_of_release();
-        if proven && !self.suspicion() && !self.flags.environment {
-            Verdict::Pass
-        } else {
-            Verdict::Continue
-        }
-    }
-
-    /// The judge's view at this moment.
-    pub fn assessment(&self) -> Assessment {
-        Assessment {
-            verdict: self.verdict(),
-            fail: Evidenced {
-                evidence: self.fail_evidence(),
-                needed: self.settings().needed_to_fail(),
-            },
-            step: Evidenced {
-                evidence: self.step_best,
-                needed: self.settings().needed_to_pass(),
-            },
-            release: Evidenced {
-                evidence: self.release.evidence(),
-                needed: self.needed_of_release(),
-            },
-            suspicion: self.suspicion(),
-            environment: self.flags.environment,
-            warming: self.flags.warming,
-            in_step: self.in_step,
-            in_release: self.in_release,
-            step_seconds: self.step_seconds,
-            release_seconds: self.release_seconds,
-            ratio: self.ratio.interval(),
-            missing: self.missing(),
-            multiplier: f64::from(self.multiplier),
-        }
-    }
-
-    /// Rates `(candidate, baseline)` to reckon with from here on: the candidate's is drawn towards the common one
-    /// as long as few bad requests were seen.
-    fn expected_rates(&self) -> (f64, f64) {
-        const FIRMNESS: f64 = 4.0;
-        let (c, b) = (self.in_release.candidate, self.in_release.baseline);
-        let common = c.plus(b).rate().unwrap_or(0.0);
-        if common <= 0.0 {
-            return (0.0, 0.0);
-        }
-        let candidate = (c.bad as f64 + FIRMNESS) / (c.requests as f64 + FIRMNESS / common);
-        (candidate, b.rate().unwrap_or(common))
-    }
-
-    fn missing(&self) -> Missing {
-        let arms = if self.in_step.candidate.requests > 0 {
-            self.in_step
-        } else {
-            self.in_release
-        };
-        let others = if arms.candidate.requests > 0 && arms.baseline.requests > 0 {
-            arms.baseline.requests as f64 / arms.candidate.requests as f64
-        } else {
-            f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
-        };
-        let rates = self.expected_rates();
-        let dispersion = self.background().dispersion();
-        let requests = |process: &Process<6>, margin: Margin, short: f64| {
-            let growth = PASS_BETS.map(|bet| pass_growth(margin, bet, rates, others) / dispersion);
-            requests_to_grow(&process.weights, &growth, short)
-        };
-        let strict = self.unacceptable();
-        let needed = self.settings().needed_to_pass();
-        let for_step = if self.step_best >= needed {
-            Some(0.0)
-        } else {
-            requests(
-                &self.step,
-                strict.times(f64::from(self.multiplier)),
-                needed - self.step.evidence(),
-            )
-        };
-        let for_release = requests(
-            &self.release,
-            strict,
-            self.needed_of_release() - self.release.evidence(),
-        );
-        let requests = for_step.zip(for_release).map(|(a, b)| a.max(b).ceil());
-        let pace = self.in_step.candidate.requests as f64 / self.step_seconds;
-        let seconds = requests.and_then(|n| {
-            if n == 0.0 {
-                Some(0.0)
-            } else {
-                Some(n / pace).filter(|s| s.is_finite())
-            }
-        });
-        Missing {
-            requests: requests.map(|n| n as u64),
-            seconds,
-        }
     }
 }

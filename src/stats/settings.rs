@@ -128,6 +128,15 @@ impl Settings {
         }
     }
 
+    /// The same with a share (0..=1) of the probability of a false rollback, for one of several metrics.
+    #[must_use]
+    pub fn sharing(self, share: f64) -> Self {
+        Self {
+            alpha: (self.alpha * share).clamp(1e-12, self.alpha),
+            ..self
+        }
+    }
+
     /// Up to here the candidate is as good as the baseline; the fail test rejects it.
     pub const fn tolerated(&self) -> Margin {
         self.tolerated

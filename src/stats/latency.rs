@@ -1,0 +1,143 @@
+//! Latency from cumulative histogram buckets, without interpolating quantiles.
+//!
+//! A request is bad if it took longer than an edge. Three edges are judged together, near the baseline's median,
+//! 90th and 99th percentile, so a general slow-down and a slow tail are both seen. A tolerated slow-down compares
+//! the candidate at one edge with the baseline at a lower one.
+
+use super::counts::Counts;
+use super::settings::Margin;
+
+/// The tolerated margin of each edge.
+pub const TOLERATED: Margin = Margin::new(1.05, 0.002);
+/// The unacceptable margin of each edge.
+pub const UNACCEPTABLE: Margin = Margin::new(1.5, 0.005);
+/// Shares of slower requests that the edges are chosen for.
+const SHARES: [f64; 3] = [0.5, 0.1, 0.01];
+
+/// A cumulative bucket: how many requests took at most `edge` seconds. The last may be infinite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// Upper edge in seconds.
+    pub edge: f64,
+    /// Requests that took at most that long.
+    pub count: u64,
+}
+
+/// One comparison: requests slower than `candidate` seconds against requests slower than `baseline` seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    /// Edge for the candidate, in seconds.
+    pub candidate: f64,
+    /// Edge for the baseline, in seconds; lower where a slow-down is tolerated.
+    pub baseline: f64,
+}
+
+/// Requests slower than `edge` among all of a histogram, reading the largest bucket edge that does not exceed it.
+pub fn slower_than(buckets: &[Bucket], edge: f64) -> Counts {
+    let all = buckets.iter().map(|b| b.count).max().unwrap_or(0);
+    let within = buckets
+        .iter()
+        .filter(|b| b.edge <= edge * (1.0 + 1e-9))
+        .map(|b| b.count)
+        .max()
+        .unwrap_or(0);
+    Counts::new(all, all - within)
+}
+
+/// The edges to judge, from the baseline's past histogram: nearest to the three shares, and the objective's edge if
+/// there is one. `slowdown` is tolerated: 0.1 allows a tenth more time. Empty without requests.
+pub fn edges(past: &[Bucket], slowdown: f64, objective: Option<f64>) -> Vec<Edge> {
+    let finite: Vec<f64> = past
+        .iter()
+        .map(|b| b.edge)
+        .filter(|e| e.is_finite() && *e > 0.0)
+        .collect();
+    if past.iter().all(|b| b.count == 0) {
+        return Vec::new();
+    }
+    let shares: Vec<(f64, f64)> = finite
+        .iter()
+        .filter_map(|e| Some((*e, slower_than(past, *e).rate()?)))
+        .collect();
+    // Near in proportion: 2 % is as far from 1 % as 0.5 % is.
+    let off = |share: f64, goal: f64| (share.max(1e-9) / goal).ln().abs();
+    let nearest = |goal: f64| {
+        shares
+            .iter()
+            .min_by(|a, b| off(a.1, goal).total_cmp(&off(b.1, goal)))
+            .map(|(edge, _)| *edge)
+    };
+    let mut chosen: Vec<f64> = SHARES.iter().filter_map(|goal| nearest(*goal)).collect();
+    chosen.extend(objective.into_iter().filter_map(|o| floor(&finite, o)));
+    chosen.sort_by(f64::total_cmp);
+    chosen.dedup();
+    let factor = 1.0 + slowdown.max(0.0);
+    chosen
+        .into_iter()
+        .map(|edge| Edge {
+            candidate: edge,
+            baseline: floor(&finite, edge / factor).unwrap_or(edge),
+        })
+        .collect()
+}
+
+/// The largest of `edges` that does not exceed `limit`.
+fn floor(edges: &[f64], limit: f64) -> Option<f64> {
+    edges
+        .iter()
+        .copied()
+        .filter(|e| *e <= limit * (1.0 + 1e-9))
+        .max_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past() -> Vec<Bucket> {
+        [
+            (0.025, 100),
+            (0.05, 480),
+            (0.1, 820),
+            (0.25, 960),
+            (0.5, 991),
+            (1.0, 999),
+            (f64::INFINITY, 1000),
+        ]
+        .map(|(edge, count)| Bucket { edge, count })
+        .to_vec()
+    }
+
+    #[test]
+    fn edges_lie_near_median_and_tail() {
+        let plain: Vec<f64> = edges(&past(), 0.0, None).iter().map(|e| e.candidate).collect();
+        assert_eq!(plain, [0.05, 0.1, 0.5]);
+        let with_objective: Vec<f64> = edges(&past(), 0.0, Some(0.3))
+            .iter()
+            .map(|e| e.candidate)
+            .collect();
+        assert_eq!(with_objective, [0.05, 0.1, 0.25, 0.5]);
+        assert!(edges(&[], 0.0, None).is_empty());
+    }
+
+    #[test]
+    fn a_tolerated_slow_down_shifts_the_baseline_edge() {
+        let shifted = edges(&past(), 0.25, None);
+        assert_eq!(
+            shifted[1],
+            Edge {
+                candidate: 0.1,
+                baseline: 0.05
+            }
+        );
+        assert!(shifted.iter().all(|e| e.baseline <= e.candidate));
+    }
+
+    #[test]
+    fn counts_above_an_edge() {
+        assert_eq!(slower_than(&past(), 0.1), Counts::new(1000, 180));
+        assert_eq!(slower_than(&past(), 0.2), Counts::new(1000, 180));
+        assert_eq!(slower_than(&past(), 0.001), Counts::new(1000, 1000));
+        assert_eq!(slower_than(&[], 0.1), Counts::default());
+    }
+}
