@@ -12,6 +12,5 @@ pub mod patch;
 pub mod revision;
 pub mod route;
 pub mod selector;
-pub mod stamp;
 
 mod json;

@@ -13,7 +13,6 @@ pub use service::{UNSUPPORTED_SERVICE, service, usable};
 
 use super::json::{entry, map, text, title};
 use super::patch::Patch;
-use super::stamp::Stamp;
 use super::{gate, names, revision};
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Revision;
@@ -31,7 +30,7 @@ pub struct Order<'a> {
     /// The label key that gets the suffix, from [`super::selector::suffix_key`].
     pub key: &'a str,
     /// Who makes it.
-    pub stamp: &'a Stamp,
+    pub stamp: &'a str,
 }
 
 /// The template of `revision`: the Deployment's own, or that of a ReplicaSet.
@@ -87,7 +86,7 @@ pub fn deployment(workload: &Value, template: &Value, replicas: u32, order: &Ord
 }
 
 /// A patch that gives the candidate `replicas` pods; `None` where it has them.
-pub fn scale(candidate: &Value, replicas: u32, stamp: &Stamp) -> Option<Vec<Value>> {
+pub fn scale(candidate: &Value, replicas: u32, stamp: &str) -> Option<Vec<Value>> {
     if candidate.pointer("/spec/replicas").and_then(Value::as_u64) == Some(replicas.into()) {
         return None;
     }
@@ -152,10 +151,7 @@ fn metadata(original: &Value, order: &Order<'_>) -> Map<String, Value> {
     metadata.insert("name".into(), names::candidate(workload, order.revision).into());
     metadata.insert("namespace".into(), text(original, "/metadata/namespace").into());
     metadata.insert("labels".into(), labels.into());
-    metadata.insert(
-        "annotations".into(),
-        json!({ names::STAMP: order.stamp.to_string() }),
-    );
+    metadata.insert("annotations".into(), json!({ names::STAMP: order.stamp }));
     metadata
 }
 

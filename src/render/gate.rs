@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::json::{list, map, text, title};
 use super::patch::Patch;
-use super::stamp::Stamp;
 use super::{names, revision};
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Revision;
@@ -80,14 +79,14 @@ pub fn remove_finalizer(rollout: &Value) -> Option<Vec<Value>> {
     let mut patch = Patch::of(rollout);
     let ours = |name: &Value| name.as_str() == Some(names::FINALIZER);
     let index = list(rollout, "/metadata/finalizers").iter().position(ours)?;
-    let path = format!("/metadata/finalizers/{index}");
-    patch.test(&path, &names::FINALIZER.into());
-    patch.remove(&path);
+    let place = format!("/metadata/finalizers/{index}");
+    patch.test(&place, &names::FINALIZER.into());
+    patch.remove(&place);
     patch.ops()
 }
 
 /// Pauses the Deployment. `None` where it is paused.
-pub fn pause(workload: &Value, stamp: &Stamp) -> Option<Vec<Value>> {
+pub fn pause(workload: &Value, stamp: &str) -> Option<Vec<Value>> {
     if is_paused(workload) {
         return None;
     }
@@ -101,7 +100,7 @@ pub fn pause(workload: &Value, stamp: &Stamp) -> Option<Vec<Value>> {
 ///
 /// # Errors
 /// It holds another template: un-pausing it would ship what nobody approved.
-pub fn unpause(workload: &Value, template: &Revision, stamp: &Stamp) -> Result<Option<Vec<Value>>, Problem> {
+pub fn unpause(workload: &Value, template: &Revision, stamp: &str) -> Result<Option<Vec<Value>>, Problem> {
     let held = revision::of_template(&workload["spec"]["template"]);
     if held != *template {
         return Err(Problem {
@@ -141,7 +140,7 @@ pub fn purge(
     workload: &Value,
     replica_sets: &[Value],
     keep: &Revision,
-    stamp: &Stamp,
+    stamp: &str,
 ) -> Result<Vec<Step>, Problem> {
     let kept = replica_sets
         .iter()

@@ -13,7 +13,7 @@ pub const ROLE: &str = "serin.dev/role";
 pub const CANDIDATE: &str = "candidate";
 /// Label on the user's Deployment: a template change waits for Serin. Its value is the Rollout's uid.
 pub const GATE: &str = "serin.dev/gate";
-/// Annotation: the [`super::stamp::Stamp`] of the last writer.
+/// Annotation: the last writer, `<lease uid>/<epoch>`.
 pub const STAMP: &str = "serin.dev/stamp";
 /// Annotation on the candidate: the label key whose value has the suffix.
 pub const SUFFIX_KEY: &str = "serin.dev/suffix-key";

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::json::{escape, map, text};
 use super::names;
-use super::stamp::Stamp;
 
 /// A JSON patch (RFC 6902) of one object that applies to one version of it only.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,17 +80,20 @@ impl Patch {
         }
     }
 
-    /// Marks the object as written by the holder of `stamp`.
-    pub fn stamp(&mut self, object: &Value, stamp: &Stamp) {
-        self.set_metadata(object, "annotations", names::STAMP, &stamp.to_string());
+    /// Marks the object as written by the holder of `stamp` (`<lease uid>/<epoch>`).
+    pub fn stamp(&mut self, object: &Value, stamp: &str) {
+        self.set_metadata(object, "annotations", names::STAMP, stamp);
     }
 }
 
-/// The stamp that an object carries; `None` where there is none that can be read.
-pub fn stamp_of(object: &Value) -> Option<Stamp> {
-    map(object, "/metadata/annotations")?
-        .get(names::STAMP)?
-        .as_str()?
-        .parse()
-        .ok()
+/// The stamp that an object carries.
+pub fn stamp_of(object: &Value) -> Option<&str> {
+    map(object, "/metadata/annotations")?.get(names::STAMP)?.as_str()
+}
+
+/// Writes the stamp on an object and changes nothing else; `None` where it is there.
+pub fn touch(object: &Value, stamp: &str) -> Option<Vec<Value>> {
+    let mut patch = Patch::of(object);
+    patch.stamp(object, stamp);
+    patch.ops()
 }

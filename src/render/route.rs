@@ -87,13 +87,22 @@ pub fn seen(route: &Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Se
     })
 }
 
-/// Whether any rule of the route names `service`, of whatever namespace.
+/// Whether any rule names `service`, with whatever weight and in whatever namespace it looks for it.
 pub fn names_service(route: &Value, service: &str) -> bool {
-    list(route, "/spec/rules").iter().any(|rule| {
-        list(rule, "/backendRefs")
-            .iter()
-            .any(|backend| text(backend, "/name") == service)
+    any_backend(route, |backend| text(backend, "/name") == service)
+}
+
+/// Whether any rule gives `service` a share of its traffic, in whatever namespace it looks for it.
+pub fn gives_traffic(route: &Value, service: &str) -> bool {
+    any_backend(route, |backend| {
+        text(backend, "/name") == service && backend.get("weight").and_then(Value::as_u64) != Some(0)
     })
+}
+
+fn any_backend(route: &Value, wanted: impl Fn(&Value) -> bool) -> bool {
+    list(route, "/spec/rules")
+        .iter()
+        .any(|rule| list(rule, "/backendRefs").iter().any(&wanted))
 }
 
 /// The rules that name the stable Service or a candidate, as they stand.

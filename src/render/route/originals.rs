@@ -69,13 +69,13 @@ pub(super) fn attach(rules: &mut [Rule<'_>], groups: &[Group<'_>]) {
             .iter()
             .position(|group| fits(group) && same_place(group))
             .or_else(|| free.iter().position(fits));
-        match found {
-            Some(position) => adopt(rule, free[position]).then(|| free.remove(position)),
-            None => {
-                infer(rule);
-                None
-            }
+        let Some(position) = found else {
+            infer(rule);
+            continue;
         };
+        if adopt(rule, free[position]) {
+            free.remove(position);
+        }
     }
 }
 

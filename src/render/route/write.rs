@@ -10,7 +10,6 @@ use crate::engine::observation::Problem;
 use crate::engine::quantity::Weight;
 use crate::render::names;
 use crate::render::patch::Patch;
-use crate::render::stamp::Stamp;
 
 /// The change of a route.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +31,7 @@ pub fn weigh(
     route: &Value,
     share: &Share<'_>,
     originals: &[Original],
-    stamp: &Stamp,
+    stamp: &str,
 ) -> Result<Option<Vec<Value>>, Problem> {
     let rules = if share.weight > Weight::NONE {
         checked(route, &share.arms, originals)?
@@ -71,11 +70,11 @@ fn replace<'r, 'a: 'r>(patch: &mut Patch, wanted: impl Iterator<Item = (&'r Rule
         if rule.backends.iter().map(|backend| backend.value).eq(&wanted) {
             continue;
         }
-        let path = format!("/spec/rules/{}/backendRefs", rule.index);
+        let place = format!("/spec/rules/{}/backendRefs", rule.index);
         for (index, backend) in rule.backends.iter().enumerate() {
-            patch.test(&format!("{path}/{index}/name"), &backend.name().into());
+            patch.test(&format!("{place}/{index}/name"), &backend.name().into());
         }
-        patch.replace(&path, wanted);
+        patch.replace(&place, wanted);
     }
 }
 

@@ -1,0 +1,104 @@
+//! Why an effect could not be applied, and what to do about it.
+
+use crate::cluster::error::{Class, Error};
+use crate::cluster::lease::Stamp;
+use crate::engine::observation::Problem;
+
+/// Why an effect could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] Box<Error>),
+    /// The live objects are not those of the decision.
+    #[error("the decision is outdated: {0}")]
+    Stale(String),
+    /// The objects do not allow it; a person must act.
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
+    /// An object of the name that we need is somebody else's.
+    #[error("{kind} {name} exists and was not made by Serin for this Rollout: rename or remove it")]
+    Foreign {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The object carries the stamp of a later term.
+    #[error("{object} was written by a later leader ({stamp}): the Lease is to be read")]
+    Outranked {
+        /// Kind and name.
+        object: String,
+        /// What it carries.
+        stamp: Stamp,
+    },
+    /// This process does not lead any more.
+    #[error("this process does not lead any more")]
+    NotLeader,
+}
+
+impl From<Error> for ApplyError {
+    fn from(error: Error) -> Self {
+        Self::Call(Box::new(error))
+    }
+}
+
+/// A [`Problem`] as an error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.message)]
+pub struct Blocked(pub Problem);
+
+impl Blocked {
+    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self(Problem {
+            reason,
+            message: message.into(),
+        })
+    }
+}
+
+impl ApplyError {
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Call(error) => error.class(),
+            Self::Stale(_) | Self::Outranked { .. } | Self::NotLeader => Class::Conflict,
+            Self::Blocked(_) | Self::Foreign { .. } => Class::Invalid,
+        }
+    }
+
+    /// One of a few words, for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Call(error) => error.label(),
+            Self::Stale(_) => "stale",
+            Self::Blocked(_) => "blocked",
+            Self::Foreign { .. } => "foreign",
+            Self::Outranked { .. } => "outranked",
+            Self::NotLeader => "not_leader",
+        }
+    }
+
+    /// The same for people: a CamelCase reason and a sentence.
+    pub fn problem(&self) -> Problem {
+        let reason = match self {
+            Self::Blocked(blocked) => return blocked.0.clone(),
+            Self::Call(error) if error.is_patch_refused() => "PatchRefused",
+            Self::Call(error) => match error.class() {
+                Class::Denied => "AccessDenied",
+                Class::Invalid => "RefusedByServer",
+                Class::Transient | Class::Unknown => "ServerUnavailable",
+                Class::Conflict => "Conflict",
+                Class::Bug => "InternalError",
+            },
+            Self::Stale(_) => "Conflict",
+            Self::Foreign { .. } => "NameTaken",
+            Self::Outranked { .. } => "StampTampered",
+            Self::NotLeader => "NotLeader",
+        };
+        Problem {
+            reason,
+            message: self.to_string(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The route's writes. More traffic is written over what was read live; less is written at once, and again over a
+//! fresh read when somebody else was faster: it is always safe.
+
+use serde_json::Value;
+
+use super::live::Look;
+use super::{Applied, ApplyError, Blocked, Job, Writer};
+use crate::api::Original;
+use crate::cluster::cache::Kind;
+use crate::cluster::error::Class;
+use crate::cluster::gather::text;
+use crate::engine::Weight;
+use crate::render::{names, route};
+
+/// How often less traffic is written anew over a fresh read before the conflict goes up to the loop.
+const ATTEMPTS: usize = 3;
+
+impl Writer {
+    pub(super) async fn route(&self, weight: Weight, up: bool, job: &Job<'_>) -> Result<Applied, ApplyError> {
+        let snapshot = job.snapshot;
+        let stamp = self.stamp.to_string();
+        let (arms, originals) = (arms(job), originals(&snapshot.rollout));
+        let candidate = job
+            .revision()
+            .map(|revision| names::candidate(arms.workload, revision));
+        if weight > Weight::NONE && candidate.is_none() {
+            return Err(ApplyError::Stale("no release has a candidate".into()));
+        }
+        let share = route::Share {
+            arms,
+            candidate: candidate.as_deref(),
+            weight,
+        };
+        let plan = |route: &Value| {
+            route::weigh(route, &share, &originals, &stamp).map_err(|problem| Blocked::from(problem).into())
+        };
+        let mut applied = Applied::default();
+        if up {
+            for route in self.live(job, Look::Traffic).await?.routes {
+                let ops = plan(&route)?;
+                applied.and(self.patch(Kind::HttpRoute, &route, ops).await?);
+            }
+            return Ok(applied);
+        }
+        let mut first = None;
+        for route in snapshot.routes.iter().filter_map(|(_, route)| route.as_ref()) {
+            // One route that refuses must not keep the others from giving traffic back.
+            match self.lower(route, &plan).await {
+                Ok(done) => applied.and(done),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(applied), Err)
+    }
+
+    async fn lower(
+        &self,
+        seen: &Value,
+        plan: &(impl Fn(&Value) -> Result<Option<Vec<Value>>, ApplyError> + Sync),
+    ) -> Result<Applied, ApplyError> {
+        let mut route = seen.clone();
+        let mut attempt = 1;
+        loop {
+            let ops = plan(&route)?;
+            match self.patch(Kind::HttpRoute, &route, ops).await {
+                Err(error @ ApplyError::Call(_))
+                    if error.class() == Class::Conflict && attempt < ATTEMPTS =>
+                {
+                    let (namespace, name) = (text(seen, "/metadata/namespace"), text(seen, "/metadata/name"));
+                    let live = self.get(Kind::HttpRoute, namespace, name).await?;
+                    route = live.ok_or(error)?;
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    pub(super) async fn restore_route(&self, job: &Job<'_>) -> Result<Applied, ApplyError> {
+        let originals = originals(&job.snapshot.rollout);
+        let mut applied = Applied::default();
+        for route in job.snapshot.routes.iter().filter_map(|(_, route)| route.as_ref()) {
+            let ops = route::restore(route, &arms(job), &originals);
+            applied.and(self.patch(Kind::HttpRoute, route, ops).await?);
+        }
+        Ok(applied)
+    }
+}
+
+/// Who is who in the routes of this Rollout.
+fn arms<'a>(job: &Job<'a>) -> route::Arms<'a> {
+    let rollout = &job.snapshot.rollout;
+    let workload = text(rollout, "/spec/workload/name");
+    let stable = match text(rollout, "/spec/traffic/service") {
+        "" => workload,
+        service => service,
+    };
+    route::Arms { stable, workload }
+}
+
+/// What the status says of the routes before the first change. Entries that cannot be read are as good as none: the
+/// shares are inferred then.
+fn originals(rollout: &Value) -> Vec<Original> {
+    rollout
+        .pointer("/status/originals")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|original| serde_json::from_value(original.clone()).ok())
+        .collect()
+}
