@@ -55,7 +55,7 @@ fn merge(live: &mut Value, config: &Value, field: &str) {
             }
             (List::Atomic | List::Keyed(_) | List::Set, _) => *live = config.clone(),
         },
-        scalar => *live = scalar.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => *live = config.clone(),
     }
 }
 

@@ -54,7 +54,7 @@ fn drop_nulls(value: &mut Value) {
             fields.values_mut().for_each(drop_nulls);
         }
         Value::Array(list) => list.iter_mut().for_each(drop_nulls),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -65,7 +65,7 @@ fn drop_empty(object: &mut Value, field: &str) {
             Value::Object(fields) => !fields.is_empty(),
             Value::Array(list) => !list.is_empty(),
             Value::Null => false,
-            _ => true,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
         });
     }
 }

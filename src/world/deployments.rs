@@ -101,13 +101,14 @@ impl Sync<'_> {
     }
 
     fn fraction(&self, field: &str, round: fn(f64) -> f64) -> i64 {
-        match &self.deployment["spec"]["strategy"]["rollingUpdate"][field] {
-            Value::String(percent) => {
+        let limit = &self.deployment["spec"]["strategy"]["rollingUpdate"][field];
+        limit.as_str().map_or_else(
+            || limit.as_i64().unwrap_or(0),
+            |percent| {
                 let percent: f64 = percent.trim_end_matches('%').parse().unwrap_or(0.0);
                 round(percent * self.wanted() as f64 / 100.0) as i64
-            }
-            number => number.as_i64().unwrap_or(0),
-        }
+            },
+        )
     }
 
     /// Scales a ReplicaSet and notes on it what the Deployment wants in all.

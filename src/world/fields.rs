@@ -43,7 +43,7 @@ pub(super) fn list_kind(field: &str, items: &[Value]) -> List {
     };
     match kind {
         List::Keyed(keys) if items.iter().any(|item| item.get(keys[0]).is_none()) => List::Atomic,
-        kind => kind,
+        List::Atomic | List::Keyed(_) | List::Set => kind,
     }
 }
 
@@ -123,7 +123,7 @@ fn walk(value: &Value, path: &mut Path, found: &mut BTreeSet<Path>) {
                 }
             }
         },
-        _ => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             found.insert(path.clone());
         }
     }
@@ -191,7 +191,7 @@ fn remove_below(here: &mut Value, path: &[String], field: &str) {
                 remove_below(&mut items[index], rest, segment);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -199,18 +199,31 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
-        _ => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
 fn position(items: &[Value], field: &str, segment: &str) -> Option<usize> {
     if let Some(value) = segment.strip_prefix("v:") {
-        return items.iter().position(|item| item.to_string() == value);
+        return items.iter().position(|item| item.to_string().as_str() == value);
     }
     let List::Keyed(keys) = list_kind(field, items) else {
         return None;
     };
     items.iter().position(|item| item_segment(item, keys) == segment)
+}
+
+/// Whether a path is a key field of a list item.
+pub(super) fn is_key(path: &[String]) -> bool {
+    let [.., item, field] = path else { return false };
+    let key = item
+        .strip_prefix("k:")
+        .and_then(|key| serde_json::from_str::<Map<String, Value>>(key).ok());
+    key.is_some_and(|key| {
+        field
+            .strip_prefix("f:")
+            .is_some_and(|name| key.contains_key(name))
+    })
 }
 
 /// A path as conflict messages write it: `.spec.template.spec.containers[name="app"].image`.
@@ -223,9 +236,13 @@ pub(super) fn readable(path: &[String]) -> String {
         } else if let Some(key) = segment.strip_prefix("k:") {
             let key: Map<String, Value> = serde_json::from_str(key).unwrap_or_default();
             let parts: Vec<String> = key.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            text.push_str(&format!("[{}]", parts.join(",")));
+            text.push('[');
+            text.push_str(&parts.join(","));
+            text.push(']');
         } else if let Some(value) = segment.strip_prefix("v:") {
-            text.push_str(&format!("[={value}]"));
+            text.push_str("[=");
+            text.push_str(value);
+            text.push(']');
         }
     }
     text

@@ -158,9 +158,12 @@ pub(super) fn book_apply(
                 .enumerate()
                 .any(|(i, e)| Some(i) != mine && e.fields.iter().any(covers))
     };
-    // Deepest first, so that an emptied parent is seen as such.
-    let mut dropped: Vec<Path> = before.iter().filter(|path| !held(path)).cloned().collect();
-    dropped.sort_by_key(|path| std::cmp::Reverse(path.len()));
+    // In order a list item comes before its fields. The keys of an item that stays are not for anyone to give up.
+    let dropped: Vec<Path> = before
+        .iter()
+        .filter(|path| !held(path) && !fields::is_key(path))
+        .cloned()
+        .collect();
     match mine {
         Some(i) if entries[i].fields == wanted => {}
         Some(i) => entries[i] = author.entry(true, wanted),
@@ -171,13 +174,19 @@ pub(super) fn book_apply(
 
 /// A manager as conflict messages name it.
 fn described(entry: &Entry) -> String {
-    let mut text = format!("{:?}", entry.manager);
-    if !entry.part.is_empty() {
-        text.push_str(&format!(" with subresource {:?}", entry.part));
-    }
-    if !entry.apply {
-        let at = entry.time.as_str().unwrap_or_default();
-        text.push_str(&format!(" using {} at {at}", entry.api_version));
-    }
-    text
+    let part = if entry.part.is_empty() {
+        String::new()
+    } else {
+        format!(" with subresource {:?}", entry.part)
+    };
+    let version = if entry.apply {
+        String::new()
+    } else {
+        format!(
+            " using {} at {}",
+            entry.api_version,
+            entry.time.as_str().unwrap_or_default()
+        )
+    };
+    format!("{:?}{part}{version}", entry.manager)
 }

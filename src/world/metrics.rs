@@ -222,7 +222,9 @@ impl MetricSource for Metrics {
                 }
             };
             if state.metrics.fault == MetricFault::Nan {
-                samples.iter_mut().for_each(|sample| sample.value = f64::NAN);
+                for sample in &mut samples {
+                    sample.value = f64::NAN;
+                }
             }
             if state.metrics.fault == MetricFault::Partial {
                 let mut keep = false;

@@ -190,6 +190,9 @@ impl<'a> Reader<'a> {
     /// A name, empty when there is none here.
     fn word(&mut self) -> &'a str {
         let rest = self.rest();
+        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return "";
+        }
         let end = rest
             .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
             .unwrap_or(rest.len());

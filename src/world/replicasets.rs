@@ -73,13 +73,13 @@ fn write_status(state: &mut State, now: Timestamp, set: &Value, active: &[Value]
         }
     }
     let mut object = set.clone();
-    let total = active.len() as i64;
+    let (total, ready) = (size(active.len()), size(ready.len()));
     put(&mut object, &["status", "replicas"], total.into());
     set_counts(
         &mut object,
         &[
             ("fullyLabeledReplicas", total),
-            ("readyReplicas", ready.len() as i64),
+            ("readyReplicas", ready),
             ("availableReplicas", available),
         ],
     );
@@ -96,4 +96,8 @@ fn write_status(state: &mut State, now: Timestamp, set: &Value, active: &[Value]
             &object,
         );
     }
+}
+
+fn size(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

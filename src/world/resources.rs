@@ -4,6 +4,7 @@
 
 /// What the world knows about one resource.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // a table of facts that do not depend on each other
 pub(super) struct Resource {
     /// API group; empty for core.
     pub(super) group: &'static str,

@@ -47,10 +47,12 @@ fn fit_value(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(child) = schema.get("items") {
-                items.iter_mut().for_each(|item| fit_value(item, child));
+                for item in items {
+                    fit_value(item, child);
+                }
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

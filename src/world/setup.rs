@@ -81,7 +81,8 @@ impl World {
                 .store
                 .get(resource, namespace, json::name(object))
                 .map(|o| Value::clone(o));
-            let merged = apply::apply(live.as_ref().unwrap_or(&json!({})), &config, author, true)?;
+            let nothing = json!({});
+            let merged = apply::apply(live.as_ref().unwrap_or(&nothing), &config, author, true)?;
             match live {
                 Some(live) => writer.update(resource, Part::Main, &live, merged, Booking::Applied),
                 None => writer.create(resource, namespace, merged, Booking::Applied),

@@ -19,7 +19,7 @@ use super::state::Shared;
 use super::store::{Change, Store};
 
 /// How often an idle watch is told where the log is.
-const BOOKMARK: Duration = Duration::from_secs(60);
+const BOOKMARK: Duration = Duration::from_mins(1);
 
 /// One open watch.
 pub(super) struct Watch {

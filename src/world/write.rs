@@ -142,8 +142,8 @@ impl Writer<'_> {
     ) -> Result<Value, Refusal> {
         validate::type_meta(resource, &mut object)?;
         let name = json::name(current).to_owned();
-        self.check_version(resource, current, &object)?;
-        self.keep_identity(resource, current, &mut object)?;
+        check_version(resource, current, &object)?;
+        keep_identity(resource, current, &mut object)?;
         keep_other_parts(resource, part, current, &mut object);
         defaults::apply(resource, &mut object, Some(current), self.store);
         if let Some(schema) = self.schemas.get(&resource.qualified()) {
@@ -176,66 +176,66 @@ impl Writer<'_> {
         }
         Ok(Value::clone(&written))
     }
+}
 
-    fn check_version(&self, resource: &Resource, current: &Value, object: &Value) -> Result<(), Refusal> {
-        match text(object, "/metadata/resourceVersion") {
-            "" if resource.unconditional => Ok(()),
-            "" => {
-                let why = "Invalid value: 0: must be specified for an update";
-                Err(Refusal::invalid(
-                    resource,
-                    json::name(current),
-                    "metadata.resourceVersion",
-                    why,
-                ))
-            }
-            version if version == text(current, "/metadata/resourceVersion") => Ok(()),
-            _ => Err(Refusal::stale(resource, json::name(current))),
-        }
-    }
-
-    /// Name and identity never change; what the server owns in the metadata comes from the stored object.
-    fn keep_identity(&self, resource: &Resource, current: &Value, object: &mut Value) -> Result<(), Refusal> {
-        for field in ["name", "namespace"] {
-            let pointer = format!("/metadata/{field}");
-            let (new, old) = (text(object, &pointer), text(current, &pointer));
-            if new.is_empty() && field == "namespace" {
-                put(object, &["metadata", field], old.into());
-            } else if new != old {
-                return Err(Refusal::bad_request(format!(
-                    "the {field} of the object ({new}) does not match the {field} on the URL ({old})"
-                )));
-            }
-        }
-        if !resource.namespaced {
-            cut(object, &["metadata", "namespace"]);
-        }
-        let (new, old) = (json::uid(object), json::uid(current));
-        if !new.is_empty() && new != old {
-            let why = format!("Invalid value: {new:?}: field is immutable");
-            return Err(Refusal::invalid(
+fn check_version(resource: &Resource, current: &Value, object: &Value) -> Result<(), Refusal> {
+    match text(object, "/metadata/resourceVersion") {
+        "" if resource.unconditional => Ok(()),
+        "" => {
+            let why = "Invalid value: 0: must be specified for an update";
+            Err(Refusal::invalid(
                 resource,
                 json::name(current),
-                "metadata.uid",
-                &why,
-            ));
+                "metadata.resourceVersion",
+                why,
+            ))
         }
-        let kept = [
-            "uid",
-            "creationTimestamp",
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "generation",
-            "generateName",
-        ];
-        for field in kept {
-            cut(object, &["metadata", field]);
-            if let Some(value) = current["metadata"].get(field) {
-                put(object, &["metadata", field], value.clone());
-            }
-        }
-        Ok(())
+        version if version == text(current, "/metadata/resourceVersion") => Ok(()),
+        _ => Err(Refusal::stale(resource, json::name(current))),
     }
+}
+
+/// Name and identity never change; what the server owns in the metadata comes from the stored object.
+fn keep_identity(resource: &Resource, current: &Value, object: &mut Value) -> Result<(), Refusal> {
+    for field in ["name", "namespace"] {
+        let pointer = format!("/metadata/{field}");
+        let (new, old) = (text(object, &pointer), text(current, &pointer));
+        if new.is_empty() && field == "namespace" {
+            put(object, &["metadata", field], old.into());
+        } else if new != old {
+            return Err(Refusal::bad_request(format!(
+                "the {field} of the object ({new}) does not match the {field} on the URL ({old})"
+            )));
+        }
+    }
+    if !resource.namespaced {
+        cut(object, &["metadata", "namespace"]);
+    }
+    let (new, old) = (json::uid(object), json::uid(current));
+    if !new.is_empty() && new != old {
+        let why = format!("Invalid value: {new:?}: field is immutable");
+        return Err(Refusal::invalid(
+            resource,
+            json::name(current),
+            "metadata.uid",
+            &why,
+        ));
+    }
+    let kept = [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "generateName",
+    ];
+    for field in kept {
+        cut(object, &["metadata", field]);
+        if let Some(value) = current["metadata"].get(field) {
+            put(object, &["metadata", field], value.clone());
+        }
+    }
+    Ok(())
 }
 
 /// A write to the object leaves the status alone, and a write to the status the rest.

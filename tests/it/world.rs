@@ -1,8 +1,10 @@
 //! The simulated cluster, driven through the real `kube` client in paused time.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)] // the lints know tests, but not their helpers
 
 mod api;
 mod apply;
 mod cluster;
+mod gate;
 mod traffic;
 mod watch;
 

@@ -6,13 +6,17 @@ use serde_json::{Value, json};
 
 use super::{api, deployment, deployments, refused, routes, world};
 
-fn config(kind: &str, body: Value) -> Patch<Value> {
-    let mut object = json!({"apiVersion": if kind == "HTTPRoute" { "gateway.networking.k8s.io/v1" } else { "apps/v1" }, "kind": kind});
-    object
-        .as_object_mut()
-        .unwrap()
-        .extend(body.as_object().unwrap().clone());
-    Patch::Apply(object)
+/// An apply of `body` to a Deployment or an HTTPRoute.
+fn config(kind: &str, mut body: Value) -> Patch<Value> {
+    let route = kind == "HTTPRoute";
+    body["apiVersion"] = if route {
+        "gateway.networking.k8s.io/v1"
+    } else {
+        "apps/v1"
+    }
+    .into();
+    body["kind"] = kind.into();
+    Patch::Apply(body)
 }
 
 #[tokio::test(start_paused = true)]

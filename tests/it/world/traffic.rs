@@ -189,8 +189,11 @@ async fn nobody_ready_is_503_and_a_missing_service_is_left_out() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_hits_both_and_a_rate_may_depend_on_the_share() {
-    let mut tipping = Image::default();
-    tipping.errors = std::sync::Arc::new(|moment| if moment.share >= 0.5 { 0.3 } else { 0.0 });
+    let rate = |moment: &serin::world::Moment| if moment.share >= 0.5 { 0.3 } else { 0.0 };
+    let tipping = Image {
+        errors: std::sync::Arc::new(rate),
+        ..Image::default()
+    };
     let world = two_versions(1, tipping).await;
     weigh(&world, 90, 10).await;
     wait(20).await;

@@ -77,7 +77,7 @@ async fn a_start_too_old_is_expired() {
 async fn next<S: Stream<Item = watcher::Result<watcher::Event<DynamicObject>>> + Unpin>(
     stream: &mut S,
 ) -> String {
-    let event = tokio::time::timeout(Duration::from_secs(600), stream.next())
+    let event = tokio::time::timeout(Duration::from_mins(10), stream.next())
         .await
         .unwrap()
         .unwrap();
