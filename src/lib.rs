@@ -1,5 +1,6 @@
 //! Serin: progressive delivery for Kubernetes.
 
+pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod cluster;
@@ -8,4 +9,5 @@ pub mod ports;
 pub mod render;
 pub mod sources;
 pub mod stats;
+pub mod telemetry;
 pub mod world;

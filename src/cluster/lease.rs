@@ -109,6 +109,12 @@ impl Leadership {
         self.view.borrow().known
     }
 
+    /// Waits until the Lease has been read once. Ends early when the elector is gone.
+    pub async fn settled(&self) {
+        let mut view = self.view.clone();
+        while !self.known() && view.changed().await.is_ok() {}
+    }
+
     /// The identity of the present holder, as last seen.
     pub fn holder(&self) -> Option<String> {
         self.view.borrow().holder.clone()

@@ -1,0 +1,116 @@
+//! The names and values that dashboards read.
+
+use super::*;
+
+const PHASES: &[&str] = &["Idle", "Judging"];
+
+fn key(name: &str) -> RolloutKey {
+    RolloutKey {
+        namespace: "shop".into(),
+        name: name.into(),
+    }
+}
+
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    line.split(' ').next()?.parse().ok()
+}
+
+fn filled() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.phase(&key("a"), "Idle", PHASES);
+    metrics.phase(&key("a"), "Judging", PHASES);
+    metrics.weight(&key("a"), WeightArm::Candidate, WeightKind::Desired, Some(25.0));
+    metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, Some(75.0));
+    metrics.verdict(&key("a"), "pass");
+    metrics.verdict(&key("a"), "pass");
+    metrics.rolled_back(&key("a"), "regression");
+    metrics.drift_corrected(&key("a"), "HTTPRoute");
+    metrics.breached(&key("a"));
+    metrics.verdict(&key("b"), "fail");
+    metrics.ended("promoted", Duration::from_secs(30));
+    metrics.queried("default", Duration::from_millis(7), None);
+    metrics.queried("default", Duration::from_millis(7), Some("unreachable"));
+    metrics.reconciled(Duration::from_millis(2), None);
+    metrics.reconciled(Duration::from_millis(2), Some("conflict"));
+    metrics.wrote("route");
+    metrics.leads(true);
+    metrics.events_dropped(3);
+    metrics.events_dropped(5);
+    metrics.undecodable("Rollout", 1);
+    metrics
+}
+
+#[test]
+fn every_series_has_its_name_and_value() {
+    let text = filled().render();
+    for (series, expected) in [
+        (
+            r#"serin_rollout_phase{namespace="shop",name="a",phase="Idle"}"#,
+            0.0,
+        ),
+        (
+            r#"serin_rollout_phase{namespace="shop",name="a",phase="Judging"}"#,
+            1.0,
+        ),
+        (
+            r#"serin_rollout_weight{namespace="shop",name="a",arm="candidate",kind="desired"}"#,
+            25.0,
+        ),
+        (
+            r#"serin_rollout_weight{namespace="shop",name="a",arm="stable",kind="observed"}"#,
+            75.0,
+        ),
+        (
+            r#"serin_analysis_verdict_total{namespace="shop",name="a",verdict="pass"}"#,
+            2.0,
+        ),
+        (
+            r#"serin_rollbacks_total{namespace="shop",name="a",reason="regression"}"#,
+            1.0,
+        ),
+        (
+            r#"serin_drift_corrections_total{namespace="shop",name="a",object="HTTPRoute"}"#,
+            1.0,
+        ),
+        (r#"serin_breaches_total{namespace="shop",name="a"}"#, 1.0),
+        (r#"serin_rollout_duration_seconds_count{outcome="promoted"}"#, 1.0),
+        (
+            r#"serin_provider_query_duration_seconds_count{provider="default"}"#,
+            2.0,
+        ),
+        (
+            r#"serin_provider_query_errors_total{provider="default",reason="unreachable"}"#,
+            1.0,
+        ),
+        (r#"serin_reconcile_total{result="success"}"#, 1.0),
+        (r#"serin_reconcile_errors_total{reason="conflict"}"#, 1.0),
+        ("serin_reconcile_duration_seconds_count", 2.0),
+        (r#"serin_writes_total{kind="route"}"#, 1.0),
+        ("serin_events_dropped_total", 5.0),
+        ("serin_leader", 1.0),
+        (r#"serin_undecodable_objects{kind="Rollout"}"#, 1.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+    }
+    assert!(text.contains("serin_build_info{version="), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_rollout_takes_its_series_along() {
+    let metrics = filled();
+    metrics.forget(&key("a"));
+    let text = metrics.render();
+    assert!(!text.contains(r#"name="a""#), "{text}");
+    assert!(text.contains(r#"serin_analysis_verdict_total{namespace="shop",name="b",verdict="fail"} 1"#));
+}
+
+#[test]
+fn an_unknown_weight_has_no_series() {
+    let metrics = filled();
+    metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, None);
+    assert!(!metrics.render().contains(r#"kind="observed""#));
+}
