@@ -11,9 +11,9 @@ mod retreat;
 use std::time::Duration;
 
 use super::effect::Effect;
-use super::observation::Observation;
+use super::observation::{Observation, Workload};
 use super::plan::Plan;
-use super::quantity::Moment;
+use super::quantity::{Moment, Revision};
 use super::reason::{Note, Waiting};
 use super::state::{Phase, State};
 
@@ -62,6 +62,9 @@ pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> De
 /// More transitions than any chain has: preflight, scaling and the first weight are three.
 const CHAIN_MAX: usize = 8;
 
+/// Losing ready capacity this often under traffic is a fail.
+const LOST_MAX: u8 = 3;
+
 /// A decision in the making.
 struct Turn<'a> {
     plan: &'a Plan,
@@ -101,7 +104,37 @@ impl Turn<'_> {
     }
 
     fn wake_at(&mut self, moment: Moment) {
+        if moment <= self.now {
+            return;
+        }
         self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
+    }
+
+    /// Whether pods of the held template exist, or may come at any moment, though nobody approved it.
+    fn bypassed(&self, workload: &Workload) -> bool {
+        let Some(stable) = &self.next.stable else {
+            return false;
+        };
+        workload.template != *stable && (!workload.paused || workload.stray(stable))
+    }
+
+    /// Whether the stable revision is gone for good: the Deployment was made anew, or the held template rolled out
+    /// to the end.
+    fn replaced(&self, workload: &Workload) -> bool {
+        let Some(stable) = &self.next.stable else {
+            return false;
+        };
+        workload.template != *stable
+            && workload.replicas > 0
+            && workload.pods(stable).desired == 0
+            && (workload.revisions.is_empty() || workload.pods(&workload.template).desired > 0)
+    }
+
+    /// Ready pods of `revision`'s candidate that the route can reach.
+    fn candidate_ready(&self, revision: &Revision) -> u32 {
+        let candidate = &self.seen.candidate;
+        let there = candidate.service && candidate.revision.as_ref() == Some(revision);
+        if there { candidate.ready } else { 0 }
     }
 
     fn note(&mut self, note: Note) {

@@ -7,10 +7,11 @@ use std::fmt;
 use super::decide::Decision;
 use super::effect::Effect;
 use super::judge::Verdict;
-use super::observation::Observation;
+use super::observation::{Observation, Route, Verb};
 use super::plan::Plan;
-use super::quantity::Weight;
-use super::state::{Phase, PromotionStage, State};
+use super::quantity::{Moment, Revision, Weight};
+use super::reason;
+use super::state::{Phase, PromotionStage, Stage, State};
 
 /// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub fn check(plan: &Plan, before: &State, seen: &Observation, decision: &Decisio
         "a failed, aborted or replaced revision keeps its weight",
     );
     must(
-        has_capacity(plan, seen, decision),
+        has_capacity(seen, decision),
         "weight is given to a track without ready capacity for it",
     );
     must(
@@ -59,61 +60,87 @@ pub fn check(plan: &Plan, before: &State, seen: &Observation, decision: &Decisio
 
 /// Weight above what was committed needs one more passed rung, and a passed rung needs a fresh pass.
 fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State) -> bool {
-    let Phase::Releasing(new) = &next.phase else {
-        return true;
+    let fresh = |revision: &Revision, rung: usize, since: Moment| {
+        seen.evidence.silent.is_none()
+            && seen.evidence.revision.as_ref() == Some(revision)
+            && seen.evidence.rung == rung
+            && seen.evidence.at.is_some_and(|at| at > since)
     };
-    if new.weight > plan.rung(new.passed).weight {
-        return false;
-    }
-    let (old_passed, old_entered) = match &before.phase {
-        Phase::Releasing(old) if old.revision == new.revision => (old.passed, old.entered),
-        _ => (0, new.started),
-    };
-    if new.passed <= old_passed {
-        return true;
-    }
-    let fresh = seen.evidence.silent.is_none()
-        && seen.evidence.revision.as_ref() == Some(&new.revision)
-        && seen.evidence.rung == old_passed
-        && seen.evidence.at.is_some_and(|at| at > old_entered)
-        && seen.evidence.verdict == Verdict::Pass;
-    new.passed == old_passed + 1 && fresh
-}
-
-fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
-    let Some(active) = before.active() else {
-        return true;
-    };
-    let condemned = matches!(before.phase, Phase::Releasing(_))
-        && seen.workload.is_some()
-        && seen.evidence.verdict == Verdict::Fail
-        && seen.evidence.revision.as_ref() == Some(active);
-    let retreating = matches!(before.phase, Phase::RollingBack(_) | Phase::RolledBack(_));
-    let same = next.active() == Some(active);
-    !(condemned || retreating) || !same || next.weight() == Weight::NONE
-}
-
-fn has_capacity(plan: &Plan, seen: &Observation, decision: &Decision) -> bool {
-    let Some(workload) = &seen.workload else {
-        return decision
-            .effects
-            .iter()
-            .all(|effect| !matches!(effect, Effect::Route { up: true, .. }));
-    };
-    let returning = matches!(&decision.next.phase, Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover);
-    decision.effects.iter().all(|effect| match effect {
-        Effect::Route { weight, up: true } if !returning => {
-            let _ = plan;
-            seen.candidate.ready
-                >= weight
-                    .share_of(workload.replicas)
-                    .min(match &decision.next.phase {
-                        Phase::Releasing(release) => release.granted.max(1),
-                        _ => 1,
-                    })
+    match (&before.phase, &next.phase) {
+        (Phase::Releasing(old), Phase::Promoting(new)) => {
+            old.revision == new.revision
+                && old.stage == Stage::Judging
+                && plan.is_top(old.rung)
+                && fresh(&old.revision, old.rung, old.entered)
+                && seen.evidence.verdict != Verdict::Fail
+        }
+        (Phase::Promoting(_), _) => true,
+        (_, Phase::Promoting(_)) => false,
+        (before, Phase::Releasing(new)) => {
+            let (passed, entered) = match before {
+                Phase::Releasing(old) if old.revision == new.revision => (old.passed, old.entered),
+                _ => (0, new.started),
+            };
+            let proven = new.passed == passed + 1
+                && seen.evidence.verdict == Verdict::Pass
+                && fresh(&new.revision, passed, entered);
+            new.weight <= plan.rung(new.passed).weight && (new.passed <= passed || proven)
         }
         _ => true,
-    })
+    }
+}
+
+/// Whoever is convicted, aborted or replaced has no weight after the decision, and gets none before a new release.
+fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
+    let (revision, rising) = match &before.phase {
+        Phase::Releasing(release) => (&release.revision, true),
+        Phase::Promoting(promotion) => (&promotion.revision, promotion.stage == PromotionStage::Handover),
+        Phase::RollingBack(retreat) => (&retreat.revision, false),
+        Phase::RolledBack(rejection) => (&rejection.revision, false),
+        Phase::Adopting | Phase::Idle | Phase::Deleting(_) => return true,
+    };
+    if matches!(before.phase, Phase::RollingBack(_) | Phase::RolledBack(_)) {
+        return next.weight() == Weight::NONE;
+    }
+    let Some(workload) = &seen.workload else {
+        return true;
+    };
+    let stable_left = before
+        .stable
+        .as_ref()
+        .is_none_or(|stable| workload.pods(stable).desired > 0);
+    let convicted = seen.evidence.verdict == Verdict::Fail
+        && seen.evidence.revision.as_ref() == Some(revision)
+        && stable_left;
+    let replaced = workload.template != *revision;
+    let aborted = seen.actions.iter().any(|action| {
+        action.verb == Verb::Abort
+            && action.revision.as_ref().is_none_or(|meant| meant == revision)
+            && before.handled.iter().all(|handled| handled.id != action.id)
+    });
+    !(rising && (convicted || replaced || aborted)) || next.weight() == Weight::NONE
+}
+
+fn has_capacity(seen: &Observation, decision: &Decision) -> bool {
+    let raised = decision.effects.iter().find_map(|effect| match effect {
+        Effect::Route { weight, up: true } => Some(*weight),
+        _ => None,
+    });
+    let Some(weight) = raised else {
+        return true;
+    };
+    let Some(workload) = &seen.workload else {
+        return false;
+    };
+    let share = weight.share_of(workload.replicas);
+    let needed = match &decision.next.phase {
+        Phase::Releasing(release) => share.min(release.granted),
+        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => share,
+        _ => 1,
+    };
+    seen.candidate.revision.as_ref() == decision.next.active()
+        && seen.candidate.service
+        && seen.candidate.ready >= needed.max(1)
 }
 
 /// Only a promotion, or the removal in the midst of one, may roll the user's Deployment to a new template.
@@ -127,7 +154,9 @@ fn keeps_incumbent(decision: &Decision) -> bool {
                 Effect::Unpause { template } | Effect::Purge { keep: template },
                 Phase::Promoting(promotion),
             ) => promotion.stage != PromotionStage::Handover && *template == promotion.revision,
-            (Effect::Purge { keep }, Phase::Deleting(removal)) => removal.approved.as_ref() == Some(keep),
+            (Effect::Unpause { template } | Effect::Purge { keep: template }, Phase::Deleting(removal)) => {
+                removal.approved.as_ref().or(stable) == Some(template)
+            }
             (Effect::Unpause { .. }, Phase::Adopting) => true,
             (Effect::Unpause { template } | Effect::Purge { keep: template }, _) => stable == Some(template),
             _ => true,
@@ -150,12 +179,16 @@ fn never_silent(next: &State) -> bool {
 }
 
 fn downs_before_ends(seen: &Observation, decision: &Decision) -> bool {
+    let bare = match &seen.route {
+        Route::Unusable(problem) => problem.reason == reason::ROUTE_NOT_FOUND,
+        Route::Seen { highest, .. } => *highest == Weight::NONE,
+    };
     decision.effects.iter().all(|effect| match effect {
-        Effect::Retire => seen.route.highest() == Weight::NONE && decision.next.weight() == Weight::NONE,
-        Effect::Candidate { replicas, .. } => {
-            *replicas >= seen.candidate.desired || seen.route.highest() == Weight::NONE
+        Effect::Retire => bare && decision.next.weight() == Weight::NONE,
+        Effect::Candidate { replicas, .. } => *replicas >= seen.candidate.desired || bare,
+        Effect::RemoveFinalizer => {
+            bare || seen.candidate.revision.is_none() || decision.next.stable.is_none()
         }
-        Effect::RemoveFinalizer => seen.route.highest() == Weight::NONE,
         _ => true,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::judge::Evidence;
 use super::quantity::{Moment, Revision, Weight};
+use super::reason;
 
 /// A snapshot of everything that a decision may rest on.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,14 +74,16 @@ impl Workload {
         self.revisions.get(revision).copied().unwrap_or_default()
     }
 
+    /// Whether any revision but `keep` has pods.
+    pub fn stray(&self, keep: &Revision) -> bool {
+        self.revisions
+            .iter()
+            .any(|(revision, pods)| revision != keep && pods.desired > 0)
+    }
+
     /// Whether `revision` alone serves, with every replica ready.
     pub fn serves(&self, revision: &Revision) -> bool {
-        self.observed
-            && self.pods(revision).ready >= self.replicas
-            && self
-                .revisions
-                .iter()
-                .all(|(other, pods)| other == revision || pods.desired == 0)
+        self.observed && self.pods(revision).ready >= self.replicas && !self.stray(revision)
     }
 }
 
@@ -142,6 +145,12 @@ impl Route {
             Self::Unusable(_) => Weight::NONE,
             Self::Seen { highest, .. } => *highest,
         }
+    }
+
+    /// Whether it is known not to exist (any more), so that it sends nobody anywhere. A route that cannot be used
+    /// for another reason may still send requests to a candidate.
+    pub fn gone(&self) -> bool {
+        matches!(self, Self::Unusable(problem) if problem.reason == reason::ROUTE_NOT_FOUND)
     }
 
     /// Whether anything of Serin is still in it.

@@ -87,8 +87,12 @@ reasons! {
     PREFLIGHT = "Preflight";
     /// The candidate is getting its capacity.
     SCALING = "Scaling";
-    /// The route has not taken the weight yet.
+    /// The gateway is taking over a new weight.
+    SHIFTING = "Shifting";
+    /// The route has not taken the weight in time.
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted";
+    /// A route of the spec does not exist.
+    ROUTE_NOT_FOUND = "RouteNotFound";
     /// The evidence grows.
     JUDGING = "Judging";
     /// The weight is kept for the rest of the hold.

@@ -79,7 +79,7 @@ pub fn phase(state: &State) -> api::Phase {
             Stage::Scaling if waits(reason::SCALING) => api::Phase::Scaling,
             Stage::Judging if waits(reason::JUDGING) => api::Phase::Judging,
             Stage::Judging if waits(reason::BAKING) => api::Phase::Baking,
-            Stage::Judging if waits(reason::ROUTE_NOT_ACCEPTED) => api::Phase::Shifting,
+            Stage::Judging if waits(reason::SHIFTING) => api::Phase::Shifting,
             Stage::Scaling | Stage::Judging => api::Phase::Holding,
         },
         Phase::RollingBack(_) => api::Phase::RollingBack,

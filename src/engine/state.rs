@@ -170,6 +170,9 @@ pub struct Promotion {
     /// A person asked to keep the weight.
     #[serde(default)]
     pub paused: bool,
+    /// How often the promoted pods lost ready capacity under traffic.
+    #[serde(default)]
+    pub lost: u8,
 }
 
 /// A promotion's stage.

@@ -1,6 +1,7 @@
 //! Requests by people: approve, pause, resume, abort. Each is answered once, whatever else is wrong.
 
 use super::super::observation::{Action, Verb};
+use super::super::plan::Plan;
 use super::super::reason::{self, Note};
 use super::super::state::{Cause, Handled, Phase, PromotionStage};
 use super::Turn;
@@ -52,7 +53,7 @@ impl Turn<'_> {
     fn approve(&mut self) -> Result<(), String> {
         let plan = self.plan;
         match &mut self.next.phase {
-            Phase::Releasing(release) if plan.rung(release.rung).approval => {
+            Phase::Releasing(release) if asks(plan, release.rung) => {
                 release.approved = true;
                 Ok(())
             }
@@ -117,4 +118,10 @@ impl Turn<'_> {
             Phase::Adopting | Phase::Idle | Phase::Deleting(_) => Err("no release is active".into()),
         }
     }
+}
+
+/// Whether the step that `rung` belongs to asks for an approval, on whichever of its rungs.
+fn asks(plan: &Plan, rung: usize) -> bool {
+    let step = plan.rung(rung).step;
+    plan.rungs.iter().any(|rung| rung.step == step && rung.approval)
 }

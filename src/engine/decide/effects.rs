@@ -40,7 +40,9 @@ impl Turn<'_> {
                     .checked_add(self.plan.rollback.keep)
                     .is_ok_and(|end| end > self.now);
                 self.restore(&mut effects, !kept);
-                if kept && !self.seen.route.touched() && self.seen.candidate.desired > 0 {
+                let free =
+                    matches!(self.seen.route, Route::Seen { touched: false, .. }) || self.seen.route.gone();
+                if kept && free && self.seen.candidate.desired > 0 {
                     effects.push(Effect::Candidate {
                         revision: rejection.revision.clone(),
                         replicas: 0,
@@ -102,7 +104,7 @@ impl Turn<'_> {
             (GateMode::Admission, true) => effects.push(Effect::Unpause {
                 template: stable.clone(),
             }),
-            (GateMode::Paused, false) if workload.serves(stable) => effects.push(Effect::Pause),
+            (GateMode::Paused, false) if !workload.stray(stable) => effects.push(Effect::Pause),
             _ => {}
         }
     }
@@ -112,10 +114,10 @@ impl Turn<'_> {
         let (Some(workload), Some(stable)) = (&self.seen.workload, &self.next.stable) else {
             return;
         };
-        if workload.template == *stable {
+        if workload.template == *stable || self.replaced(workload) {
             return;
         }
-        if stray(workload, stable) && workload.pods(stable).desired > 0 {
+        if workload.stray(stable) && workload.pods(stable).desired > 0 {
             effects.push(Effect::Purge { keep: stable.clone() });
         } else if !workload.paused {
             effects.push(Effect::Pause);
@@ -139,13 +141,38 @@ impl Turn<'_> {
             return;
         }
         let lower = weight == Weight::NONE || seen.is_some_and(|seen| seen > weight) && *highest >= weight;
-        effects.push(Effect::Route { weight, up: !lower });
+        // Up only onto pods that are there; unknown holds.
+        let able = self.next.active().is_some_and(|revision| {
+            self.seen.workload.is_some() && self.candidate_ready(revision) >= self.weighed(weight)
+        });
+        if lower || able {
+            effects.push(Effect::Route { weight, up: !lower });
+        }
+    }
+
+    /// Ready candidate pods without which `weight` is not given.
+    fn weighed(&self, weight: Weight) -> u32 {
+        let replicas = self
+            .seen
+            .workload
+            .as_ref()
+            .map_or(0, |workload| workload.replicas);
+        let needed = weight.share_of(replicas);
+        match &self.next.phase {
+            Phase::Releasing(release) => needed.min(release.granted).max(1),
+            // The Deployment rolls: whatever the candidate has is what there is.
+            Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => 1,
+            _ => needed,
+        }
     }
 
     fn candidate(&self, effects: &mut Vec<Effect>, revision: &Revision, rung: usize) {
         let Some(workload) = &self.seen.workload else {
             return;
         };
+        if !self.seen.problems.is_empty() {
+            return;
+        }
         let needed = self.needed(rung, workload);
         let seen = &self.seen.candidate;
         let there = seen.revision.as_ref() == Some(revision) && seen.service;
@@ -173,8 +200,11 @@ impl Turn<'_> {
     /// First the route forgets the candidate, then the candidate goes.
     fn restore(&self, effects: &mut Vec<Effect>, retire: bool) {
         let seen = &self.seen.candidate;
+        let unknown = matches!(self.seen.route, Route::Unusable(_)) && !self.seen.route.gone();
         if self.seen.route.touched() {
             effects.push(Effect::RestoreRoute);
+        } else if unknown {
+            // It may still send requests to the candidate: its pods stay.
         } else if retire && (seen.revision.is_some() || seen.service || seen.leftovers) {
             effects.push(Effect::Retire);
         }
@@ -198,32 +228,51 @@ impl Turn<'_> {
                 effects.push(Effect::Pause);
             }
         } else if workload.template != *revision {
-            if stray(workload, revision) || workload.pods(revision).desired < workload.replicas {
-                effects.push(Effect::Purge {
-                    keep: revision.clone(),
+            if !self.purge(effects, workload, revision) && !workload.paused {
+                effects.push(Effect::Pause);
+            }
+        } else if promotion.stage == PromotionStage::Rolling {
+            if workload.paused {
+                effects.push(Effect::Unpause {
+                    template: revision.clone(),
                 });
             }
-        } else if workload.paused && promotion.stage == PromotionStage::Rolling {
-            effects.push(Effect::Unpause {
-                template: revision.clone(),
-            });
+        } else if self.plan.gate == GateMode::Paused && !workload.paused && workload.serves(revision) {
+            effects.push(Effect::Pause);
         }
     }
 
+    /// Only `keep` has pods. Where it has none of its own, nothing would be left to serve: then nothing is purged.
+    fn purge(&self, effects: &mut Vec<Effect>, workload: &Workload, keep: &Revision) -> bool {
+        let pods = workload.pods(keep).desired;
+        let due = pods > 0 && (workload.stray(keep) || pods < workload.replicas);
+        if due {
+            effects.push(Effect::Purge { keep: keep.clone() });
+        }
+        due
+    }
+
     fn while_deleting(&self, effects: &mut Vec<Effect>, removal: &Removal) {
+        let serving = removal.approved.as_ref().or(self.next.stable.as_ref());
+        if serving.is_none() && !self.seen.problems.is_empty() {
+            // It was refused and never took anything under its care: whatever is there is somebody else's.
+            effects.push(Effect::RemoveFinalizer);
+            return;
+        }
         self.route(effects);
-        if let (Some(workload), Some(approved)) = (&self.seen.workload, &removal.approved)
-            && (stray(workload, approved) || workload.pods(approved).desired < workload.replicas)
-        {
-            effects.push(Effect::Purge {
-                keep: approved.clone(),
-            });
+        if let (Some(workload), Some(serving)) = (&self.seen.workload, serving) {
+            if workload.template != *serving && workload.stray(serving) {
+                self.purge(effects, workload, serving);
+            } else if workload.template == *serving && workload.paused && removal.weight > Weight::NONE {
+                effects.push(Effect::Unpause {
+                    template: serving.clone(),
+                });
+            }
         }
         if removal.weight > Weight::NONE || removal.drain {
             return;
         }
         let seen = &self.seen.candidate;
-        let serving = removal.approved.as_ref().or(self.next.stable.as_ref());
         let resume = self
             .seen
             .workload
@@ -243,12 +292,4 @@ impl Turn<'_> {
             }
         }
     }
-}
-
-/// Whether any revision but `keep` has pods.
-fn stray(workload: &Workload, keep: &Revision) -> bool {
-    workload
-        .revisions
-        .iter()
-        .any(|(revision, pods)| revision != keep && pods.desired > 0)
 }

@@ -1,10 +1,10 @@
 //! A proven revision becomes the user's Deployment, while the candidate serves everyone in passing.
 
-use super::super::observation::Workload;
+use super::super::observation::{Route, Workload};
 use super::super::quantity::Weight;
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Outcome, Phase, Promotion, PromotionStage};
-use super::{Turn, after};
+use super::{LOST_MAX, Turn, after};
 
 impl Turn<'_> {
     pub(super) fn promoting(&mut self, promotion: Promotion) -> Option<Waiting> {
@@ -33,7 +33,12 @@ impl Turn<'_> {
             let detail = format!("revision {} came", workload.template);
             return self.retreat(&promotion.revision, promotion.started, Cause::Superseded, detail);
         }
-        if self.seen.candidate.ready == 0 {
+        if self.seen.evidence.convicts(&promotion.revision) {
+            let detail = self.seen.evidence.summary.clone();
+            return self.retreat(&promotion.revision, promotion.started, Cause::Regression, detail);
+        }
+        let ready = self.candidate_ready(&promotion.revision);
+        if ready == 0 {
             let detail = "no candidate pod is ready under all traffic".to_owned();
             return self.retreat(
                 &promotion.revision,
@@ -54,6 +59,12 @@ impl Turn<'_> {
                 "the route must give the candidate all traffic",
             ));
         }
+        let needed = Weight::FULL.share_of(workload.replicas);
+        if ready < needed {
+            let message =
+                format!("{needed} ready candidate pods must serve alone while the Deployment rolls");
+            return Some(Waiting::on(reason::SCALING, message));
+        }
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Rolling,
             entered: self.now,
@@ -63,13 +74,17 @@ impl Turn<'_> {
     }
 
     fn rolling(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
-        let complete = workload.serves(&promotion.revision) && workload.endpoints >= workload.replicas;
+        if workload.template != promotion.revision && workload.pods(&promotion.revision).desired == 0 {
+            // It never began to roll, so the old pods are all there.
+            let detail = format!("revision {} came", workload.template);
+            return self.retreat(&promotion.revision, promotion.started, Cause::Superseded, detail);
+        }
+        let complete = workload.replicas > 0
+            && workload.serves(&promotion.revision)
+            && workload.endpoints >= workload.replicas;
         if complete {
-            if promotion.paused {
-                return Some(Waiting::on(
-                    reason::PAUSED,
-                    "a person asked to keep the weight: resume to go on",
-                ));
+            if let Some(wait) = self.paused_wait(promotion.paused) {
+                return Some(wait);
             }
             self.note(Note::normal(
                 reason::RETURNING,
@@ -81,7 +96,9 @@ impl Turn<'_> {
             self.return_to(promotion, 0);
             return None;
         }
-        if workload.overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
+        // While it is paused, or not yet looked at, that condition is about an earlier template.
+        let overdue = workload.overdue && workload.observed && !workload.paused;
+        if overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
             self.note(Note::warning(
                 reason::PROMOTION_FAILED,
                 format!(
@@ -115,7 +132,10 @@ impl Turn<'_> {
             ));
         };
         let warm = self.over(settled.max(promotion.entered), self.plan.promotion.warm_up);
-        if !warm || promotion.paused {
+        if let Some(wait) = self.paused_wait(promotion.paused) {
+            return Some(wait);
+        }
+        if !warm {
             return Some(Waiting::on(
                 reason::RETURNING,
                 format!("{} of the traffic is back", weight.rest()),
@@ -163,32 +183,52 @@ impl Turn<'_> {
 
     /// What takes the traffic from the promoted Deployment again. `Some` ends the turn.
     fn setback(&mut self, promotion: &Promotion, workload: &Workload) -> Option<Option<Waiting>> {
-        if self.seen.evidence.convicts(&promotion.revision) && promotion.stage != PromotionStage::Baking {
-            self.note(Note::warning(
-                reason::PROMOTION_FAILED,
-                format!(
-                    "the promoted pods are worse than the candidate's: {}",
-                    self.seen.evidence.summary
-                ),
-            ));
-            self.fail_promotion(promotion.clone());
-            return Some(None);
-        }
-        let back = promotion.weight.rest().share_of(workload.replicas);
-        if workload.pods(&promotion.revision).ready >= back {
+        let revision = &promotion.revision;
+        let convicted = self.seen.evidence.convicts(revision) && promotion.stage != PromotionStage::Baking;
+        let stray = workload.stray(revision);
+        let ready = workload.pods(revision).ready;
+        let short = ready < promotion.weight.rest().share_of(workload.replicas);
+        if !convicted && !stray && !short {
             return None;
         }
-        self.note(Note::warning(
-            reason::CAPACITY_LOST,
+        let what = if convicted {
             format!(
-                "the promoted Deployment lost ready pods under {}: the candidate takes all traffic",
+                "the promoted pods are worse than the candidate's: {}",
+                self.seen.evidence.summary
+            )
+        } else if stray {
+            format!("the Deployment has pods of revision {}", workload.template)
+        } else {
+            format!(
+                "{ready} promoted pods are ready under {}",
                 promotion.weight.rest()
-            ),
+            )
+        };
+        let candidate = self.candidate_ready(revision);
+        if candidate < Weight::FULL.share_of(workload.replicas) && candidate <= ready {
+            let message = format!("{what}; the candidate has not the pods to take over: the weight stays");
+            return Some(Some(Waiting::on(reason::CAPACITY_LOST, message)));
+        }
+        let lost = promotion.lost.saturating_add(u8::from(short));
+        let last = convicted || lost >= LOST_MAX;
+        let told = if last {
+            reason::PROMOTION_FAILED
+        } else {
+            reason::CAPACITY_LOST
+        };
+        self.note(Note::warning(
+            told,
+            format!("{what}: the candidate takes all traffic"),
         ));
         self.next.phase = Phase::Promoting(Promotion {
-            stage: PromotionStage::Rolling,
+            stage: if last {
+                PromotionStage::Failed
+            } else {
+                PromotionStage::Rolling
+            },
             entered: self.now,
             weight: Weight::FULL,
+            lost,
             ..promotion.clone()
         });
         Some(None)
@@ -221,7 +261,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn wake_for_route(&mut self) {
-        if let super::super::observation::Route::Seen {
+        if let Route::Seen {
             accepted_since: Some(since),
             ..
         } = &self.seen.route

@@ -5,10 +5,7 @@ use super::super::plan::{OnSilence, RungKind};
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
-use super::{Turn, after};
-
-/// Losing ready capacity this often under traffic is a fail.
-const LOST_MAX: u8 = 3;
+use super::{LOST_MAX, Turn, after};
 
 impl Turn<'_> {
     pub(super) fn releasing(&mut self, release: Release) -> Option<Waiting> {
@@ -31,6 +28,19 @@ impl Turn<'_> {
             let detail = seen.evidence.summary.clone();
             return self.retreat(&release.revision, release.started, Cause::Regression, detail);
         }
+        if self.replaced(workload) {
+            // Nothing else is left to serve: the candidate helps until that revision does.
+            if workload.serves(&workload.template) {
+                let detail = "the Deployment runs it already, without a release".to_owned();
+                return self.retreat(&release.revision, release.started, Cause::Superseded, detail);
+            }
+            let message = "the stable revision is gone: waits until the Deployment serves again";
+            return Some(Waiting::on(reason::UNGATED, message));
+        }
+        let kept = release.weight.share_of(workload.replicas).min(release.granted);
+        if self.candidate_ready(&release.revision) < kept {
+            return self.lose_capacity(release, kept);
+        }
         match release.stage {
             Stage::Preflight => self.preflight(release, workload),
             Stage::Scaling => self.scaling(release, workload),
@@ -39,7 +49,7 @@ impl Turn<'_> {
     }
 
     fn preflight(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
-        if let Some(wait) = self.blocked(&release) {
+        if let Some(wait) = self.blocked(&release, workload) {
             return Some(wait);
         }
         let stable = self
@@ -67,15 +77,14 @@ impl Turn<'_> {
             ));
         }
         match self.seen.preflight.as_deref() {
+            None if self.over(release.entered, self.plan.preflight_deadline) => Some(Waiting::on(
+                reason::PREFLIGHT,
+                "the checks before any traffic shifts take longer than they should: waits for the API server and the metrics",
+            )),
             None => {
                 let until = after(release.entered, self.plan.preflight_deadline);
-                Some(
-                    Waiting::on(
-                        reason::PREFLIGHT,
-                        "checks that everything is there before any traffic shifts",
-                    )
-                    .until(Some(until)),
-                )
+                let message = "checks that everything is there before any traffic shifts";
+                Some(Waiting::on(reason::PREFLIGHT, message).until(Some(until)))
             }
             Some([problem, ..]) => Some(Waiting::on(problem.reason, &problem.message)),
             Some([]) => {
@@ -92,19 +101,14 @@ impl Turn<'_> {
     fn scaling(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
         let needed = self.needed(release.rung, workload);
         let candidate = &self.seen.candidate;
-        let ready = candidate.revision.as_ref() == Some(&release.revision)
-            && candidate.service
-            && candidate.ready >= needed;
-        if !ready {
+        let ready = self.candidate_ready(&release.revision);
+        if ready < needed {
             if self.over(release.entered, self.plan.scaling_deadline) {
                 let why = candidate
                     .trouble
                     .clone()
                     .unwrap_or_else(|| "its pods did not become ready".into());
-                let detail = format!(
-                    "{} of {needed} candidate pods ready at the deadline: {why}",
-                    candidate.ready
-                );
+                let detail = format!("{ready} of {needed} candidate pods ready at the deadline: {why}");
                 return self.retreat(&release.revision, release.started, Cause::NotReady, detail);
             }
             let until = after(release.entered, self.plan.scaling_deadline);
@@ -114,7 +118,7 @@ impl Turn<'_> {
             );
             return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
-        if let Some(wait) = self.blocked(&release) {
+        if let Some(wait) = self.blocked(&release, workload) {
             return Some(wait);
         }
         let weight = self.plan.rung(release.rung).weight;
@@ -132,17 +136,12 @@ impl Turn<'_> {
             entered: self.now,
             weight,
             granted: needed,
-            approved: false,
             ..release
         });
         None
     }
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
-        let needed = self.needed(release.rung, workload).min(release.granted);
-        if self.seen.candidate.ready < needed {
-            return self.lose_capacity(release, needed);
-        }
         let rung = self.plan.rung(release.rung);
         let deadline = after(release.entered, rung.deadline);
         let Some(settled) = self
@@ -163,17 +162,17 @@ impl Turn<'_> {
                 .seen
                 .evidence
                 .current(&release.revision, release.rung, release.entered),
-        };
+        } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release) {
             return wait;
         }
         if !proven || !held {
             if proven || !self.over(release.entered, rung.deadline) {
-                return Some(self.judging_wait(&release, deadline));
+                return Some(self.judging_wait(&release, deadline, since));
             }
             return self.inconclusive(&release);
         }
-        if let Some(wait) = self.blocked(&release) {
+        if let Some(wait) = self.blocked(&release, workload) {
             return Some(wait);
         }
         if rung.approval && !release.approved {
@@ -183,6 +182,11 @@ impl Turn<'_> {
                 release.revision
             );
             return Some(Waiting::on(reason::WAITING_FOR_APPROVAL, message));
+        }
+        let needed = self.needed(release.rung, workload);
+        if self.candidate_ready(&release.revision) < needed {
+            let message = format!("{needed} ready candidate pods are needed to serve alone");
+            return Some(Waiting::on(reason::SCALING, message));
         }
         self.climb(release);
         None
@@ -205,21 +209,28 @@ impl Turn<'_> {
                 stage: PromotionStage::Handover,
                 weight: Weight::FULL,
                 paused: release.paused,
+                lost: 0,
             });
         } else {
             let rung = release.rung + 1;
+            // An approval is for a step: it lasts from the proof of the last one to its bake.
+            let same = self.plan.rung(rung).step == self.plan.rung(release.rung).step;
             self.next.phase = Phase::Releasing(Release {
                 rung,
                 passed,
                 stage: Stage::Scaling,
                 entered: self.now,
+                approved: release.approved && same,
                 ..release
             });
         }
     }
 
     /// Whatever forbids to go up at this moment, whoever caused it.
-    fn blocked(&self, release: &Release) -> Option<Waiting> {
+    fn blocked(&mut self, release: &Release, workload: &Workload) -> Option<Waiting> {
+        if let Some(wait) = self.bypass(workload) {
+            return Some(wait);
+        }
         let of = |problem: &Problem| Waiting::on(problem.reason, &problem.message);
         if let Some(problem) = self.seen.problems.first() {
             return Some(of(problem));
@@ -237,7 +248,17 @@ impl Turn<'_> {
             }
             Gate::Closed => {}
         }
-        (release.paused || self.plan.paused).then(|| {
+        if let Some([problem, ..]) = self.seen.preflight.as_deref()
+            && release.stage != Stage::Preflight
+        {
+            return Some(of(problem));
+        }
+        self.paused_wait(release.paused)
+    }
+
+    /// What a pause is shown as, whether an action or the spec asks for it.
+    pub(super) fn paused_wait(&self, asked: bool) -> Option<Waiting> {
+        (asked || self.plan.paused).then(|| {
             Waiting::on(
                 reason::PAUSED,
                 "a person asked to keep the weight: resume to go on",
@@ -276,15 +297,8 @@ impl Turn<'_> {
     }
 
     fn unsettled(&mut self, release: &Release) -> Waiting {
-        if let Route::Seen {
-            accepted_since: Some(since),
-            ..
-        } = &self.seen.route
-        {
-            self.wake_at(after(*since, self.plan.propagation));
-        }
+        self.wake_for_route();
         let late = self.over(release.entered, self.plan.route_deadline);
-        let rung = self.plan.rung(release.rung);
         match (&self.seen.route, late) {
             (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
             (
@@ -298,18 +312,25 @@ impl Turn<'_> {
                 reason::ROUTE_NOT_ACCEPTED,
                 "the gateway has not accepted the route's weights",
             ),
-            (_, false) => self.judging_wait(release, after(release.entered, rung.deadline)),
+            (_, false) => Waiting::on(
+                reason::SHIFTING,
+                format!("the gateway takes over {}", release.weight),
+            )
+            .until(Some(after(release.entered, self.plan.route_deadline))),
         }
     }
 
-    fn judging_wait(&self, release: &Release, deadline: Moment) -> Waiting {
+    fn judging_wait(&self, release: &Release, deadline: Moment, since: Moment) -> Waiting {
+        if let Some(wait) = self.paused_wait(release.paused) {
+            return wait;
+        }
         let rung = self.plan.rung(release.rung);
         match rung.kind {
             RungKind::Proof => {
                 Waiting::on(reason::JUDGING, format!("evidence at {}", release.weight)).until(Some(deadline))
             }
             RungKind::Bake => {
-                let end = after(release.entered, rung.hold);
+                let end = after(since, rung.hold);
                 Waiting::on(reason::BAKING, format!("the bake at {}", release.weight)).until(Some(end))
             }
         }

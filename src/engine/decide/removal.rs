@@ -1,9 +1,10 @@
 //! The Rollout goes away: whoever deletes it, at any time, leaves a service that serves.
 
+use super::super::observation::{Candidate, Route};
 use super::super::quantity::Weight;
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Phase, PromotionStage, Removal};
-use super::{Turn, after};
+use super::super::state::{Phase, Promotion, PromotionStage, Removal};
+use super::Turn;
 
 impl Turn<'_> {
     pub(super) fn begin_removal(&mut self, phase: &Phase) -> Option<Waiting> {
@@ -13,12 +14,12 @@ impl Turn<'_> {
         ));
         let weight = self.next.weight();
         let approved = match phase {
-            Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => {
-                Some(promotion.revision.clone())
-            }
+            Phase::Promoting(promotion) if self.has_rolled(promotion) => Some(promotion.revision.clone()),
             _ => None,
         };
-        let drain = weight > Weight::NONE || self.seen.route.highest() > Weight::NONE;
+        let drain = matches!(phase, Phase::RollingBack(_))
+            || weight > Weight::NONE
+            || self.next.stable.is_some() && self.seen.route.highest() > Weight::NONE;
         // In mid-promotion the Deployment may be half rolled: the candidate serves until the approved pods do.
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
@@ -33,7 +34,11 @@ impl Turn<'_> {
     pub(super) fn deleting(&mut self, removal: Removal) -> Option<Waiting> {
         if removal.weight > Weight::NONE {
             let ready = match (&self.seen.workload, &removal.approved) {
-                (Some(workload), Some(approved)) => workload.pods(approved).ready >= workload.replicas.max(1),
+                (Some(workload), Some(approved)) => {
+                    // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
+                    let clean = workload.template == *approved || !workload.stray(approved);
+                    clean && workload.pods(approved).ready >= workload.replicas.max(1)
+                }
                 _ => true,
             };
             if !ready {
@@ -50,20 +55,16 @@ impl Turn<'_> {
             return None;
         }
         if removal.drain {
-            let settled = self
-                .seen
-                .route
-                .settled(Weight::NONE, self.plan.propagation, self.now);
-            let gone = matches!(self.seen.route, super::super::observation::Route::Unusable(_));
-            let since = if gone { Some(removal.entered) } else { settled };
-            let drained =
-                since.is_some_and(|since| self.over(since.max(removal.entered), self.plan.rollback.drain));
+            let bare = self.seen.candidate == Candidate::default() && !self.seen.route.touched();
+            let since = if bare {
+                Some(removal.entered)
+            } else {
+                self.emptied(removal.entered)
+            };
+            let drained = bare || since.is_some_and(|since| self.over(since, self.plan.rollback.drain));
             if !drained {
-                self.wake_for_route();
-                let until = after(removal.entered, self.plan.rollback.drain);
-                return Some(
-                    Waiting::on(reason::DELETING, "connections to the candidate drain").until(Some(until)),
-                );
+                let message = "connections to the candidate drain";
+                return Some(self.draining(removal.entered, reason::DELETING, message));
             }
             self.next.phase = Phase::Deleting(Removal {
                 drain: false,
@@ -71,6 +72,23 @@ impl Turn<'_> {
             });
             return None;
         }
+        if let (Route::Unusable(problem), true) = (&self.seen.route, self.remains()) {
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
         Some(Waiting::on(reason::DELETING, "what Serin made is removed"))
+    }
+
+    /// Whether the Deployment has begun to become the promoted revision: then the way back is the way through.
+    fn has_rolled(&self, promotion: &Promotion) -> bool {
+        let begun = self.seen.workload.as_ref().is_some_and(|workload| {
+            let approved = workload.template == promotion.revision && !workload.paused;
+            approved || workload.pods(&promotion.revision).desired > 0
+        });
+        promotion.stage != PromotionStage::Handover && begun
+    }
+
+    /// A candidate is there behind a route of which nobody knows what it does.
+    fn remains(&self) -> bool {
+        !self.seen.route.gone() && self.seen.candidate != Candidate::default()
     }
 }

@@ -1,5 +1,6 @@
 //! The states at rest: adopting, idle, rolled back.
 
+use super::super::observation::{Gate, Workload};
 use super::super::quantity::{Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Rejection, Release, Stage};
@@ -10,7 +11,9 @@ impl Turn<'_> {
         if let Some(problem) = self.seen.problems.first() {
             return Some(Waiting::on(problem.reason, &problem.message));
         }
-        let workload = self.seen.workload.as_ref()?;
+        let Some(workload) = &self.seen.workload else {
+            return self.without_workload();
+        };
         if workload.replicas > 0 && workload.serves(&workload.template) {
             self.note(Note::normal(
                 reason::ADOPTED,
@@ -39,26 +42,22 @@ impl Turn<'_> {
             return self.without_workload();
         };
         if workload.template == stable {
-            let problem = self.seen.problems.first()?;
+            let open = match &self.seen.gate {
+                Gate::Open(problem) => Some(problem),
+                Gate::Closed | Gate::Unknown => None,
+            };
+            let problem = self.seen.problems.first().or(open)?;
             return Some(Waiting::on(problem.reason, &problem.message));
         }
         let template = workload.template.clone();
-        if workload.pods(&stable).desired == 0 && workload.pods(&template).desired > 0 {
+        if self.replaced(workload) {
             self.note(Note::warning(
                 reason::UNGATED,
-                format!("revision {template} rolled out without a release"),
+                format!("revision {template} rolls out without a release: nothing else is left to serve"),
             ));
             self.next.stable = None;
             self.next.phase = Phase::Adopting;
             return None;
-        }
-        if !workload.paused && workload.pods(&template).desired > 0 {
-            self.note(Note::warning(
-                reason::GATE_BYPASSED,
-                format!(
-                    "revision {template} began to roll out by itself: paused again, its pods are removed"
-                ),
-            ));
         }
         self.start(&template);
         None
@@ -88,6 +87,10 @@ impl Turn<'_> {
         let Some(workload) = &self.seen.workload else {
             return self.without_workload();
         };
+        if self.replaced(workload) {
+            self.next.phase = Phase::Idle;
+            return None;
+        }
         if workload.template != rejection.revision {
             if Some(&workload.template) == self.next.stable.as_ref() {
                 self.note(Note::normal(
@@ -100,6 +103,9 @@ impl Turn<'_> {
         }
         // The wait until the candidate's remains are removed needs no decision, only the effect.
         self.over(rejection.since, self.plan.rollback.keep);
+        if let Some(wait) = self.bypass(workload) {
+            return Some(wait);
+        }
         Some(Waiting::on(
             reason::ROLLED_BACK,
             format!(
@@ -107,6 +113,26 @@ impl Turn<'_> {
                 rejection.revision
             ),
         ))
+    }
+
+    /// Somebody let the held template out: told once, and nothing goes up until its pods are gone.
+    pub(super) fn bypass(&mut self, workload: &Workload) -> Option<Waiting> {
+        if !self.bypassed(workload) {
+            return None;
+        }
+        let told = self
+            .next
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.reason == reason::GATE_BYPASSED);
+        let message = format!(
+            "the Deployment was resumed while revision {} was held: it is paused again and that revision's pods are removed",
+            workload.template
+        );
+        if !told && !self.notes.iter().any(|note| note.reason == reason::GATE_BYPASSED) {
+            self.note(Note::warning(reason::GATE_BYPASSED, message.clone()));
+        }
+        Some(Waiting::on(reason::GATE_BYPASSED, message))
     }
 
     /// The Deployment is not there: nothing moves until it is back.

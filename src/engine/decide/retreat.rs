@@ -1,5 +1,6 @@
 //! Taking a candidate back: traffic first, then the pods. Nothing here ever raises a weight.
 
+use super::super::observation::Route;
 use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Outcome, Phase, Rejection, Retreat};
@@ -42,8 +43,7 @@ impl Turn<'_> {
     pub(super) fn rolling_back(&mut self, retreat: Retreat) -> Option<Waiting> {
         let Some(drained) = self.drained(retreat.entered) else {
             let message = format!("connections to revision {} drain", retreat.revision);
-            let until = after(retreat.entered, self.plan.rollback.drain);
-            return Some(Waiting::on(reason::ROLLING_BACK, message).until(Some(until)));
+            return Some(self.draining(retreat.entered, reason::ROLLING_BACK, message));
         };
         self.next.phase = if retreat.cause.rejects() {
             self.note(Note::warning(
@@ -72,23 +72,46 @@ impl Turn<'_> {
         if bare {
             return Some(entered);
         }
-        // A route that is gone sends nobody anywhere; one that is refused may still serve its older form.
-        let gone = matches!(route, super::super::observation::Route::Unusable(_));
-        let settled = if gone {
-            Some(entered)
-        } else {
-            route.settled(Weight::NONE, self.plan.propagation, self.now)
-        };
-        if settled.is_none()
-            && let super::super::observation::Route::Seen {
-                accepted_since: Some(since),
-                ..
-            } = route
-        {
-            self.wake_at(after(*since, self.plan.propagation));
-        }
-        let since = settled?.max(entered);
+        let since = self.emptied(entered)?;
         self.over(since, self.plan.rollback.drain)
             .then(|| after(since, self.plan.rollback.drain))
+    }
+
+    /// Since when no new request can reach the candidate, if that is so.
+    pub(super) fn emptied(&mut self, entered: Moment) -> Option<Moment> {
+        // A route that is gone sends nobody anywhere; one that is refused may still serve its older form.
+        if self.seen.route.gone() {
+            return Some(entered);
+        }
+        let settled = self
+            .seen
+            .route
+            .settled(Weight::NONE, self.plan.propagation, self.now);
+        if settled.is_none() {
+            self.wake_for_route();
+        }
+        settled.map(|settled| settled.max(entered))
+    }
+
+    /// What a drain waits for: time, or a route that has not let go of the candidate.
+    pub(super) fn draining(&mut self, entered: Moment, reason: &str, message: impl Into<String>) -> Waiting {
+        if let Some(since) = self.emptied(entered) {
+            let until = after(since, self.plan.rollback.drain);
+            return Waiting::on(reason, message).until(Some(until));
+        }
+        let late = self.over(entered, self.plan.route_deadline);
+        match &self.seen.route {
+            Route::Unusable(problem) => Waiting::on(problem.reason, &problem.message),
+            Route::Seen {
+                refusal: Some(refusal),
+                ..
+            } if late => Waiting::on(reason::ROUTE_NOT_ACCEPTED, refusal),
+            Route::Seen { .. } if late => Waiting::on(
+                reason::ROUTE_NOT_ACCEPTED,
+                "the gateway has not accepted the route that gives the candidate nothing",
+            ),
+            Route::Seen { .. } => Waiting::on(reason, "the gateway takes the candidate's traffic away")
+                .until(Some(after(entered, self.plan.route_deadline))),
+        }
     }
 }
