@@ -6,4 +6,5 @@ mod api;
 mod check;
 mod examples;
 mod rooms;
+mod scenarios;
 mod support;

@@ -1,3 +1,6 @@
 //! What several tests share.
 
+pub(crate) mod cluster;
+pub(crate) mod play;
+pub(crate) mod script;
 pub(crate) mod source;

@@ -41,6 +41,9 @@ impl Turn<'_> {
         if self.candidate_ready(&release.revision) < kept {
             return self.lose_capacity(release, kept);
         }
+        if let Some(wait) = self.bypass(workload) {
+            return Some(wait);
+        }
         match release.stage {
             Stage::Preflight => self.preflight(release, workload),
             Stage::Scaling => self.scaling(release, workload),
@@ -49,7 +52,7 @@ impl Turn<'_> {
     }
 
     fn preflight(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
-        if let Some(wait) = self.blocked(&release, workload) {
+        if let Some(wait) = self.blocked(&release) {
             return Some(wait);
         }
         let stable = self
@@ -118,7 +121,7 @@ impl Turn<'_> {
             );
             return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
-        if let Some(wait) = self.blocked(&release, workload) {
+        if let Some(wait) = self.blocked(&release) {
             return Some(wait);
         }
         let weight = self.plan.rung(release.rung).weight;
@@ -172,7 +175,7 @@ impl Turn<'_> {
             }
             return self.inconclusive(&release);
         }
-        if let Some(wait) = self.blocked(&release, workload) {
+        if let Some(wait) = self.blocked(&release) {
             return Some(wait);
         }
         if rung.approval && !release.approved {
@@ -227,10 +230,7 @@ impl Turn<'_> {
     }
 
     /// Whatever forbids to go up at this moment, whoever caused it.
-    fn blocked(&mut self, release: &Release, workload: &Workload) -> Option<Waiting> {
-        if let Some(wait) = self.bypass(workload) {
-            return Some(wait);
-        }
+    fn blocked(&self, release: &Release) -> Option<Waiting> {
         let of = |problem: &Problem| Waiting::on(problem.reason, &problem.message);
         if let Some(problem) = self.seen.problems.first() {
             return Some(of(problem));

@@ -41,6 +41,21 @@ impl Turn<'_> {
         let Some(workload) = &self.seen.workload else {
             return self.without_workload();
         };
+        // Made anew, and paused: nothing would ever serve.
+        let empty =
+            workload.observed && workload.paused && workload.replicas > 0 && workload.revisions.is_empty();
+        if self.replaced(workload) || empty {
+            self.note(Note::warning(
+                reason::UNGATED,
+                format!(
+                    "revision {} rolls out without a release: nothing else is left to serve",
+                    workload.template
+                ),
+            ));
+            self.next.stable = None;
+            self.next.phase = Phase::Adopting;
+            return None;
+        }
         if workload.template == stable {
             let open = match &self.seen.gate {
                 Gate::Open(problem) => Some(problem),
@@ -49,17 +64,7 @@ impl Turn<'_> {
             let problem = self.seen.problems.first().or(open)?;
             return Some(Waiting::on(problem.reason, &problem.message));
         }
-        let template = workload.template.clone();
-        if self.replaced(workload) {
-            self.note(Note::warning(
-                reason::UNGATED,
-                format!("revision {template} rolls out without a release: nothing else is left to serve"),
-            ));
-            self.next.stable = None;
-            self.next.phase = Phase::Adopting;
-            return None;
-        }
-        self.start(&template);
+        self.start(&workload.template.clone());
         None
     }
 

@@ -1,0 +1,345 @@
+//! A tiny honest cluster: it does what the effects say, with the delays that a real one has.
+
+use std::time::Duration;
+
+use serin::engine::effect::Effect;
+use serin::engine::judge::{Evidence, Verdict};
+use serin::engine::observation::{Action, Candidate, Gate, Observation, Problem, Route, Workload};
+use serin::engine::plan::{GateMode, Plan};
+use serin::engine::state::{Phase, Stage, State};
+use serin::engine::{Moment, Revision, Weight};
+
+/// What the metrics say, as the script has it.
+#[derive(Clone, Debug)]
+pub(crate) enum Metrics {
+    /// A pass, this long after a weight is in force.
+    Pass(Duration),
+    /// Neither way.
+    Unclear,
+    /// The candidate is worse.
+    Fail(String),
+    /// None since then.
+    Silent(Moment, String),
+}
+
+/// The cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    pub(crate) now: Moment,
+    pub(crate) deployment: Option<Deployment>,
+    pub(crate) candidate: Candidate,
+    /// At most this many candidate pods become ready.
+    pub(crate) candidate_cap: u32,
+    pub(crate) candidate_takes: Duration,
+    candidate_ready_at: Option<Moment>,
+    pub(crate) route: RouteFacts,
+    pub(crate) metrics: Metrics,
+    pub(crate) gate: Gate,
+    pub(crate) preflight: Option<Vec<Problem>>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) deleting: bool,
+    /// The finalizer is off: the Rollout is gone.
+    pub(crate) gone: bool,
+}
+
+/// The user's Deployment.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    pub(crate) facts: Workload,
+    pub(crate) roll_takes: Duration,
+    /// Its new pods never become ready.
+    pub(crate) stuck: bool,
+    pub(crate) rolls_until: Option<Moment>,
+}
+
+/// The route as the gateway has it.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteFacts {
+    pub(crate) weight: Weight,
+    pub(crate) touched: bool,
+    pub(crate) written: Moment,
+    pub(crate) takes: Duration,
+    pub(crate) refusal: Option<String>,
+    pub(crate) unusable: Option<Problem>,
+}
+
+impl Cluster {
+    /// A cluster in which `replicas` pods of `revision` serve.
+    pub(crate) fn new(now: Moment, replicas: u32, revision: &Revision) -> Self {
+        let mut facts = Workload {
+            template: revision.clone(),
+            paused: false,
+            replicas,
+            observed: true,
+            revisions: std::collections::BTreeMap::default(),
+            endpoints: replicas,
+            overdue: false,
+            gated: false,
+        };
+        facts.revisions.insert(revision.clone(), pods(replicas, replicas));
+        Self {
+            now,
+            deployment: Some(Deployment {
+                facts,
+                roll_takes: Duration::from_secs(20),
+                stuck: false,
+                rolls_until: None,
+            }),
+            candidate: Candidate::default(),
+            candidate_cap: u32::MAX,
+            candidate_takes: Duration::from_secs(8),
+            candidate_ready_at: None,
+            route: RouteFacts {
+                weight: Weight::NONE,
+                touched: false,
+                written: now,
+                takes: Duration::from_secs(1),
+                refusal: None,
+                unusable: None,
+            },
+            metrics: Metrics::Pass(Duration::from_secs(30)),
+            gate: Gate::Closed,
+            preflight: Some(Vec::new()),
+            problems: Vec::new(),
+            actions: Vec::new(),
+            deleting: false,
+            gone: false,
+        }
+    }
+
+    /// What Serin sees at this moment.
+    pub(crate) fn observe(&self, plan: &Plan, state: &State) -> Observation {
+        Observation {
+            deleting: self.deleting,
+            problems: self.problems.clone(),
+            workload: self
+                .deployment
+                .as_ref()
+                .map(|deployment| deployment.facts.clone()),
+            candidate: self.candidate.clone(),
+            route: self.seen_route(),
+            gate: self.gate.clone(),
+            preflight: self.preflight.clone(),
+            evidence: self.evidence(plan, state),
+            actions: self.actions.clone(),
+        }
+    }
+
+    fn seen_route(&self) -> Route {
+        if let Some(problem) = &self.route.unusable {
+            return Route::Unusable(problem.clone());
+        }
+        let accepted = self.route.written + self.route.takes;
+        Route::Seen {
+            weight: Some(self.route.weight),
+            highest: self.route.weight,
+            touched: self.route.touched,
+            accepted_since: (self.route.refusal.is_none() && accepted <= self.now).then_some(accepted),
+            refusal: self.route.refusal.clone(),
+        }
+    }
+
+    fn evidence(&self, plan: &Plan, state: &State) -> Evidence {
+        let Phase::Releasing(release) = &state.phase else {
+            let mut evidence = Evidence::none();
+            if let (Metrics::Fail(why), Some(active)) = (&self.metrics, state.active()) {
+                evidence.revision = Some(active.clone());
+                evidence.verdict = Verdict::Fail;
+                evidence.summary.clone_from(why);
+            }
+            return evidence;
+        };
+        let mut evidence = Evidence::none();
+        evidence.revision = Some(release.revision.clone());
+        evidence.rung = release.rung;
+        let settled = self
+            .seen_route()
+            .settled(release.weight, plan.propagation, self.now);
+        let flows = release.stage == Stage::Judging && settled.is_some_and(|settled| settled < self.now);
+        evidence.at = flows.then_some(self.now);
+        match &self.metrics {
+            Metrics::Pass(after) if self.pass_at(plan, state, *after).is_some_and(|at| at <= self.now) => {
+                evidence.verdict = Verdict::Pass;
+            }
+            Metrics::Fail(why) if flows || release.weight > Weight::NONE => {
+                evidence.verdict = Verdict::Fail;
+                evidence.summary.clone_from(why);
+            }
+            Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
+            Metrics::Pass(_) | Metrics::Unclear | Metrics::Fail(_) => {}
+        }
+        evidence
+    }
+
+    fn pass_at(&self, plan: &Plan, state: &State, after: Duration) -> Option<Moment> {
+        let Phase::Releasing(release) = &state.phase else {
+            return None;
+        };
+        let settled = self
+            .seen_route()
+            .settled(release.weight, plan.propagation, Moment::MAX)?;
+        (release.stage == Stage::Judging).then(|| settled.max(release.entered) + after)
+    }
+
+    /// When something happens here by itself.
+    pub(crate) fn next_event(&self, plan: &Plan, state: &State) -> Option<Moment> {
+        let pass = match self.metrics {
+            Metrics::Pass(after) => self.pass_at(plan, state, after),
+            Metrics::Unclear | Metrics::Fail(_) | Metrics::Silent(..) => None,
+        };
+        let roll = self
+            .deployment
+            .as_ref()
+            .and_then(|deployment| deployment.rolls_until);
+        let accepted = self
+            .route
+            .refusal
+            .is_none()
+            .then(|| self.route.written + self.route.takes);
+        [pass, roll, accepted, self.candidate_ready_at]
+            .into_iter()
+            .flatten()
+            .filter(|moment| *moment > self.now)
+            .min()
+    }
+
+    /// Time goes on, and with it what the cluster does by itself.
+    pub(crate) fn advance(&mut self, now: Moment) {
+        self.now = now;
+        if self.candidate_ready_at.is_some_and(|at| at <= now) {
+            self.candidate_ready_at = None;
+            self.candidate.ready = self.candidate.desired.min(self.candidate_cap);
+        }
+        let Some(deployment) = &mut self.deployment else {
+            return;
+        };
+        if deployment.rolls_until.is_some_and(|at| at <= now) {
+            deployment.rolls_until = None;
+            let replicas = deployment.facts.replicas;
+            let keep = deployment.facts.template.clone();
+            deployment.facts.revisions.retain(|revision, _| *revision == keep);
+            deployment.facts.revisions.insert(keep, pods(replicas, replicas));
+            deployment.count();
+        }
+    }
+
+    /// At most `cap` candidate pods are ready from now on.
+    pub(crate) fn cap_candidate(&mut self, cap: u32) {
+        self.candidate_cap = cap;
+        self.candidate.ready = self.candidate.desired.min(cap);
+    }
+
+    /// The template changes. Where the gate holds, the same request pauses the Deployment.
+    pub(crate) fn change_template(&mut self, revision: Revision, gate: GateMode) {
+        let holds = self.gate == Gate::Closed && gate == GateMode::Admission;
+        if let Some(deployment) = &mut self.deployment {
+            deployment.facts.template = revision;
+            deployment.facts.paused |= holds && deployment.facts.gated;
+            deployment.roll(self.now);
+        }
+    }
+
+    /// Does one thing that Serin wants.
+    pub(crate) fn apply(&mut self, effect: &Effect) {
+        let now = self.now;
+        match effect {
+            Effect::Route { weight, .. } => self.write_route(*weight, true),
+            Effect::RestoreRoute => self.write_route(Weight::NONE, false),
+            Effect::Candidate { revision, replicas } => {
+                self.candidate.revision = Some(revision.clone());
+                self.candidate.service = true;
+                self.candidate.desired = *replicas;
+                self.candidate.ready = self.candidate.ready.min(*replicas);
+                self.candidate_ready_at = (*replicas > 0).then(|| now + self.candidate_takes);
+            }
+            Effect::Retire => self.candidate = Candidate::default(),
+            Effect::Finish { id, .. } => self.actions.retain(|action| action.id != *id),
+            Effect::RemoveFinalizer => self.gone = true,
+            Effect::Guard
+            | Effect::Pause
+            | Effect::Unpause { .. }
+            | Effect::Purge { .. }
+            | Effect::Release { .. } => {
+                if let Some(deployment) = &mut self.deployment {
+                    deployment.apply(effect, now);
+                }
+            }
+        }
+    }
+
+    fn write_route(&mut self, weight: Weight, touched: bool) {
+        if self.route.unusable.is_none() {
+            self.route.weight = weight;
+            self.route.touched = touched;
+            self.route.written = self.now;
+        }
+    }
+}
+
+impl Deployment {
+    fn apply(&mut self, effect: &Effect, now: Moment) {
+        match effect {
+            Effect::Guard => self.facts.gated = true,
+            Effect::Pause => self.pause(),
+            Effect::Unpause { template } if self.facts.template == *template => self.resume(now),
+            Effect::Release { resume } => {
+                self.facts.gated = false;
+                if *resume {
+                    self.resume(now);
+                }
+            }
+            Effect::Purge { keep } => {
+                self.pause();
+                let (replicas, stuck) = (self.facts.replicas, self.stuck);
+                self.facts.revisions.retain(|revision, _| revision == keep);
+                if let Some(kept) = self.facts.revisions.get_mut(keep) {
+                    *kept = pods(replicas, if stuck { kept.ready } else { replicas });
+                }
+                self.count();
+            }
+            _ => {}
+        }
+    }
+
+    fn pause(&mut self) {
+        self.facts.paused = true;
+        self.rolls_until = None;
+    }
+
+    /// Un-paused, by whomever.
+    pub(crate) fn resume(&mut self, now: Moment) {
+        self.facts.paused = false;
+        self.roll(now);
+    }
+
+    /// The Deployment controller starts to replace pods, one half at first.
+    fn roll(&mut self, now: Moment) {
+        let target = self.facts.template.clone();
+        if self.facts.paused || self.facts.serves(&target) {
+            return;
+        }
+        let half = self.facts.replicas.div_ceil(2);
+        for (revision, seen) in &mut self.facts.revisions {
+            if *revision != target {
+                *seen = pods(seen.desired.min(half), seen.ready.min(half));
+            }
+        }
+        self.facts
+            .revisions
+            .entry(target)
+            .or_insert_with(|| pods(half, 0));
+        self.count();
+        self.rolls_until = (!self.stuck).then(|| now + self.roll_takes);
+    }
+
+    /// The stable Service's endpoints follow the ready pods.
+    pub(crate) fn count(&mut self) {
+        self.facts.endpoints = self.facts.revisions.values().map(|pods| pods.ready).sum();
+    }
+}
+
+/// So many pods.
+pub(crate) fn pods(desired: u32, ready: u32) -> serin::engine::observation::Pods {
+    serin::engine::observation::Pods { desired, ready }
+}

@@ -1,0 +1,397 @@
+//! Plays a script: the engine decides, the simulated cluster follows, the transcript tells.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serin::api::Duration as Span;
+use serin::engine::effect::Effect;
+use serin::engine::judge::Verdict;
+use serin::engine::observation::{Action, Candidate, Gate, Problem, Verb};
+use serin::engine::state::Phase;
+use serin::engine::{Decision, Moment, Observation, Revision, State, Weight, check, decide, report};
+
+use super::cluster::{Cluster, Metrics, pods};
+use super::script::{Line, Script, When, span};
+
+/// How the controller misbehaves between two decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    /// It does not.
+    Never,
+    /// It dies after each commit, before anything is done.
+    AfterCommit,
+    /// It dies after the first thing done, each time.
+    AfterFirstEffect,
+}
+
+/// A script being played.
+pub(crate) struct Play {
+    script: Script,
+    crash: Crash,
+    start: Moment,
+    pub(crate) cluster: Cluster,
+    pub(crate) state: State,
+    wake: Option<Moment>,
+    pub(crate) transcript: String,
+    told: String,
+    actions: usize,
+    pub(crate) decisions: Vec<(State, Observation, Moment)>,
+}
+
+/// Plays it to the end: until nothing is left that would happen by itself.
+pub(crate) fn play(script: Script, crash: Crash) -> Play {
+    let start = Moment::from_second(1_700_000_000).unwrap();
+    let mut cluster = Cluster::new(start, script.replicas, &Revision::named(&script.revision));
+    if let (true, Some(deployment)) = (script.fresh, &mut cluster.deployment) {
+        deployment.facts.revisions.clear();
+        deployment.facts.paused = true;
+        deployment.count();
+    }
+    let mut play = Play {
+        script,
+        crash,
+        start,
+        cluster,
+        state: State::default(),
+        wake: None,
+        transcript: String::new(),
+        told: String::new(),
+        actions: 0,
+        decisions: Vec::new(),
+    };
+    play.run();
+    play
+}
+
+impl Play {
+    fn run(&mut self) {
+        let lines = self.script.lines.clone();
+        let mut next = 0;
+        let mut since = self.start;
+        let mut armed = None;
+        self.settle();
+        for _ in 0..5000 {
+            let due = lines.get(next).and_then(|line| self.due(line, since, &mut armed));
+            if let Some(at) = due
+                && at <= self.cluster.now
+            {
+                let line = &lines[next];
+                let _ = writeln!(self.transcript, "# {}", line.text);
+                self.perform(line);
+                (next, since, armed) = (next + 1, self.cluster.now, None);
+                self.settle();
+                continue;
+            }
+            let times = [
+                due,
+                self.wake,
+                self.cluster.next_event(&self.script.plan, &self.state),
+            ];
+            let Some(now) = times.into_iter().flatten().min() else {
+                break;
+            };
+            if self.cluster.gone || now > since + Duration::from_secs(8 * 3600) {
+                break;
+            }
+            self.cluster.advance(now);
+            self.settle();
+        }
+        assert!(
+            next == lines.len(),
+            "never came to: {}\n{}",
+            lines[next].text,
+            self.transcript
+        );
+    }
+
+    /// When a line is due, as far as that is known yet.
+    fn due(&self, line: &Line, since: Moment, armed: &mut Option<Moment>) -> Option<Moment> {
+        let (holds, wait) = match &line.when {
+            When::At(time) => return Some(self.start + *time),
+            When::After(time) => return Some(since + *time),
+            When::Weight(weight, wait) => (self.state.weight().percent() == *weight, *wait),
+            When::Phase(phase, wait) => (report::phase(&self.state).as_str() == phase, *wait),
+        };
+        if holds && armed.is_none() {
+            *armed = Some(self.cluster.now + wait);
+        }
+        *armed
+    }
+
+    /// Decides and does until nothing changes any more at this moment.
+    fn settle(&mut self) {
+        for _ in 0..60 {
+            if self.cluster.gone {
+                return;
+            }
+            let now = self.cluster.now;
+            let seen = self.cluster.observe(&self.script.plan, &self.state);
+            let decision = self.decide(&seen);
+            let news = decision.next != self.state;
+            self.tell(&decision);
+            self.state = reread(&decision.next);
+            self.wake = decision.wake;
+            assert!(self.wake.is_none_or(|wake| wake > now), "wakes in the past");
+            let doable = match self.crash {
+                Crash::AfterCommit if news => 0,
+                Crash::AfterFirstEffect => 1,
+                Crash::Never | Crash::AfterCommit => usize::MAX,
+            };
+            for effect in decision.effects.iter().take(doable) {
+                self.cluster.apply(effect);
+            }
+            let same = self.cluster.observe(&self.script.plan, &self.state) == seen;
+            if !news && same {
+                return;
+            }
+        }
+        panic!("does not come to rest:\n{}", self.transcript);
+    }
+
+    /// One decision, with everything that holds of each.
+    fn decide(&mut self, seen: &Observation) -> Decision {
+        let (plan, now) = (&self.script.plan, self.cluster.now);
+        let decision = decide(plan, &self.state, seen, now);
+        let breaches = check(plan, &self.state, seen, &decision);
+        assert!(breaches.is_empty(), "{breaches:?} at\n{}", self.transcript);
+        let again = decide(plan, &reread(&decision.next), seen, now);
+        assert_eq!(
+            again.next, decision.next,
+            "decided twice, at\n{}",
+            self.transcript
+        );
+        assert_eq!(
+            again.effects, decision.effects,
+            "effects differ after a crash, at\n{}",
+            self.transcript
+        );
+        assert!(
+            again.notes.is_empty(),
+            "told twice: {:?} at\n{}",
+            again.notes,
+            self.transcript
+        );
+        let grows = decision.next.weight() > self.state.weight();
+        let releasing = matches!(decision.next.phase, Phase::Releasing(_));
+        assert!(!(grows && releasing) || seen.evidence.verdict != Verdict::Fail);
+        self.decisions.push((self.state.clone(), seen.clone(), now));
+        decision
+    }
+
+    fn tell(&mut self, decision: &Decision) {
+        let clock = |moment: Moment| {
+            let gone = Duration::try_from(moment.duration_since(self.start)).unwrap_or_default();
+            Span::from_secs(gone.as_secs()).to_string()
+        };
+        let mut text = String::new();
+        let state = &decision.next;
+        let _ = write!(
+            text,
+            "{:<10} {:>5}",
+            report::phase(state).as_str(),
+            state.weight().to_string()
+        );
+        if let Some(waiting) = &state.waiting {
+            let _ = write!(text, "  {}: {}", waiting.reason, waiting.message);
+            if let Some(until) = waiting.until {
+                let _ = write!(text, " (until {})", clock(until));
+            }
+        }
+        let mut lines = String::new();
+        for note in &decision.notes {
+            let sign = if note.warning { '!' } else { '*' };
+            let _ = writeln!(lines, "         {sign} {}: {}", note.reason, note.message);
+        }
+        if text != self.told {
+            let _ = writeln!(lines, "{:>7}  {text}", clock(self.cluster.now));
+            self.told = text;
+        }
+        for effect in &decision.effects {
+            let _ = writeln!(lines, "         > {}", words(effect));
+        }
+        self.transcript += &lines;
+    }
+
+    fn perform(&mut self, line: &Line) {
+        let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
+        let now = self.cluster.now;
+        match words.as_slice() {
+            [
+                "metrics" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
+                ..,
+            ] => {
+                self.perform_by_people(&words);
+            }
+            ["candidate", "ready", "all"] => self.cluster.cap_candidate(u32::MAX),
+            ["candidate", "ready", count] => self.cluster.cap_candidate(count.parse().unwrap()),
+            ["candidate", "trouble", why] => self.cluster.candidate.trouble = Some((*why).to_owned()),
+            ["route", "refused", why] => self.cluster.route.refusal = Some((*why).to_owned()),
+            ["route", "accepted"] => {
+                self.cluster.route.refusal = None;
+                self.cluster.route.written = now;
+            }
+            ["route", "gone"] => {
+                self.cluster.route.unusable =
+                    Some(problem("RouteNotFound", "HTTPRoute shop/checkout is not there"));
+                self.cluster.route.weight = Weight::NONE;
+                self.cluster.route.touched = false;
+            }
+            ["route", "unreadable", why] => self.cluster.route.unusable = Some(problem("Forbidden", why)),
+            ["route", "back"] => {
+                self.cluster.route.unusable = None;
+                self.cluster.route.written = now;
+            }
+            ["gate", "open", why] => self.cluster.gate = Gate::Open(problem("GateOpen", why)),
+            ["gate", "unknown"] => self.cluster.gate = Gate::Unknown,
+            ["gate", "closed"] => self.cluster.gate = Gate::Closed,
+            ["preflight", "looks"] => self.cluster.preflight = None,
+            ["preflight", "clean"] => self.cluster.preflight = Some(Vec::new()),
+            ["preflight", "finds", why] => {
+                self.cluster.preflight = Some(vec![problem("SelectorOverlap", why)]);
+            }
+            ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
+            ["problem", "is", "cured"] => self.cluster.problems.clear(),
+            other => panic!("no such event: {other:?}"),
+        }
+    }
+
+    fn perform_by_people(&mut self, words: &[&str]) {
+        let now = self.cluster.now;
+        let gate = self.script.plan.gate;
+        match words {
+            ["metrics", "pass", "after", time] => self.cluster.metrics = Metrics::Pass(span(time)),
+            ["metrics", "unclear"] => self.cluster.metrics = Metrics::Unclear,
+            ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
+            ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
+            ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
+            ["action", verb, rest @ ..] => self.ask(verb, rest),
+            ["scale", count] => {
+                let deployment = self.cluster.deployment.as_mut().unwrap();
+                let (template, count) = (deployment.facts.template.clone(), count.parse().unwrap());
+                let serving = deployment
+                    .facts
+                    .revisions
+                    .keys()
+                    .next()
+                    .cloned()
+                    .unwrap_or(template);
+                deployment.facts.replicas = count;
+                deployment.facts.revisions.insert(serving, pods(count, count));
+                deployment.count();
+            }
+            ["someone", "resets", "the", "route"] => {
+                self.cluster.route.weight = Weight::NONE;
+                self.cluster.route.touched = false;
+                self.cluster.route.written = now;
+            }
+            ["someone", "resumes", "the", "deployment"] => {
+                self.cluster.deployment.as_mut().unwrap().resume(now)
+            }
+            ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
+            ["rollout", "deleted"] => self.cluster.deleting = true,
+            ["deployment", "deleted"] => self.cluster.deployment = None,
+            ["deployment", "made", "anew", "paused", name] => self.make_anew(name, true),
+            ["deployment", "made", "anew", "of", name] => self.make_anew(name, false),
+            ["deployment", rest @ ..] => {
+                let deployment = self.cluster.deployment.as_mut().unwrap();
+                match rest {
+                    ["is", "stuck"] => deployment.stuck = true,
+                    ["is", "overdue"] => deployment.facts.overdue = true,
+                    ["is", "cured"] => {
+                        (deployment.stuck, deployment.facts.overdue) = (false, false);
+                        if !deployment.facts.paused {
+                            deployment.rolls_until = Some(now + deployment.roll_takes);
+                        }
+                    }
+                    ["ready", count] => {
+                        let template = deployment.facts.template.clone();
+                        if let Some(seen) = deployment.facts.revisions.get_mut(&template) {
+                            seen.ready = count.parse().unwrap();
+                        }
+                        deployment.count();
+                    }
+                    other => panic!("no such event: deployment {other:?}"),
+                }
+            }
+            other => panic!("no such event: {other:?}"),
+        }
+    }
+
+    fn make_anew(&mut self, name: &str, paused: bool) {
+        let now = self.cluster.now;
+        let mut fresh = Cluster::new(now, self.script.replicas, &Revision::named(name))
+            .deployment
+            .unwrap();
+        fresh.facts.revisions.clear();
+        fresh.facts.paused = paused;
+        fresh.count();
+        self.cluster.deployment = Some(fresh);
+        if !paused {
+            self.settle();
+            self.cluster.deployment.as_mut().unwrap().resume(now);
+        }
+    }
+
+    fn ask(&mut self, verb: &str, rest: &[&str]) {
+        let verb = match verb {
+            "approve" => Verb::Approve,
+            "pause" => Verb::Pause,
+            "resume" => Verb::Resume,
+            "abort" => Verb::Abort,
+            other => panic!("no such action: {other}"),
+        };
+        self.actions += 1;
+        let revision = match rest {
+            ["of", name] => Some(Revision::named(*name)),
+            _ => self.state.active().cloned(),
+        };
+        self.cluster.actions.push(Action {
+            id: format!("action-{}", self.actions),
+            verb,
+            revision,
+        });
+        self.cluster
+            .actions
+            .sort_by_key(|action| action.verb != Verb::Abort);
+    }
+}
+
+fn problem(reason: &'static str, message: &str) -> Problem {
+    Problem {
+        reason,
+        message: message.to_owned(),
+    }
+}
+
+/// The state as another process reads it.
+pub(crate) fn reread(state: &State) -> State {
+    let text = serde_json::to_string(state).unwrap();
+    let read: State = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, *state, "the status loses something");
+    read
+}
+
+/// An effect in words.
+fn words(effect: &Effect) -> String {
+    match effect {
+        Effect::Guard => "put the gate on the Deployment".into(),
+        Effect::Route { weight, up: true } => {
+            format!("the route gives the candidate {weight}, more than now")
+        }
+        Effect::Route { weight, up: false } => format!("the route gives the candidate {weight}"),
+        Effect::Candidate { revision, replicas } => format!("candidate of {revision} with {replicas} pods"),
+        Effect::Unpause { template } => format!("resume the Deployment if it holds {template}"),
+        Effect::Pause => "pause the Deployment".into(),
+        Effect::Purge { keep } => format!("only {keep} keeps its pods"),
+        Effect::RestoreRoute => "the route is the user's again".into(),
+        Effect::Retire => "remove the candidate".into(),
+        Effect::Release { resume: true } => "take the gate off and resume the Deployment".into(),
+        Effect::Release { resume: false } => "take the gate off and leave the Deployment as it is".into(),
+        Effect::RemoveFinalizer => "let the Rollout go".into(),
+        Effect::Finish { id, refusal: None } => format!("{id} is done"),
+        Effect::Finish {
+            id,
+            refusal: Some(why),
+        } => format!("{id} is refused: {why}"),
+    }
+}
