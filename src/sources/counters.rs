@@ -196,7 +196,7 @@ struct Birth<'a> {
 
 impl Birth<'_> {
     /// Whether a series that was never seen has counted nothing until the evaluation before.
-    fn from_zero(&self, labels: &Labels) -> bool {
+    fn counts_from_zero(&self, labels: &Labels) -> bool {
         let target = Target::of(labels);
         let started = || {
             let start = self.starts.get(&target).copied();
@@ -319,7 +319,7 @@ fn difference(last: &mut BTreeMap<Labels, f64>, now: &BTreeMap<Labels, f64>, bir
         sum += match last.insert(labels.clone(), value) {
             Some(before) if value < before => value,
             Some(before) => value - before,
-            None if birth.from_zero(labels) => value,
+            None if birth.counts_from_zero(labels) => value,
             None => 0.0,
         };
     }

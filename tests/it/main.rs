@@ -1,4 +1,5 @@
 //! Tests that need no cluster.
+mod sources;
 mod stats;
 mod world;
 

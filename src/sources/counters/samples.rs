@@ -10,7 +10,7 @@ use crate::ports::Sample;
 
 /// How far a sample's own time may lie from the evaluation time. Servers that report the evaluation time itself are
 /// never stale by this measure: their counters then simply do not move, which is no evidence either.
-pub const MAX_AGE: Duration = Duration::from_secs(120);
+pub const MAX_AGE: Duration = Duration::from_mins(2);
 
 /// How many series one query may give.
 pub const MAX_SERIES: usize = 5_000;

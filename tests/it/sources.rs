@@ -1,0 +1,6 @@
+//! Metric sources: over real sockets, against a scripted server, and in the simulated cluster.
+
+mod http;
+mod preflight;
+mod reader;
+mod script;

@@ -1,0 +1,156 @@
+//! What preflight says before a release may begin.
+
+use serin::ports::{Sample, SourceError};
+use serin::sources::preflight::Look;
+use serin::sources::{Arm, Choice, Outlook, Preflight, Queries, pods_of_deployment};
+
+use super::script::{Script, codes, second};
+
+fn baseline() -> Arm {
+    Arm {
+        namespace: "shop".into(),
+        service: "checkout".into(),
+        ports: vec![80],
+        pods: pods_of_deployment("checkout"),
+    }
+}
+
+fn search() -> Preflight {
+    Preflight::new(Choice::searched(), &baseline()).expect("renders")
+}
+
+fn look(total: Vec<Sample>) -> Look {
+    Look {
+        total: Ok(total),
+        bad: Ok(vec![]),
+    }
+}
+
+/// A look at the four searched variants, each with this count, or with no series.
+fn looks(counts: [Option<u32>; 4]) -> Vec<Look> {
+    let total = |count: Option<u32>| count.map_or_else(Vec::new, |count| codes(0, &[(200, count)]));
+    counts.map(|count| look(total(count))).into()
+}
+
+fn found(outlook: &Outlook) -> Option<(&str, &str)> {
+    match outlook {
+        Outlook::Found(choice) => Some((&choice.name, &choice.queries.total)),
+        Outlook::Looking(_) => None,
+    }
+}
+
+fn words(outlook: Outlook) -> String {
+    match outlook {
+        Outlook::Looking(words) => words,
+        Outlook::Found(choice) => format!("found {}", choice.name),
+    }
+}
+
+#[test]
+fn moving_series_are_found_at_the_second_look() {
+    let mut preflight = search();
+    let first = preflight.observe(looks([None, None, Some(5), None]));
+    assert_eq!(
+        words(first),
+        "series of http-requests found for Service shop/checkout; a second look will show whether they move"
+    );
+    let second = preflight.observe(looks([None, None, Some(6), None]));
+    let (name, total) = found(&second).expect("found");
+    assert_eq!(name, "http-requests");
+    assert!(total.contains(r#"code!="""#), "{total}");
+}
+
+#[test]
+fn nothing_at_all_names_what_was_looked_for() {
+    let outlook = search().observe(looks([None; 4]));
+    assert_eq!(
+        words(outlook),
+        "no series matched for Service shop/checkout; looked for contour, http-requests: scrape the gateway or the pods, \
+         or give your own query"
+    );
+}
+
+#[test]
+fn series_that_stand_still_or_start_again_are_not_evidence() {
+    let mut preflight = search();
+    let still = "series of contour found for Service shop/checkout, but they do not move: send requests through the route";
+    preflight.observe(looks([Some(9), None, None, None]));
+    assert_eq!(
+        words(preflight.observe(looks([Some(9), None, None, None]))),
+        still
+    );
+    assert_eq!(
+        words(preflight.observe(looks([Some(2), None, None, None]))),
+        still
+    );
+    assert_eq!(
+        words(preflight.observe(looks([Some(3), None, None, None]))),
+        "found contour"
+    );
+}
+
+#[test]
+fn the_gateway_goes_before_the_pods_unless_nobody_uses_it() {
+    let mut preflight = search();
+    preflight.observe(looks([Some(9), None, Some(1), None]));
+    // Health probes move the pods' counters at once; users may take a moment.
+    assert_eq!(
+        found(&preflight.observe(looks([Some(9), None, Some(2), None]))),
+        None
+    );
+    let found = words(preflight.observe(looks([Some(10), None, Some(3), None])));
+    assert_eq!(found, "found contour");
+    let mut preflight = search();
+    let mut last = String::new();
+    for n in 0..4 {
+        last = words(preflight.observe(looks([Some(9), None, Some(n), None])));
+    }
+    assert_eq!(last, "found http-requests");
+}
+
+#[test]
+fn sums_and_refusals_say_what_to_do() {
+    let mut preflight = search();
+    let mut summed = looks([Some(1), None, None, None]);
+    for sample in summed[0].total.as_mut().expect("samples") {
+        sample.labels.remove("instance");
+    }
+    assert!(words(preflight.observe(summed)).contains("add `by (instance, pod)` or remove the sum"));
+    let refused = || Look {
+        total: Err(SourceError::Denied(401)),
+        bad: Ok(vec![]),
+    };
+    let outlook = search().observe((0..4).map(|_| refused()).collect());
+    assert_eq!(
+        words(outlook),
+        "no metrics can be read for Service shop/checkout: the metric provider refuses the credentials (HTTP 401)"
+    );
+    // The bad query must work as well, though it may find nothing.
+    let broken = Look {
+        total: Ok(codes(0, &[(200, 1)])),
+        bad: Err(SourceError::Refused("HTTP 400: bad_data".into())),
+    };
+    let custom = Choice::custom(Queries::custom("a", "b"));
+    let mut preflight = Preflight::new(vec![custom], &baseline()).expect("renders");
+    assert!(words(preflight.observe(vec![broken])).contains("bad_data"));
+}
+
+#[tokio::test]
+async fn a_look_asks_every_choice_at_one_time() {
+    let mut script = Script::default();
+    let custom = Queries::custom("all_{{service}}", "bad_{{service}}");
+    for at in [0, 15] {
+        let count = 7 + u32::try_from(at).expect("small");
+        script.put("all_checkout", at, Ok(codes(at, &[(200, count)])));
+    }
+    let mut preflight = Preflight::new(vec![Choice::custom(custom.clone())], &baseline()).expect("renders");
+    assert_eq!(found(&preflight.look(&script, second(0)).await), None);
+    assert_eq!(
+        preflight.look(&script, second(15)).await,
+        Outlook::Found(Choice::custom(custom))
+    );
+    assert_eq!(script.asked(), 4);
+    let unknown = Queries::custom("{{pod}}", "x");
+    let error = Preflight::new(vec![Choice::custom(unknown)], &baseline()).expect_err("refused");
+    assert!(error.to_string().contains("`{{pod}}`"));
+}
