@@ -1,5 +1,6 @@
 //! All tests of this binary.
 
+mod agreement;
 mod crds;
 mod gate;
 mod ground;
@@ -8,7 +9,7 @@ use libtest_mimic::Trial;
 
 /// Every scenario, by room.
 pub(crate) fn all() -> Vec<Trial> {
-    [crds::all(), gate::all(), ground::all()]
+    [agreement::all(), crds::all(), gate::all(), ground::all()]
         .into_iter()
         .flatten()
         .collect()

@@ -90,7 +90,6 @@ fn what_the_server_lets_pass_passes() {
     for spec in [
         "",
         "  weights: [100]\n",
-        "  weights: [10.0, 100]\n",
         "  weights: null\n",
         "  weights: [10, 100]\n  steps: null\n",
         "  analysis: {}\n",
@@ -131,6 +130,20 @@ fn broken_yaml_is_refused_with_its_place() {
     );
     let (exit, out) = run(&["-"], "kind: Rollout\nkind: Rollout\n");
     assert_eq!(exit, Exit::Failed, "{out}");
+}
+
+#[test]
+fn whole_numbers_are_whole() {
+    assert_eq!(run(&["-"], &rollout("  weights: [10.0, 100]\n")).0, Exit::Healthy);
+    let json = serde_yaml::from_str::<Value>(&rollout("  weights: [10.0, 100]\n"))
+        .unwrap()
+        .to_string();
+    assert!(json.contains("10.0"));
+    assert_eq!(
+        run(&["-"], &json).0,
+        Exit::Failed,
+        "JSON is not rewritten on its way to the server"
+    );
 }
 
 #[test]

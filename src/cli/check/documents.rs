@@ -56,13 +56,14 @@ pub(super) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<Document>
 
 fn parse(file: &str, text: &str) -> Vec<Document> {
     let mut documents = Vec::new();
+    let is_json = text.trim_start().starts_with('{');
     for (index, yaml) in serde_yaml::Deserializer::from_str(text).enumerate() {
         let document = |content| Document {
             file: file.to_owned(),
             number: index + 1,
             content,
         };
-        match content(yaml) {
+        match content(yaml, is_json) {
             Ok(Value::Null) => {}
             Ok(content) => match list(&content) {
                 Some(items) => documents.extend(items.into_iter().map(|item| document(Ok(item)))),
@@ -78,9 +79,30 @@ fn parse(file: &str, text: &str) -> Vec<Document> {
 }
 
 /// By way of YAML's own type, which refuses a field that is written twice, as the API server does.
-fn content(yaml: serde_yaml::Deserializer<'_>) -> Result<Value, String> {
+fn content(yaml: serde_yaml::Deserializer<'_>, is_json: bool) -> Result<Value, String> {
     let value = serde_yaml::Value::deserialize(yaml).map_err(|error| error.to_string())?;
-    serde_json::to_value(value).map_err(|error| error.to_string())
+    let mut value = serde_json::to_value(value).map_err(|error| error.to_string())?;
+    if !is_json {
+        whole(&mut value);
+    }
+    Ok(value)
+}
+
+/// On its way from YAML to the API server, `10.0` becomes `10`; JSON is sent as it is written.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let float = number
+                .as_f64()
+                .filter(|float| float.fract() == 0.0 && float.abs() < 1e15);
+            if let Some(float) = float {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole),
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 fn list(content: &Value) -> Option<Vec<Value>> {

@@ -115,12 +115,7 @@ fn typed(schema: &JSONSchemaProps, value: &Value) -> Cel {
         Value::Bool(value) => Cel::Bool(*value),
         Value::String(text) => text.as_str().into(),
         Value::Number(number) => match schema.type_.as_deref() {
-            Some("integer") => Cel::Int(
-                number
-                    .as_i64()
-                    .or_else(|| number.as_f64().map(|float| float as i64))
-                    .unwrap_or_default(),
-            ),
+            Some("integer") => Cel::Int(number.as_i64().unwrap_or_default()),
             _ => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
         Value::Array(values) => {

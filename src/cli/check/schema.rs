@@ -52,15 +52,9 @@ fn plain(value: &Value) -> String {
 }
 
 fn typed(schema: &JSONSchemaProps, value: &Value, path: &str, findings: &mut Vec<Finding>) {
-    let whole = |number: &serde_json::Number| {
-        number.is_i64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
-    };
     let (fits, wanted) = match schema.type_.as_deref() {
         Some("string") => (value.is_string(), "text: put it in quotes"),
-        Some("integer") => (
-            value.as_number().is_some_and(whole),
-            "a whole number, without quotes",
-        ),
+        Some("integer") => (value.is_i64(), "a whole number, without decimals or quotes"),
         Some("number") => (value.is_number(), "a number, without quotes"),
         Some("boolean") => (value.is_boolean(), "true or false, without quotes"),
         Some("array") => (value.is_array(), "a list"),

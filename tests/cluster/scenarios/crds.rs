@@ -134,7 +134,7 @@ async fn actions_stay(scenario: Scenario) -> Outcome {
     }
 }
 
-async fn install(scenario: &Scenario) -> Outcome {
+pub(super) async fn install(scenario: &Scenario) -> Outcome {
     for (_, text) in files("crds")? {
         apply::definitions(&scenario.cluster.admin, &text).await?;
     }
@@ -142,7 +142,7 @@ async fn install(scenario: &Scenario) -> Outcome {
 }
 
 /// Creates as kubectl does, with strict validation, but for show; the error is the server's answer.
-async fn create(scenario: &Scenario, object: &DynamicObject) -> Result<(), String> {
+pub(super) async fn create(scenario: &Scenario, object: &DynamicObject) -> Result<(), String> {
     let client: &Client = &scenario.cluster.admin;
     let types = object.types.clone().unwrap_or_default();
     let api = apply::api(client, &scenario.namespace, &types, None).await;
@@ -165,7 +165,7 @@ fn root(path: &str) -> PathBuf {
 }
 
 /// Names and contents of the files of a folder.
-fn files(folder: &str) -> Outcome<Vec<(String, String)>> {
+pub(super) fn files(folder: &str) -> Outcome<Vec<(String, String)>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(root(folder))? {
         paths.push(entry?.path());
