@@ -189,8 +189,8 @@ pub const PRESETS: [Preset; 8] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::promql::{pods_of_deployment, pods_of_replica_set};
     use super::*;
+    use crate::sources::promql::{pods_of_deployment, pods_of_replica_set};
 
     fn arm(service: &str, pods: String) -> Arm {
         Arm {
