@@ -4,6 +4,7 @@ mod stats;
 mod world;
 
 mod api;
+mod chart;
 mod check;
 mod examples;
 mod rooms;

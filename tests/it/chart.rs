@@ -1,0 +1,148 @@
+//! The chart, as far as it can be judged without Helm: its CRDs, its rights, and its values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serin::cluster::cache::Kind;
+
+fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/serin")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// The rules between two lines of a template; they hold no template code themselves.
+fn rules(file: &str, from: &str, to: &str) -> Vec<Value> {
+    let text = read(&chart().join("templates").join(file));
+    let (_, rest) = text.split_once(from).unwrap();
+    let (block, _) = rest.split_once(to).unwrap();
+    serde_yaml::from_str(block).unwrap()
+}
+
+/// Every right of the operator: (group, resource) and its verbs.
+fn rights() -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut all = rules("_helpers.tpl", "{{- define \"serin.rules\" -}}", "{{- end -}}");
+    all.extend(rules("rbac.yaml", "rules:", "{{- if not"));
+    let lease = rules(
+        "rbac.yaml",
+        "-lease\n  namespace: {{ .Release.Namespace }}\n  labels: {{- include \"serin.labels\" . | nindent 4 }}\nrules:",
+        "  resourceNames:",
+    );
+    all.extend(lease);
+    let strings = |rule: &Value, field: &str| -> Vec<String> {
+        let list = rule[field].as_array().cloned().unwrap_or_default();
+        list.iter()
+            .map(|item| item.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut rights: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for rule in &all {
+        for group in strings(rule, "apiGroups") {
+            for resource in strings(rule, "resources") {
+                rights
+                    .entry((group.clone(), resource))
+                    .or_default()
+                    .extend(strings(rule, "verbs"));
+            }
+        }
+    }
+    rights
+}
+
+#[test]
+fn its_crds_are_those_of_the_repository() {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let theirs = chart().join("crds");
+    assert_eq!(names(&ours), names(&theirs));
+    for name in names(&ours) {
+        let same = read(&ours.join(&name)) == read(&theirs.join(&name));
+        assert!(
+            same,
+            "charts/serin/crds/{name} is old: cp crds/*.yaml charts/serin/crds/"
+        );
+    }
+}
+
+#[test]
+fn its_version_is_the_crate_s() {
+    let chart: Value = serde_yaml::from_str(&read(&chart().join("Chart.yaml"))).unwrap();
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn what_is_watched_may_be_watched_and_nothing_dangerous_may_be_done() {
+    let rights = rights();
+    for kind in Kind::ALL {
+        let (group, _, _, plural) = kind.resource();
+        let verbs = rights.get(&(group.to_owned(), plural.to_owned()));
+        let enough = verbs.is_some_and(|verbs| verbs.contains("list") && verbs.contains("watch"));
+        assert!(enough, "no right to watch {plural} in group `{group}`");
+    }
+    let known = ["get", "list", "watch", "create", "patch", "delete"];
+    for ((group, resource), verbs) in &rights {
+        assert!(
+            !resource.contains("secret") && resource != "*" && group != "*",
+            "{resource}"
+        );
+        assert!(!resource.starts_with("pods/"), "{resource}");
+        assert!(
+            verbs.iter().all(|verb| known.contains(&verb.as_str())),
+            "{resource}: {verbs:?}"
+        );
+    }
+    let reads = ["get", "list", "watch"];
+    let grants: Vec<_> = rights.values().flatten().collect();
+    let writes = grants
+        .iter()
+        .filter(|verb| !reads.contains(&verb.as_str()))
+        .count();
+    assert!(
+        grants.len() <= 45 && writes <= 16,
+        "{} grants, {writes} of them write",
+        grants.len()
+    );
+}
+
+/// Every value has a place in the schema, and no other key is let in.
+fn covered(values: &Value, schema: &Value, path: &str) {
+    let (Some(values), Some(properties)) = (values.as_object(), schema["properties"].as_object()) else {
+        return;
+    };
+    assert_eq!(
+        schema["additionalProperties"], false,
+        "{path} lets unknown keys in"
+    );
+    for (key, value) in values {
+        let property = properties.get(key);
+        covered(
+            value,
+            property.unwrap_or_else(|| panic!("{path}.{key} is not in the schema")),
+            &format!("{path}.{key}"),
+        );
+    }
+    for key in properties.keys().filter(|key| *key != "global") {
+        assert!(
+            values.contains_key(key),
+            "{path}.{key} has no default in values.yaml"
+        );
+    }
+}
+
+#[test]
+fn its_values_are_all_checked() {
+    let values: Value = serde_yaml::from_str(&read(&chart().join("values.yaml"))).unwrap();
+    let schema: Value = serde_json::from_str(&read(&chart().join("values.schema.json"))).unwrap();
+    covered(&values, &schema, "values");
+}
