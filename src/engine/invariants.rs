@@ -92,16 +92,18 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
 
 /// Whoever is convicted, aborted or replaced has no weight after the decision, and gets none before a new release.
 fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
+    let anew = |ended: &Revision, may_be_same: bool| match &next.phase {
+        Phase::Releasing(new) => may_be_same || new.revision != *ended,
+        _ => next.weight() == Weight::NONE,
+    };
     let (revision, rising) = match &before.phase {
         Phase::Releasing(release) => (&release.revision, true),
         Phase::Promoting(promotion) => (&promotion.revision, promotion.stage == PromotionStage::Handover),
-        Phase::RollingBack(retreat) => (&retreat.revision, false),
-        Phase::RolledBack(rejection) => (&rejection.revision, false),
+        // Its own or another release may follow at once, but from the first rung (see `grows_on_proof`).
+        Phase::RollingBack(retreat) => return anew(&retreat.revision, !retreat.cause.rejects()),
+        Phase::RolledBack(rejection) => return anew(&rejection.revision, false),
         Phase::Adopting | Phase::Idle | Phase::Deleting(_) => return true,
     };
-    if matches!(before.phase, Phase::RollingBack(_) | Phase::RolledBack(_)) {
-        return next.weight() == Weight::NONE;
-    }
     let Some(workload) = &seen.workload else {
         return true;
     };

@@ -129,6 +129,7 @@ impl Route {
     pub fn settled(&self, weight: Weight, propagation: std::time::Duration, now: Moment) -> Option<Moment> {
         let Self::Seen {
             weight: Some(seen),
+            highest,
             accepted_since: Some(since),
             ..
         } = self
@@ -136,7 +137,7 @@ impl Route {
             return None;
         };
         let settled = since.checked_add(propagation).ok()?;
-        (*seen == weight && settled <= now).then_some(settled)
+        (*seen == weight && *highest <= weight && settled <= now).then_some(settled)
     }
 
     /// The highest share that a candidate may have at this moment.
@@ -155,7 +156,7 @@ impl Route {
 
     /// Whether anything of Serin is still in it.
     pub fn touched(&self) -> bool {
-        matches!(self, Self::Seen { touched: true, .. })
+        matches!(self, Self::Seen { touched, highest, .. } if *touched || *highest > Weight::NONE)
     }
 }
 

@@ -40,9 +40,11 @@ impl Turn<'_> {
                     .checked_add(self.plan.rollback.keep)
                     .is_ok_and(|end| end > self.now);
                 self.restore(&mut effects, !kept);
-                let free =
-                    matches!(self.seen.route, Route::Seen { touched: false, .. }) || self.seen.route.gone();
-                if kept && free && self.seen.candidate.desired > 0 {
+                if kept
+                    && !self.route_unknown()
+                    && !self.seen.route.touched()
+                    && self.seen.candidate.desired > 0
+                {
                     effects.push(Effect::Candidate {
                         revision: rejection.revision.clone(),
                         replicas: 0,
@@ -129,15 +131,14 @@ impl Turn<'_> {
         let Route::Seen {
             weight: seen,
             highest,
-            touched,
             ..
         } = &self.seen.route
         else {
             return;
         };
         let weight = self.next.weight();
-        let right = *seen == Some(weight) || (weight == Weight::NONE && !touched);
-        if right {
+        let right = *seen == Some(weight) && *highest <= weight;
+        if right || (weight == Weight::NONE && !self.seen.route.touched()) {
             return;
         }
         let lower = weight == Weight::NONE || seen.is_some_and(|seen| seen > weight) && *highest >= weight;
@@ -197,13 +198,17 @@ impl Turn<'_> {
         }
     }
 
+    /// It cannot be used, and may still send requests to a candidate.
+    fn route_unknown(&self) -> bool {
+        matches!(self.seen.route, Route::Unusable(_)) && !self.seen.route.gone()
+    }
+
     /// First the route forgets the candidate, then the candidate goes.
     fn restore(&self, effects: &mut Vec<Effect>, retire: bool) {
         let seen = &self.seen.candidate;
-        let unknown = matches!(self.seen.route, Route::Unusable(_)) && !self.seen.route.gone();
         if self.seen.route.touched() {
             effects.push(Effect::RestoreRoute);
-        } else if unknown {
+        } else if self.route_unknown() {
             // It may still send requests to the candidate: its pods stay.
         } else if retire && (seen.revision.is_some() || seen.service || seen.leftovers) {
             effects.push(Effect::Retire);

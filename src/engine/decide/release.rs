@@ -13,6 +13,11 @@ impl Turn<'_> {
         let Some(workload) = &seen.workload else {
             return self.without_workload();
         };
+        // Before anything else, so that a convicted revision is not tried again when its template comes back.
+        if seen.evidence.convicts(&release.revision) {
+            let detail = seen.evidence.summary.clone();
+            return self.retreat(&release.revision, release.started, Cause::Regression, detail);
+        }
         if workload.template != release.revision {
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
                 (
@@ -23,10 +28,6 @@ impl Turn<'_> {
                 (Cause::Superseded, format!("revision {} came", workload.template))
             };
             return self.retreat(&release.revision, release.started, cause, detail);
-        }
-        if seen.evidence.convicts(&release.revision) {
-            let detail = seen.evidence.summary.clone();
-            return self.retreat(&release.revision, release.started, Cause::Regression, detail);
         }
         if self.replaced(workload) {
             // Nothing else is left to serve: the candidate helps until that revision does.

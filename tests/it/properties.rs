@@ -1,0 +1,373 @@
+//! What holds of every decision, shown on more than a million of them.
+//!
+//! Seeds are fixed, so that a failure is the same on every machine; `SERIN_SEED=n` looks elsewhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serin::engine::effect::Effect;
+use serin::engine::judge::{Evidence, Verdict};
+use serin::engine::observation::{Candidate, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::state::{Phase, PromotionStage, Release, Stage};
+use serin::engine::{Decision, Moment, Plan, Revision, State, Weight, check, decide};
+
+use crate::support::random::Dice;
+
+/// Walks and the steps of each; every step is decided twice.
+const WALKS: u64 = 3000;
+const STEPS: usize = 200;
+/// Decisions on states that nobody can reach.
+const WILD: u64 = 200_000;
+
+fn seed() -> u64 {
+    std::env::var("SERIN_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1)
+}
+
+fn start() -> Moment {
+    Moment::from_second(1_700_000_000).unwrap()
+}
+
+/// Everything that holds of any decision, whatever it rests on.
+fn sound(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> Result<Decision, String> {
+    let decision = decide(plan, state, seen, now);
+    let again = decide(plan, &decision.next, seen, now);
+    if again.next != decision.next {
+        return Err(format!(
+            "decided twice: {:#?}\nthen {:#?}",
+            decision.next, again.next
+        ));
+    }
+    if !again.notes.is_empty() {
+        return Err(format!("told twice: {:?}", again.notes));
+    }
+    if again.effects != decision.effects || again.wake != decision.wake {
+        return Err(format!("effects {:?} then {:?}", decision.effects, again.effects));
+    }
+    if decision.wake.is_some_and(|wake| wake <= now) {
+        return Err("wakes in the past".to_owned());
+    }
+    let waits = decision
+        .next
+        .waiting
+        .as_ref()
+        .is_some_and(|waiting| !waiting.message.is_empty());
+    if !waits && decision.next.phase != Phase::Idle {
+        return Err("waits in silence".to_owned());
+    }
+    Ok(decision)
+}
+
+/// Weight grows by proof alone, and falls at once: an oracle that shares nothing with the engine.
+fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Moment) -> Result<(), String> {
+    let err = |what: &str| Err(what.to_owned());
+    let rising = match &state.phase {
+        Phase::Releasing(release) => Some(&release.revision),
+        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => {
+            Some(&promotion.revision)
+        }
+        _ => None,
+    };
+    if let (Some(revision), Some(workload)) = (rising, &seen.workload) {
+        let fails =
+            seen.evidence.verdict == Verdict::Fail && seen.evidence.revision.as_ref() == Some(revision);
+        let aborted = seen.actions.iter().any(|action| {
+            action.verb == Verb::Abort
+                && action.revision.as_ref().is_none_or(|meant| meant == revision)
+                && state.handled.iter().all(|handled| handled.id != action.id)
+        });
+        if (fails || aborted || workload.template != *revision) && next.weight() > Weight::NONE {
+            return err("a condemned revision keeps its weight");
+        }
+    }
+    match (&state.phase, &next.phase) {
+        (Phase::RollingBack(_) | Phase::RolledBack(_), Phase::Releasing(new)) if new.started != now => {
+            err("a release that ended goes on")
+        }
+        (Phase::Releasing(old), Phase::Releasing(new)) if new.started == old.started => {
+            let one_more = new.passed == old.passed + 1 && proven(old, &seen.evidence, now);
+            if new.passed > old.passed && !one_more {
+                return err("a rung is passed without a fresh pass");
+            }
+            let given = plan
+                .rungs
+                .get(new.rung)
+                .is_some_and(|rung| new.weight == rung.weight);
+            if new.weight > old.weight && !(given && new.rung <= new.passed) {
+                return err("weight grows beyond what was passed");
+            }
+            Ok(())
+        }
+        (Phase::Releasing(old), Phase::Promoting(_)) => {
+            let top = old.rung + 1 == plan.rungs.len() && old.passed + 1 >= plan.rungs.len();
+            let fresh = current(old, &seen.evidence, now) && seen.evidence.verdict != Verdict::Fail;
+            if top && fresh {
+                Ok(())
+            } else {
+                err("promoted without the last rung")
+            }
+        }
+        (Phase::Releasing(_) | Phase::Promoting(_), _) | (_, Phase::Deleting(_)) => Ok(()),
+        (_, Phase::Promoting(_)) => err("promoted out of nothing"),
+        (_, next_phase) => {
+            let first = |new: &Release| new.weight <= plan.rungs[0].weight && new.started == now;
+            match next_phase {
+                Phase::Releasing(new) if !first(new) => err("a release begins above its first rung"),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn current(release: &Release, evidence: &Evidence, now: Moment) -> bool {
+    evidence.revision.as_ref() == Some(&release.revision)
+        && evidence.rung == release.rung
+        && evidence.silent.is_none()
+        && evidence.at.is_some_and(|at| at > release.entered && at <= now)
+}
+
+fn proven(release: &Release, evidence: &Evidence, now: Moment) -> bool {
+    current(release, evidence, now) && evidence.verdict == Verdict::Pass
+}
+
+/// A cluster without delays that mostly obeys.
+fn obey(seen: &mut Observation, effects: &[Effect], now: Moment) {
+    for effect in effects {
+        let workload = seen.workload.as_mut();
+        match effect {
+            Effect::Route { weight, .. } => seen.route = routed(*weight, true, now),
+            Effect::RestoreRoute => seen.route = routed(Weight::NONE, false, now),
+            Effect::Candidate { revision, replicas } => {
+                seen.candidate.revision = Some(revision.clone());
+                seen.candidate.service = true;
+                seen.candidate.desired = *replicas;
+                seen.candidate.ready = *replicas;
+            }
+            Effect::Retire => seen.candidate = Candidate::default(),
+            Effect::Finish { id, .. } => seen.actions.retain(|action| action.id != *id),
+            Effect::RemoveFinalizer => seen.deleting = false,
+            Effect::Guard
+            | Effect::Release { .. }
+            | Effect::Pause
+            | Effect::Unpause { .. }
+            | Effect::Purge { .. } => {
+                if let Some(workload) = workload {
+                    obey_gate(workload, effect);
+                }
+            }
+        }
+    }
+}
+
+fn obey_gate(workload: &mut Workload, effect: &Effect) {
+    let full = Pods {
+        desired: workload.replicas,
+        ready: workload.replicas,
+    };
+    match effect {
+        Effect::Guard => workload.gated = true,
+        Effect::Release { resume } => {
+            workload.gated = false;
+            workload.paused &= !resume;
+        }
+        Effect::Pause => workload.paused = true,
+        Effect::Unpause { template } if *template == workload.template => {
+            workload.paused = false;
+            workload.revisions = BTreeMap::from([(template.clone(), full)]);
+        }
+        Effect::Purge { keep } => {
+            workload.paused = true;
+            workload.revisions = BTreeMap::from([(keep.clone(), full)]);
+        }
+        _ => {}
+    }
+    workload.endpoints = workload.replicas;
+}
+
+fn routed(weight: Weight, touched: bool, now: Moment) -> Route {
+    Route::Seen {
+        weight: Some(weight),
+        highest: weight,
+        touched,
+        accepted_since: Some(now),
+        refusal: None,
+    }
+}
+
+/// What the metrics would say of `state`, for better or worse.
+fn judged(dice: &mut Dice, state: &State, now: Moment) -> Evidence {
+    let mut evidence = dice.evidence(now);
+    if let (Phase::Releasing(release), true) = (&state.phase, dice.chance(95)) {
+        evidence.revision = Some(release.revision.clone());
+        evidence.rung = release.rung;
+        evidence.at = Some(now);
+        evidence.silent = if dice.chance(3) { evidence.silent } else { None };
+        evidence.verdict = if dice.chance(2) {
+            Verdict::Fail
+        } else {
+            dice.one(&[Verdict::Pass, Verdict::Continue])
+        };
+    }
+    evidence
+}
+
+/// One thing goes another way.
+fn surprise(dice: &mut Dice, seen: &mut Observation, now: Moment) {
+    match dice.below(14) {
+        0 => seen.workload = dice.chance(60).then(|| dice.workload()),
+        1 => seen.candidate = dice.candidate(),
+        2 => seen.route = dice.route(now),
+        3 => seen.gate = dice.gate(),
+        4 => *seen = dice.observation(now),
+        5 => seen.deleting = dice.chance(30),
+        6 => seen.candidate.ready = dice.below(5),
+        7 | 8 => seen.actions = vec![dice.action()],
+        9 => seen.problems = dice.observation(now).problems,
+        10 => seen.preflight = dice.observation(now).preflight,
+        11..=13 => {
+            if let Some(workload) = &mut seen.workload {
+                workload.template = dice.revision();
+                workload.paused = dice.chance(80);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What is bad does not last for ever, or no walk would get anywhere.
+fn mend(dice: &mut Dice, seen: &mut Observation) {
+    if dice.chance(20) {
+        seen.problems.clear();
+        seen.gate = Gate::Closed;
+        seen.preflight = Some(Vec::new());
+        seen.deleting = false;
+        if let Some(workload) = &mut seen.workload {
+            workload.observed = true;
+            workload.replicas = workload.replicas.clamp(1, 4);
+        } else {
+            seen.workload = Some(dice.workload());
+        }
+    }
+}
+
+fn first_sight() -> Observation {
+    let revision = Revision::named("v1");
+    let pods = Pods { desired: 4, ready: 4 };
+    Observation {
+        deleting: false,
+        problems: Vec::new(),
+        workload: Some(Workload {
+            template: revision.clone(),
+            paused: false,
+            replicas: 4,
+            observed: true,
+            revisions: BTreeMap::from([(revision, pods)]),
+            endpoints: 4,
+            overdue: false,
+            gated: false,
+        }),
+        candidate: Candidate::default(),
+        route: routed(Weight::NONE, false, start()),
+        gate: Gate::Closed,
+        preflight: Some(Vec::new()),
+        evidence: Evidence::none(),
+        actions: Vec::new(),
+    }
+}
+
+/// Which corners a walk has seen.
+fn corner(state: &State) -> &'static str {
+    match &state.phase {
+        Phase::Adopting => "adopting",
+        Phase::Idle => "idle",
+        Phase::Releasing(release) => match release.stage {
+            Stage::Preflight => "preflight",
+            Stage::Scaling => "scaling",
+            Stage::Judging => "judging",
+        },
+        Phase::RollingBack(_) => "rolling back",
+        Phase::RolledBack(_) => "rolled back",
+        Phase::Promoting(promotion) => match promotion.stage {
+            PromotionStage::Handover => "handover",
+            PromotionStage::Rolling => "rolling",
+            PromotionStage::Returning(_) => "returning",
+            PromotionStage::Baking => "baking",
+            PromotionStage::Failed => "failed",
+        },
+        Phase::Deleting(_) => "deleting",
+    }
+}
+
+#[test]
+fn every_decision_on_every_walk_is_sound() {
+    let mut corners: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut promoted = 0;
+    for walk in 0..WALKS {
+        let mut dice = Dice::new(seed() + walk);
+        let plan = dice.plan();
+        let (mut state, mut seen, mut now) = (State::default(), first_sight(), start());
+        for step in 0..STEPS {
+            seen.evidence = judged(&mut dice, &state, now);
+            let before = &state;
+            let decision = sound(&plan, before, &seen, now)
+                .and_then(|decision| lawful(&plan, before, &seen, &decision.next, now).map(|()| decision))
+                .unwrap_or_else(|what| {
+                    panic!("walk {walk}, step {step}: {what}\n{before:#?}\n{seen:#?}\n{plan:#?}")
+                });
+            let breaches = check(&plan, before, &seen, &decision);
+            assert!(
+                breaches.is_empty(),
+                "walk {walk}, step {step}: {breaches:?}\n{before:#?}\n{seen:#?}\n{decision:#?}"
+            );
+            *corners.entry(corner(&decision.next)).or_default() += 1;
+            promoted += decision
+                .notes
+                .iter()
+                .filter(|note| note.reason == "Promoted")
+                .count();
+            state = decision.next;
+            if dice.chance(85) {
+                obey(&mut seen, &decision.effects, now);
+            }
+            if matches!(state.phase, Phase::Deleting(_)) && dice.chance(20) {
+                state = State::default();
+                seen = first_sight();
+            }
+            if dice.chance(8) {
+                surprise(&mut dice, &mut seen, now);
+            }
+            mend(&mut dice, &mut seen);
+            now += Duration::from_secs(dice.one(&[0, 1, 5, 15, 60, 300]));
+        }
+    }
+    // Walks that never get anywhere would prove nothing.
+    assert_eq!(corners.len(), 13, "{corners:?}");
+    assert!(corners.values().all(|visits| *visits > 500), "{corners:?}");
+    assert!(promoted > 100, "{promoted} promotions");
+}
+
+#[test]
+fn no_state_and_no_observation_is_too_wild() {
+    for case in 0..WILD {
+        let mut dice = Dice::new(seed() + case);
+        let now = start();
+        let (plan, state, seen) = (dice.plan(), dice.state(now), dice.observation(now));
+        if let Err(what) = sound(&plan, &state, &seen, now) {
+            panic!("case {case}: {what}\n{state:#?}\n{seen:#?}\n{plan:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_time_is_a_time_too() {
+    for case in 0..20_000 {
+        let mut dice = Dice::new(case);
+        let now = dice.one(&[Moment::MIN, Moment::MAX]);
+        let near = start();
+        let (plan, state, seen) = (dice.plan(), dice.state(near), dice.observation(near));
+        let decision = decide(&plan, &state, &seen, now);
+        assert!(decision.wake.is_none_or(|wake| wake > now), "case {case}");
+    }
+}
