@@ -122,7 +122,24 @@ pub(crate) fn contains(words: &[String], path: &str) -> bool {
 pub(crate) fn crate_paths(code: &str, depth: usize) -> BTreeSet<String> {
     let words = words(code);
     let mut found = BTreeSet::new();
+    // A module within the file is one more step away from the root: where each one's braces opened.
+    let (mut inline, mut braces) = (Vec::new(), 0);
     for i in 0..words.len() {
+        match words[i].as_str() {
+            "{" => {
+                if i >= 2 && words[i - 2] == "mod" {
+                    inline.push(braces);
+                }
+                braces += 1;
+            }
+            "}" => {
+                braces -= 1;
+                if inline.last() == Some(&braces) {
+                    inline.pop();
+                }
+            }
+            _ => {}
+        }
         let inside = i > 0 && words[i - 1] == "::";
         if inside {
             continue;
@@ -137,7 +154,7 @@ pub(crate) fn crate_paths(code: &str, depth: usize) -> BTreeSet<String> {
         {
             (end, up) = (end + 2, up + 1);
         }
-        if up >= depth && up > 0 {
+        if up >= depth + inline.len() && up > 0 {
             found.extend(heads(&words, end));
         }
     }
