@@ -1,6 +1,5 @@
 //! Tests that need no cluster.
 mod sources;
-#![allow(clippy::unwrap_used, clippy::panic)] // a set-up that fails is a test that fails
 
 mod stats;
 mod world;

@@ -1,6 +1,7 @@
 //! Every script of `tests/scenarios` is played and its transcript compared with the golden one beside it.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test it scenarios` writes the transcripts anew: read them before you commit them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm)] // a set-up that fails is a test that fails
 
 use std::path::{Path, PathBuf};
 
