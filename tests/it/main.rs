@@ -1,4 +1,5 @@
 //! Tests that need no cluster.
+mod apply;
 mod sources;
 
 mod stats;

@@ -119,3 +119,6 @@ fn name(parent: &Value) -> String {
     };
     format!("{kind} {}{section}", text(parent, "/name"))
 }
+
+#[cfg(test)]
+mod tests;
