@@ -256,7 +256,7 @@ const LIES: [Lie; 11] = [
     ("stale", |samples| samples[0].at = second(100 - 121)),
     ("from the future", |samples| samples[0].at = second(100 + 121)),
     ("twice the same series", |samples| {
-        samples.push(samples[0].clone())
+        samples.push(samples[0].clone());
     }),
     ("two values of one series", |samples| {
         let mut other = samples[0].clone();

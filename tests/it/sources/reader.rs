@@ -186,8 +186,8 @@ async fn no_lie_gives_a_reading_and_none_costs_evidence() {
             liar.put(query, 30, lie.clone());
             let mut reader = reader();
             let points = reader.catch_up(&liar, second(60)).await;
-            let lied = points.iter().find(|point| point.at == second(30)).expect("tried");
-            let told = lied.outcome.as_ref().expect_err(name).to_string();
+            let struck = points.iter().find(|point| point.at == second(30)).expect("tried");
+            let told = struck.outcome.as_ref().expect_err(name).to_string();
             assert!(told.contains(&format!("{arm}'s {role}")), "{name}: {told}");
             // Once it is over, everything has been counted once.
             let mut counted = read(&points);
