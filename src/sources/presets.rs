@@ -189,6 +189,8 @@ pub const PRESETS: [Preset; 8] = [
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::sources::promql::{pods_of_deployment, pods_of_replica_set};
 
@@ -210,10 +212,8 @@ mod tests {
         let mut text = String::new();
         for preset in &PRESETS {
             let queries = preset.queries().render(&baseline()).expect("renders");
-            text += &format!(
-                "{} ({})\n  {}\n  {}\n",
-                preset.name, preset.variant, queries.total, queries.bad
-            );
+            let Preset { name, variant, .. } = preset;
+            let _ = writeln!(text, "{name} ({variant})\n  {}\n  {}", queries.total, queries.bad);
         }
         let expected = r#"contour (users' requests)
   envoy_cluster_external_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)"}
