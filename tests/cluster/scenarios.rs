@@ -4,13 +4,18 @@ mod agreement;
 mod crds;
 mod gate;
 mod ground;
+mod parity;
 
 use libtest_mimic::Trial;
 
 /// Every scenario, by room.
 pub(crate) fn all() -> Vec<Trial> {
-    [agreement::all(), crds::all(), gate::all(), ground::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let rooms = [
+        agreement::all(),
+        crds::all(),
+        gate::all(),
+        ground::all(),
+        parity::all(),
+    ];
+    rooms.into_iter().flatten().collect()
 }

@@ -19,25 +19,9 @@ async fn policy(scenario: Scenario) -> Outcome {
     scenario.apply(&[POLICY, RIGHTS].concat()).await?;
     scenario.apply(&deployment("app", "app:v1", 1)).await?;
     scenario.wait_deployed("app", 1).await?;
-    // The gate is known to be there when a dry run says so, as Serin itself asks.
-    let user = scenario.api(DEPLOYMENT).await?;
-    scenario
-        .patch(
-            DEPLOYMENT,
-            "app",
-            json!({"metadata": {"labels": {"serin.test/gate": "held"}}}),
-        )
-        .await?;
-    wait::until("the policy to be in force", Duration::from_secs(15), || async {
-        let dry_run = PatchParams {
-            dry_run: true,
-            ..PatchParams::default()
-        };
-        let probe = json!({"spec": {"template": {"metadata": {"annotations": {"probe": "1"}}}}});
-        let answer = user.patch("app", &dry_run, &Patch::Merge(probe)).await?;
-        Ok((answer.data["spec"]["paused"] == true).then_some(()))
-    })
-    .await?;
+    let gated = json!({"metadata": {"labels": {"serin.test/gate": "held"}}});
+    scenario.patch(DEPLOYMENT, "app", gated).await?;
+    in_force(&scenario).await?;
     let unchanged = scenario.get(DEPLOYMENT, "app").await?;
     expect(
         "a dry run changes nothing",
@@ -90,6 +74,21 @@ async fn policy(scenario: Scenario) -> Outcome {
             .await?;
     }
     Ok(())
+}
+
+/// The gate is known to be there when a dry run says so, as Serin itself asks.
+async fn in_force(scenario: &Scenario) -> Outcome {
+    let user = scenario.api(DEPLOYMENT).await?;
+    wait::until("the policy to be in force", Duration::from_secs(15), || async {
+        let dry_run = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let probe = json!({"spec": {"template": {"metadata": {"annotations": {"probe": "1"}}}}});
+        let answer = user.patch("app", &dry_run, &Patch::Merge(probe)).await?;
+        Ok((answer.data["spec"]["paused"] == true).then_some(()))
+    })
+    .await
 }
 
 fn expect(what: &str, holds: bool, seen: &Value) -> Outcome {

