@@ -7,6 +7,8 @@ mod act;
 pub mod check;
 mod connect;
 mod crds;
+mod demo;
+mod run;
 mod status;
 mod version;
 
@@ -45,6 +47,8 @@ enum Command {
     Abort(act::Act),
     Check(check::Check),
     Crds(crds::Crds),
+    Demo(demo::Demo),
+    Run(Box<run::Run>),
     Status(status::Status),
     Version(version::Version),
 }
@@ -58,6 +62,8 @@ impl Command {
             Self::Abort(command) => command.run(Action::Abort, out),
             Self::Status(command) => command.run(out),
             Self::Check(command) => command.run(&mut io::stdin().lock(), out),
+            Self::Demo(command) => command.run(out),
+            Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
             Self::Version(command) => command.run(out),
         }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod cluster;
+pub mod controller;
 pub mod engine;
 pub mod ports;
 pub mod render;

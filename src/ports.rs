@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -65,6 +66,24 @@ pub struct Increment {
     pub requests: u64,
     /// Bad ones among them: never more than `requests`.
     pub bad: u64,
+}
+
+/// The metric servers that an administrator has named.
+pub trait Providers: Send + Sync {
+    /// The server called `name` for a Rollout of `namespace`; `object` is the `MetricProvider` of that name, if there
+    /// is one.
+    ///
+    /// # Errors
+    /// One sentence: what is missing or forbidden, and what to do.
+    fn source(
+        &self,
+        name: &str,
+        namespace: &str,
+        object: Option<&serde_json::Value>,
+    ) -> Result<Arc<dyn MetricSource>, String>;
+
+    /// How late this provider's samples come.
+    fn lag(&self, object: Option<&serde_json::Value>) -> std::time::Duration;
 }
 
 /// The only reader of the wall clock.

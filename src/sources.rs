@@ -12,6 +12,7 @@ pub mod presets;
 pub mod prometheus;
 pub mod promql;
 pub mod reader;
+pub mod registry;
 
 pub use counters::{ArmName, NoData, Reading, Role};
 pub use preflight::{Choice, Outlook, Preflight};

@@ -89,6 +89,24 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every name.
+    pub const NAMES: &[&str] = &[
+        "Pending",
+        "Idle",
+        "Preflight",
+        "Scaling",
+        "Shifting",
+        "Judging",
+        "Holding",
+        "Baking",
+        "Promoting",
+        "Returning",
+        "Promoted",
+        "RollingBack",
+        "RolledBack",
+        "Deleting",
+    ];
+
     /// The name as it stands in the status.
     pub const fn as_str(self) -> &'static str {
         match self {

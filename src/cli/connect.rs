@@ -37,11 +37,6 @@ impl Connection {
         }
     }
 
-    /// The namespace that was asked for, if any.
-    pub(super) fn asked(&self) -> Option<&str> {
-        self.namespace.as_deref()
-    }
-
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
         let clients = Clients::connect(&self.target()).await.map_err(|error| {
             Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context")
@@ -63,6 +58,15 @@ impl Connected {
 /// Runs a command that talks to a cluster.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime: {error}"), "are there too many open files?"))?;
+    runtime.block_on(work)
+}
+
+/// The same on as many threads as there are cores, for work without an end.
+pub(super) fn block_on_all<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no runtime: {error}"), "are there too many open files?"))?;

@@ -70,7 +70,14 @@ impl Evidence {
 pub struct Judge {
     revision: Revision,
     rung: usize,
-    metrics: Vec<(Metric, stats::Evidence)>,
+    metrics: Vec<Tried>,
+}
+
+/// One metric on trial.
+#[derive(Clone, Debug, PartialEq)]
+struct Tried {
+    metric: Metric,
+    evidence: stats::Evidence,
     at: Option<Moment>,
     silent: Option<(Moment, String)>,
 }
@@ -79,17 +86,20 @@ impl Judge {
     /// A judge without evidence, standing before the first rung.
     pub fn new(plan: &Plan, revision: &Revision) -> Self {
         let count = plan.analysis.metrics.len().max(1) as f64;
-        let metrics = plan.analysis.metrics.iter().map(|metric| {
+        let tried = |metric: &Metric| {
             // Each metric may convict alone, so the chance of a false rollback is shared among them.
             let settings = settings(plan, metric, plan.analysis.false_rollback / count);
-            (metric.clone(), stats::Evidence::new(settings))
-        });
+            Tried {
+                metric: metric.clone(),
+                evidence: stats::Evidence::new(settings),
+                at: None,
+                silent: None,
+            }
+        };
         Self {
             revision: revision.clone(),
             rung: 0,
-            metrics: metrics.collect(),
-            at: None,
-            silent: None,
+            metrics: plan.analysis.metrics.iter().map(tried).collect(),
         }
     }
 
@@ -98,26 +108,27 @@ impl Judge {
         let percent = |rung: usize| f64::from(plan.rung(rung).weight.percent());
         let last = plan.rung(rung).step + 1 == plan.steps;
         self.rung = rung;
-        for (_, evidence) in &mut self.metrics {
-            evidence.begin_step(percent(rung), percent(rung + 1), last);
+        for tried in &mut self.metrics {
+            tried.evidence.begin_step(percent(rung), percent(rung + 1), last);
+            tried.at = None;
         }
-        self.at = None;
-        self.silent = None;
     }
 
-    /// One evaluation with data: a tick for each metric of the plan, in its order.
-    pub fn observe(&mut self, at: Moment, ticks: &[stats::Tick]) {
-        for ((_, evidence), tick) in self.metrics.iter_mut().zip(ticks) {
-            evidence.observe(*tick);
+    /// An evaluation of the metric at `index` with data.
+    pub fn observe(&mut self, index: usize, at: Moment, tick: stats::Tick) {
+        if let Some(tried) = self.metrics.get_mut(index) {
+            tried.evidence.observe(tick);
+            tried.at = Some(at);
+            tried.silent = None;
         }
-        self.at = Some(at);
-        self.silent = None;
     }
 
-    /// An evaluation without data, and why.
-    pub fn miss(&mut self, at: Moment, why: &str) {
-        let since = self.silent.as_ref().map_or(at, |(since, _)| *since);
-        self.silent = Some((since, why.to_owned()));
+    /// An evaluation of the metric at `index` without data, and why.
+    pub fn miss(&mut self, index: usize, at: Moment, why: &str) {
+        if let Some(tried) = self.metrics.get_mut(index) {
+            let since = tried.silent.as_ref().map_or(at, |(since, _)| *since);
+            tried.silent = Some((since, why.to_owned()));
+        }
     }
 
     /// What the engine decides on.
@@ -125,18 +136,19 @@ impl Judge {
         let verdicts = || {
             self.metrics
                 .iter()
-                .map(|(metric, evidence)| (metric, evidence.verdict()))
+                .map(|tried| (&tried.metric, tried.evidence.verdict()))
         };
         let verdict = if verdicts().any(|(_, verdict)| verdict == stats::Verdict::Fail) {
             Verdict::Fail
-        } else if verdicts().all(|(metric, verdict)| !metric.gating || verdict == stats::Verdict::Pass) {
+        } else if !self.metrics.is_empty()
+            && verdicts().all(|(metric, verdict)| !metric.gating || verdict == stats::Verdict::Pass)
+        {
             Verdict::Pass
         } else {
             Verdict::Continue
         };
-        let telling = |assessment: &stats::Assessment| match verdict {
-            Verdict::Fail => assessment.verdict == stats::Verdict::Fail,
-            Verdict::Pass | Verdict::Continue => true,
+        let telling = |assessment: &stats::Assessment| {
+            verdict != Verdict::Fail || assessment.verdict == stats::Verdict::Fail
         };
         let sentences: Vec<String> = self
             .assessments()
@@ -146,8 +158,12 @@ impl Judge {
         Evidence {
             revision: Some(self.revision.clone()),
             rung: self.rung,
-            at: self.at,
-            silent: self.silent.clone(),
+            at: self.metrics.iter().map(|tried| tried.at).min().flatten(),
+            silent: self
+                .metrics
+                .iter()
+                .filter_map(|tried| tried.silent.clone())
+                .min_by_key(|(since, _)| *since),
             verdict,
             summary: sentences.join("; "),
         }
@@ -157,7 +173,7 @@ impl Judge {
     pub fn assessments(&self) -> impl Iterator<Item = (&Metric, stats::Assessment)> {
         self.metrics
             .iter()
-            .map(|(metric, evidence)| (metric, evidence.assessment()))
+            .map(|tried| (&tried.metric, tried.evidence.assessment()))
     }
 
     /// The revision on trial.

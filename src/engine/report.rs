@@ -2,12 +2,15 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::judge::Judge;
 use super::observation::{Observation, Route};
-use super::plan::Plan;
+use super::plan::{Metric, Plan};
 use super::quantity::Moment;
 use super::reason;
 use super::state::{Cause, Outcome, Phase, PromotionStage, Stage, State};
+use super::words;
 use crate::api;
+use crate::stats;
 
 /// What the status says besides the state: the shell's own knowledge.
 pub struct Frame<'a> {
@@ -172,7 +175,7 @@ fn release(plan: &Plan, state: &State, seen: &Observation, frame: &Frame<'_>) ->
         Route::Seen { weight, .. } => weight.map(|weight| i32::from(weight.percent())),
         Route::Unusable(_) => None,
     };
-    let verdicts = verdicts(frame, &revision);
+    let verdicts = kept_verdicts(frame, &revision);
     Some(api::ReleaseStatus {
         step,
         steps,
@@ -203,8 +206,51 @@ fn started_at(frame: &Frame<'_>) -> Option<Moment> {
         .map(|time| time.0)
 }
 
+/// The judge's view of each metric on its present rung, as the status says it.
+pub fn verdicts(plan: &Plan, judge: &Judge) -> Vec<api::VerdictStatus> {
+    let step = i32::try_from(plan.rung(judge.rung()).step + 1).unwrap_or(i32::MAX);
+    let entry = |(metric, seen): (&Metric, stats::Assessment)| api::VerdictStatus {
+        step,
+        metric: metric.name.clone(),
+        verdict: match seen.verdict {
+            stats::Verdict::Pass => api::Verdict::Pass,
+            stats::Verdict::Fail => api::Verdict::Fail,
+            stats::Verdict::Continue => api::Verdict::Continue,
+        },
+        reason: bounded(&words::sentence(&metric.name, &seen)),
+        numbers: Some(numbers(&seen)),
+    };
+    judge.assessments().map(entry).collect()
+}
+
+fn numbers(seen: &stats::Assessment) -> api::VerdictNumbers {
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let arm = |counts: stats::Counts| api::Arm {
+        total: whole(counts.requests),
+        bad: whole(counts.bad),
+    };
+    let telling = if seen.verdict == stats::Verdict::Fail {
+        seen.fail
+    } else {
+        seen.step
+    };
+    api::VerdictNumbers {
+        candidate: arm(seen.in_step.candidate),
+        baseline: arm(seen.in_step.baseline),
+        ratio: seen.ratio.map(|ratio| api::Ratio {
+            low: Some(ratio.low),
+            estimate: ratio.estimate,
+            high: ratio.high,
+        }),
+        evidence: Some(telling.evidence),
+        needed: Some(telling.needed),
+        missing_requests: seen.missing.requests.map(whole),
+        missing_seconds: seen.missing.seconds,
+    }
+}
+
 /// The newest verdict of each step and metric of this revision.
-fn verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
+fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
     let earlier = frame
         .before
         .release
@@ -241,17 +287,16 @@ fn overall(state: &State, verdicts: &[api::VerdictStatus], step: i32) -> Option<
 }
 
 fn entry(outcome: &Outcome) -> api::HistoryEntry {
-    let (end, reason) = match outcome.cause {
-        None => (api::Outcome::Promoted, reason::PROMOTED),
-        Some(Cause::Aborted) => (api::Outcome::Aborted, "Aborted"),
-        Some(Cause::Superseded) => (api::Outcome::Superseded, "Superseded"),
-        Some(Cause::Reverted) => (api::Outcome::Reverted, reason::REVERTED),
-        Some(Cause::Regression) => (api::Outcome::RolledBack, "Regression"),
-        Some(Cause::NotReady) => (api::Outcome::RolledBack, "NotReady"),
-        Some(Cause::CapacityLost) => (api::Outcome::RolledBack, reason::CAPACITY_LOST),
-        Some(Cause::Inconclusive) => (api::Outcome::RolledBack, reason::INCONCLUSIVE),
-        Some(Cause::NoData) => (api::Outcome::RolledBack, reason::NO_DATA),
+    let end = match outcome.cause {
+        None => api::Outcome::Promoted,
+        Some(Cause::Aborted) => api::Outcome::Aborted,
+        Some(Cause::Superseded) => api::Outcome::Superseded,
+        Some(Cause::Reverted) => api::Outcome::Reverted,
+        Some(
+            Cause::Regression | Cause::NotReady | Cause::CapacityLost | Cause::Inconclusive | Cause::NoData,
+        ) => api::Outcome::RolledBack,
     };
+    let reason = outcome.cause.map_or(reason::PROMOTED, Cause::label);
     api::HistoryEntry {
         revision: outcome.revision.to_string(),
         outcome: end,

@@ -117,6 +117,20 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// One CamelCase word, for conditions and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Regression => "Regression",
+            Self::NotReady => "NotReady",
+            Self::CapacityLost => "CapacityLost",
+            Self::Inconclusive => "Inconclusive",
+            Self::NoData => "NoData",
+            Self::Aborted => "Aborted",
+            Self::Superseded => "Superseded",
+            Self::Reverted => "Reverted",
+        }
+    }
+
     /// Whether the revision stays rejected until a person says otherwise.
     pub const fn rejects(self) -> bool {
         !matches!(self, Self::Superseded | Self::Reverted)

@@ -12,16 +12,19 @@ use super::store::Store;
 const POLICY: &str = "gate.serin.dev";
 const GROUP: &str = "admissionregistration.k8s.io";
 
-/// Pauses a gated Deployment whose template changes or that is un-paused by another than the exempt user.
+/// Pauses a gated Deployment whose template changes, or that is un-paused by another than the exempt user.
 pub(super) fn gate(store: &Store, user: &str, resource: &Resource, old: &Value, new: &mut Value) {
-    if resource.plural != "deployments" || !gated(old) || !opens(old, new) {
+    if resource.plural != "deployments" || !gated(old) {
         return;
     }
+    let changed = old["spec"]["template"] != new["spec"]["template"];
+    let resumed = json::flag(old, "/spec/paused") && !json::flag(new, "/spec/paused");
     let bound = store
         .list(resources::plural(GROUP, "mutatingadmissionpolicybindings"), "")
         .any(|binding| json::text(binding, "/spec/policyName") == POLICY);
     let policy = store.get(resources::plural(GROUP, "mutatingadmissionpolicies"), "", POLICY);
-    if policy.is_some_and(|policy| bound && exempt(policy) != user) {
+    // Serin never changes a template, so nobody is exempt from that: its own dry run proves the gate.
+    if policy.is_some_and(|policy| bound && (changed || (resumed && exempt(policy) != user))) {
         put(new, &["spec", "paused"], true.into());
     }
 }
@@ -30,11 +33,6 @@ fn gated(deployment: &Value) -> bool {
     deployment
         .pointer("/metadata/labels")
         .is_some_and(|labels| labels.get("serin.dev/gate").is_some())
-}
-
-fn opens(old: &Value, new: &Value) -> bool {
-    old["spec"]["template"] != new["spec"]["template"]
-        || (json::flag(old, "/spec/paused") && !json::flag(new, "/spec/paused"))
 }
 
 /// The quoted user name in the condition that lets Serin's own account through.

@@ -1,0 +1,132 @@
+//! What the demo can show, and what each scenario must end with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::super::Failure;
+use crate::api::{Phase, crd};
+use crate::ports::{MetricSource, Providers};
+use crate::world::{Image, Load, Outage, Shop, World};
+
+/// A story of one release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Scenario {
+    /// A good version at 50 requests a second: promoted.
+    Good,
+    /// A version that fails 20 % of its requests: taken back.
+    Errors,
+    /// A good version at 2 requests a second: promoted, later.
+    LowTraffic,
+    /// A good version, and an outage of something that both versions need: waits, then promoted.
+    Outage,
+}
+
+const GATE: &str = include_str!("gate.yaml");
+const ROLLOUT: &str = "
+apiVersion: serin.dev/v1alpha1
+kind: Rollout
+metadata: {name: checkout, namespace: shop}
+spec:
+  workload: {name: checkout}
+  traffic:
+    gatewayAPI: {routes: [{name: checkout}]}
+";
+
+impl Scenario {
+    /// Sets up the shop, its traffic, and the Rollout.
+    pub(super) fn prepare(self, world: &World) -> Result<(), Failure> {
+        let failed = |error: crate::world::WorldError| {
+            Failure::failed(
+                format!("the simulated cluster refuses its set-up: {error}"),
+                "this is a bug: please report it",
+            )
+        };
+        for crd in crd::all() {
+            world.install_crd(&serde_json::to_value(&crd).unwrap_or_default());
+        }
+        world.define_image("checkout:v1", Image::failing(0.001));
+        world.define_image("checkout:v2", self.candidate());
+        world.apply_yaml(GATE).map_err(failed)?;
+        world.install(&Shop::default()).map_err(failed)?;
+        world.apply_yaml(ROLLOUT).map_err(failed)?;
+        world.add_load(Load::constant("shop", "checkout", self.requests_per_second()));
+        if self == Self::Outage {
+            world.add_outage(Outage {
+                from: Duration::from_secs(150),
+                until: Duration::from_secs(450),
+                rate: 0.2,
+            });
+        }
+        Ok(())
+    }
+
+    /// Somebody changes the image.
+    pub(super) fn ship(self, world: &World) -> Result<(), Failure> {
+        world
+            .set_image("shop", "checkout", "checkout:v2")
+            .map_err(|error| {
+                Failure::failed(
+                    format!("the image cannot be set: {error}"),
+                    "this is a bug: please report it",
+                )
+            })
+    }
+
+    /// The outcome that alone is right.
+    pub(super) const fn must_end(self) -> Phase {
+        match self {
+            Self::Good | Self::LowTraffic | Self::Outage => Phase::Promoted,
+            Self::Errors => Phase::RolledBack,
+        }
+    }
+
+    /// One line for the title.
+    pub(super) const fn story(self) -> &'static str {
+        match self {
+            Self::Good => "a good version, 50 requests a second",
+            Self::Errors => "a version that fails 20 % of its requests",
+            Self::LowTraffic => "a good version, 2 requests a second",
+            Self::Outage => "a good version, while something that both versions need fails for five minutes",
+        }
+    }
+
+    const fn requests_per_second(self) -> f64 {
+        match self {
+            Self::LowTraffic => 2.0,
+            Self::Good | Self::Errors | Self::Outage => 50.0,
+        }
+    }
+
+    fn candidate(self) -> Image {
+        match self {
+            Self::Errors => Image::failing(0.2),
+            Self::Good | Self::LowTraffic | Self::Outage => Image::failing(0.001),
+        }
+    }
+}
+
+/// The world's own metrics under whatever provider's name.
+pub(super) struct Simulated(Arc<dyn MetricSource>);
+
+impl Simulated {
+    pub(super) fn new(world: &World) -> Self {
+        Self(Arc::new(world.metrics()))
+    }
+}
+
+impl Providers for Simulated {
+    fn source(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&serde_json::Value>,
+    ) -> Result<Arc<dyn MetricSource>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn lag(&self, _: Option<&serde_json::Value>) -> Duration {
+        Duration::from_secs(5)
+    }
+}

@@ -1,0 +1,170 @@
+//! `serin run`: the operator.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::connect::{Connection, block_on_all};
+use super::{Exit, Failure};
+use crate::admin::Admin;
+use crate::cluster::client::Clients;
+use crate::cluster::{gate, lease};
+use crate::controller::Operator;
+use crate::engine::plan::GateMode;
+use crate::ports::Clock;
+use crate::sources::registry::Registry;
+use crate::telemetry;
+
+/// Runs the operator.
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// Watches one namespace only; by default all.
+    #[arg(long, env = "SERIN_WATCH_NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Address of the Prometheus that the provider `default` stands for, unless a MetricProvider has that name.
+    #[arg(long, env = "SERIN_PROMETHEUS")]
+    prometheus: Option<String>,
+    /// How late the samples of that Prometheus come, in seconds.
+    #[arg(long, env = "SERIN_PROMETHEUS_LAG", default_value_t = 5.0)]
+    prometheus_lag: f64,
+    /// How unproven templates are held back.
+    #[arg(long, env = "SERIN_GATE", value_enum, default_value_t = Gate::Auto)]
+    gate: Gate,
+    /// Namespace of the Lease: the operator's own.
+    #[arg(long, env = "SERIN_LEASE_NAMESPACE", default_value = "serin")]
+    lease_namespace: String,
+    /// Name of the Lease.
+    #[arg(long, env = "SERIN_LEASE_NAME", default_value = "serin")]
+    lease_name: String,
+    /// The pod's name, for the Lease.
+    #[arg(long, env = "POD_NAME", default_value = "serin")]
+    identity: String,
+    /// Where health, readiness and metrics are served.
+    #[arg(long, env = "SERIN_ADMIN", default_value = "0.0.0.0:8080")]
+    admin: SocketAddr,
+    /// Log level or filter, as `info` or `serin=debug,warn`.
+    #[arg(long, env = "SERIN_LOG", default_value = "info")]
+    log: String,
+    /// The form of a log line.
+    #[arg(long, env = "SERIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    log_format: LogFormat,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Plain lines.
+    Text,
+}
+
+impl From<LogFormat> for telemetry::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Json => Self::Json,
+            LogFormat::Text => Self::Text,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Gate {
+    /// By what the server can do.
+    Auto,
+    /// An admission policy pauses a Deployment whose template changes.
+    Admission,
+    /// Deployments are paused at rest.
+    Paused,
+}
+
+/// The wall clock; everything else gets the time from it.
+struct Wall;
+
+impl Clock for Wall {
+    #[allow(clippy::disallowed_methods)] // the only place
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+impl Run {
+    pub(super) fn run(self, _: &mut dyn Write) -> Result<Exit, Failure> {
+        telemetry::logs::install(&self.log, self.log_format.into())
+            .map_err(|error| Failure::usage(format!("--log: {error}"), "for example `info`"))?;
+        block_on_all(self.operate())
+    }
+
+    async fn operate(self) -> Result<Exit, Failure> {
+        let clients = self.connection.connect().await?.clients;
+        let gate = match self.gate {
+            Gate::Admission => GateMode::Admission,
+            Gate::Paused => GateMode::Paused,
+            Gate::Auto => detect(&clients).await?,
+        };
+        let lag = Duration::try_from_secs_f64(self.prometheus_lag).map_err(|error| {
+            Failure::usage(
+                format!("--prometheus-lag: {error}"),
+                "give seconds, for example 5",
+            )
+        })?;
+        let registry = Registry::new(self.prometheus.as_deref(), lag).map_err(|error| {
+            Failure::usage(
+                format!("--prometheus: {error}"),
+                "for example http://prometheus.monitoring:9090",
+            )
+        })?;
+        let operator = Operator::new(
+            clients,
+            Arc::new(Wall),
+            Arc::new(registry),
+            gate,
+            lease::Settings {
+                namespace: self.lease_namespace,
+                name: self.lease_name,
+                identity: lease::identity(&self.identity),
+                timing: lease::Timing::default(),
+            },
+        )
+        .within(self.watch_namespace);
+        let listener = Admin::bind(self.admin)
+            .await
+            .map_err(|error| Failure::failed(error.to_string(), "choose another address with --admin"))?;
+        let served = operator.admin().serve(listener, std::future::pending());
+        tokio::select! {
+            lost = operator.run(terminated()) => match lost {
+                Ok(()) => Ok(Exit::Healthy),
+                Err(lost) => Err(Failure::failed(lost.to_string(), "the process must be started again")),
+            },
+            Err(failed) = served => Err(Failure::failed(failed.to_string(), "choose another address with --admin")),
+        }
+    }
+}
+
+/// The server may still be coming up, so a few tries are worth it; then the process ends and is started again.
+async fn detect(clients: &Clients) -> Result<GateMode, Failure> {
+    gate::detect(&clients.read).await.map_err(|error| {
+        Failure::failed(
+            error.to_string(),
+            "is the API server reachable? choose with --gate otherwise",
+        )
+    })
+}
+
+/// SIGTERM or an interrupt.
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => std::future::pending().await,
+    }
+}

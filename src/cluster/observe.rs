@@ -1,0 +1,348 @@
+//! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::gather::{label, text};
+use super::snapshot::Snapshot;
+use crate::api::Original;
+use crate::engine::observation::{Action, Candidate, Pods, Problem, Route, Verb, Workload};
+use crate::engine::{Moment, Revision};
+use crate::render::{names, revision, route};
+
+/// The user's Deployment, its pods by revision, and what the gate has put on it.
+pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
+    let deployment = snapshot.workload.as_ref()?;
+    let mut revisions: BTreeMap<Revision, Pods> = BTreeMap::new();
+    for set in &snapshot.replica_sets {
+        let pods = revisions
+            .entry(revision::of_template(&set["spec"]["template"]))
+            .or_default();
+        pods.desired += number(set, "/spec/replicas").unwrap_or(0);
+        pods.ready += number(set, "/status/readyReplicas").unwrap_or(0);
+    }
+    // A ReplicaSet that is named by the Deployment's history but empty says nothing about what runs.
+    revisions.retain(|_, pods| pods.desired > 0 || pods.ready > 0);
+    let generation = deployment
+        .pointer("/metadata/generation")
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    let observed = deployment
+        .pointer("/status/observedGeneration")
+        .and_then(Value::as_i64)
+        .unwrap_or(-1);
+    let guarded = finalizers(&snapshot.rollout).any(|finalizer| finalizer == names::FINALIZER);
+    Some(Workload {
+        template: revision::of_template(&deployment["spec"]["template"]),
+        paused: deployment
+            .pointer("/spec/paused")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
+        replicas: number(deployment, "/spec/replicas").unwrap_or(1),
+        observed: observed >= generation,
+        revisions,
+        endpoints: snapshot.service.as_ref().map_or(0, |service| {
+            ready_endpoints(snapshot, text(service, "/metadata/name"))
+        }),
+        overdue: conditions(deployment)
+            .any(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded"),
+        gated: guarded && label(deployment, names::GATE).is_some(),
+    })
+}
+
+/// The candidate of `active`, or whichever is there when no release is active.
+pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
+    let of = |object: &Value| label(object, names::REVISION).map(Revision::named);
+    let wanted = snapshot
+        .candidates
+        .iter()
+        .find(|candidate| active.is_some() && of(candidate).as_ref() == active);
+    let Some(deployment) = wanted.or_else(|| snapshot.candidates.first()) else {
+        return Candidate {
+            leftovers: !snapshot.candidate_services.is_empty(),
+            ..Candidate::default()
+        };
+    };
+    let revision = of(deployment);
+    let service = snapshot
+        .candidate_services
+        .iter()
+        .find(|service| of(service) == revision);
+    let others = |object: &&Value| of(object) != revision;
+    Candidate {
+        service: service.is_some(),
+        desired: number(deployment, "/spec/replicas").unwrap_or(1),
+        ready: service.map_or(0, |service| {
+            ready_endpoints(snapshot, text(service, "/metadata/name"))
+        }),
+        trouble: trouble(snapshot, deployment),
+        leftovers: snapshot
+            .candidates
+            .iter()
+            .chain(&snapshot.candidate_services)
+            .any(|object| others(&object)),
+        revision,
+    }
+}
+
+/// All managed routes as one, or why they cannot be used.
+pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
+    let arms = arms(snapshot);
+    let originals = originals(snapshot);
+    let (mut together, mut refusal) = (None::<route::Seen>, None);
+    for (name, object) in &snapshot.routes {
+        let Some(object) = object else {
+            let message = format!(
+                "HTTPRoute {}/{name} is not there: create it, or correct `spec.traffic.gatewayAPI.routes`",
+                snapshot.namespace
+            );
+            return Route::Unusable(Problem {
+                reason: "RouteNotFound",
+                message,
+            });
+        };
+        let seen = match route::seen(object, &arms, &originals) {
+            Ok(seen) => seen,
+            Err(problem) => return Route::Unusable(problem),
+        };
+        together = Some(together.map_or(seen, |all| all.and(seen)));
+        if let route::Acceptance::Refused(why) = route::acceptance(object) {
+            refusal = Some(why);
+        }
+    }
+    let Some(route::Seen {
+        weight,
+        highest,
+        touched,
+    }) = together
+    else {
+        let message = "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned();
+        return Route::Unusable(Problem {
+            reason: "RouteNotFound",
+            message,
+        });
+    };
+    Route::Seen {
+        weight,
+        highest,
+        touched,
+        accepted_since,
+        refusal,
+    }
+}
+
+/// Who is who among the backends.
+pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
+    let workload = text(&snapshot.rollout, "/spec/workload/name");
+    let service = snapshot
+        .rollout
+        .pointer("/spec/traffic/service")
+        .and_then(Value::as_str);
+    route::Arms {
+        stable: service.unwrap_or(workload),
+        workload,
+    }
+}
+
+/// The ports of the stable Service that managed rules name.
+pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
+    let stable = arms(snapshot).stable;
+    let rules = snapshot.routes.iter().flat_map(|(_, route)| {
+        let rules = route
+            .as_ref()
+            .and_then(|route| route.pointer("/spec/rules"))
+            .and_then(Value::as_array);
+        rules.into_iter().flatten()
+    });
+    let ports: BTreeSet<u16> = rules
+        .flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
+        .filter(|backend| text(backend, "/name") == stable)
+        .filter_map(|backend| backend["port"].as_u64().and_then(|port| u16::try_from(port).ok()))
+        .collect();
+    ports.into_iter().collect()
+}
+
+/// The routes as they were before the first change, from the status.
+pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
+    let saved = snapshot.rollout.pointer("/status/originals").cloned();
+    saved
+        .and_then(|saved| serde_json::from_value(saved).ok())
+        .unwrap_or_default()
+}
+
+/// Whether every route is accepted as it stands, and by which generations: the mark of one routing state.
+pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
+    snapshot
+        .routes
+        .iter()
+        .map(|(_, object)| {
+            let object = object.as_ref()?;
+            let generation = object
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(0);
+            matches!(route::acceptance(object), route::Acceptance::Accepted)
+                .then(|| (text(object, "/metadata/uid").to_owned(), generation))
+        })
+        .collect()
+}
+
+/// Open requests by people: aborts first, then the oldest.
+pub fn actions(snapshot: &Snapshot) -> Vec<Action> {
+    let mut actions: Vec<(bool, String, Action)> = snapshot
+        .actions
+        .iter()
+        .filter_map(|object| {
+            let verb = match text(object, "/spec/action") {
+                "Approve" => Verb::Approve,
+                "Pause" => Verb::Pause,
+                "Resume" => Verb::Resume,
+                "Abort" => Verb::Abort,
+                _ => return None,
+            };
+            let revision = object
+                .pointer("/spec/revision")
+                .and_then(Value::as_str)
+                .map(Revision::named);
+            let id = text(object, "/metadata/uid").to_owned();
+            let age = text(object, "/metadata/creationTimestamp").to_owned();
+            Some((verb != Verb::Abort, age, Action { id, verb, revision }))
+        })
+        .collect();
+    actions.sort_by(|a, b| (a.0, &a.1, &a.2.id).cmp(&(b.0, &b.1, &b.2.id)));
+    actions.into_iter().map(|(_, _, action)| action).collect()
+}
+
+/// What is missing or contested among the objects that the Rollout names.
+pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let namespace = &snapshot.namespace;
+    let workload = text(&snapshot.rollout, "/spec/workload/name");
+    if let Some(rival) = snapshot
+        .rivals
+        .iter()
+        .find(|rival| seniority(rival) < seniority(&snapshot.rollout))
+    {
+        let name = text(rival, "/metadata/name");
+        let message = format!(
+            "Deployment {namespace}/{workload} is released by Rollout `{name}` already: delete one of the two"
+        );
+        problems.push(Problem {
+            reason: "WorkloadContested",
+            message,
+        });
+    }
+    if snapshot.workload.is_none() {
+        let message = format!(
+            "Deployment {namespace}/{workload} is not there: create it, or correct `spec.workload.name`"
+        );
+        problems.push(Problem {
+            reason: "WorkloadNotFound",
+            message,
+        });
+    }
+    if snapshot.service.is_none() {
+        let service = snapshot
+            .rollout
+            .pointer("/spec/traffic/service")
+            .and_then(Value::as_str)
+            .unwrap_or(workload);
+        let message =
+            format!("Service {namespace}/{service} is not there: create it, or set `spec.traffic.service`");
+        problems.push(Problem {
+            reason: "ServiceNotFound",
+            message,
+        });
+    }
+    if let (Some(_), Route::Unusable(problem)) = (&snapshot.service, route(snapshot, None)) {
+        problems.push(problem);
+    }
+    problems
+}
+
+/// The older Rollout has the Deployment; of two of one age, the first by name.
+fn seniority(rollout: &Value) -> (&str, &str) {
+    (
+        text(rollout, "/metadata/creationTimestamp"),
+        text(rollout, "/metadata/name"),
+    )
+}
+
+/// Ready endpoints of a Service, each pod once however many address families it has.
+fn ready_endpoints(snapshot: &Snapshot, service: &str) -> u32 {
+    let mut ready = BTreeSet::new();
+    for slice in &snapshot.endpoint_slices {
+        if label(slice, "kubernetes.io/service-name") != Some(service) {
+            continue;
+        }
+        for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
+            if endpoint
+                .pointer("/conditions/ready")
+                .and_then(Value::as_bool)
+                .unwrap_or(true)
+            {
+                let pod = endpoint.pointer("/targetRef/name").and_then(Value::as_str);
+                let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
+                ready.insert(pod.or(address).unwrap_or_default());
+            }
+        }
+    }
+    u32::try_from(ready.len()).unwrap_or(u32::MAX)
+}
+
+/// Why the candidate's pods are not there or not ready, in the cluster's own words.
+fn trouble(snapshot: &Snapshot, deployment: &Value) -> Option<String> {
+    let refused = conditions(deployment)
+        .find(|condition| {
+            text(condition, "/type") == "ReplicaFailure" && text(condition, "/status") == "True"
+        })
+        .map(|condition| text(condition, "/message").to_owned());
+    refused.or_else(|| snapshot.candidate_pods.iter().find_map(pod_trouble))
+}
+
+fn pod_trouble(pod: &Value) -> Option<String> {
+    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let waiting = statuses.into_iter().flatten().find_map(|status| {
+        let reason = status.pointer("/state/waiting/reason").and_then(Value::as_str)?;
+        Some(format!(
+            "container `{}` of pod `{}` is waiting: {reason}",
+            text(status, "/name"),
+            text(pod, "/metadata/name")
+        ))
+    });
+    waiting.or_else(|| {
+        let unscheduled = conditions(pod).find(|condition| {
+            text(condition, "/type") == "PodScheduled" && text(condition, "/status") == "False"
+        })?;
+        Some(format!(
+            "pod `{}` is not scheduled: {}",
+            text(pod, "/metadata/name"),
+            text(unscheduled, "/message")
+        ))
+    })
+}
+
+fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
+    object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
+    object
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+fn number(object: &Value, pointer: &str) -> Option<u32> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .and_then(|number| u32::try_from(number).ok())
+}

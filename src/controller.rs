@@ -1,0 +1,211 @@
+//! The shell: a worker for each Rollout, all under one leadership.
+//!
+//! Each worker reads like the figure of the design: observe, decide, check, commit, apply, tell. A worker that panics
+//! or errs takes nobody with it.
+
+mod live;
+mod measure;
+mod memory;
+mod spec;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use kube::Client;
+use serde_json::Value;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::admin::{Admin, Gate, Readiness};
+use crate::cluster::apply::Writer;
+use crate::cluster::cache::{Cache, Kind};
+use crate::cluster::client::{Clients, DEADLINE};
+use crate::cluster::events::{Events, events};
+use crate::cluster::lease::{self, Epoch, Leadership, Lost, Stamp};
+use crate::cluster::watches;
+use crate::engine::plan::GateMode;
+use crate::ports::{Clock, Providers};
+use crate::telemetry::metrics::Metrics;
+pub use live::Live;
+
+/// One process of Serin: everything it needs from outside, as values.
+pub struct Operator {
+    clients: Clients,
+    clock: Arc<dyn Clock>,
+    providers: Arc<dyn Providers>,
+    gate: GateMode,
+    lease: lease::Settings,
+    namespace: Option<String>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    live: Live,
+}
+
+/// What all workers of one term share.
+struct Shared {
+    cache: Cache,
+    client: Client,
+    writer: Writer,
+    leadership: Leadership,
+    events: Events,
+    clock: Arc<dyn Clock>,
+    providers: Arc<dyn Providers>,
+    gate: GateMode,
+    metrics: Arc<Metrics>,
+    live: Live,
+}
+
+impl Operator {
+    /// An operator for all namespaces. Nothing is sent yet.
+    pub fn new(
+        clients: Clients,
+        clock: Arc<dyn Clock>,
+        providers: Arc<dyn Providers>,
+        gate: GateMode,
+        lease: lease::Settings,
+    ) -> Self {
+        let (metrics, readiness) = (Arc::new(Metrics::new()), Readiness::default());
+        Self {
+            clients,
+            clock,
+            providers,
+            gate,
+            lease,
+            namespace: None,
+            metrics,
+            readiness,
+            live: Live::default(),
+        }
+    }
+
+    /// Watches only `namespace`, if one is given.
+    #[must_use]
+    pub fn within(mut self, namespace: Option<String>) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
+    /// What health, readiness and metrics are answered from.
+    pub fn admin(&self) -> Admin {
+        Admin {
+            metrics: Arc::clone(&self.metrics),
+            readiness: self.readiness.clone(),
+        }
+    }
+
+    /// The verdicts as they stand between two writes of the status.
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// Follows, leads, and ends when `shutdown` does.
+    ///
+    /// # Errors
+    /// [`Lost`]: it led and does not any more; the process must end.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Lost> {
+        let (warm, known) = (self.readiness.gate("caches"), self.readiness.gate("leadership"));
+        let cache = Cache::default();
+        let mut tasks = JoinSet::new();
+        watches::start(&mut tasks, &self.clients.read, self.namespace.as_deref(), &cache);
+        let mut changes = cache.changes("");
+        tokio::pin!(shutdown);
+        while !cache.is_warm() {
+            tokio::select! {
+                () = &mut shutdown => return Ok(()),
+                _ = changes.changed() => {}
+            }
+        }
+        warm.open();
+        let (events, publisher) = events(&self.clients, Arc::clone(&self.clock), &self.lease.identity);
+        tasks.spawn(publisher.run());
+        let (elector, leadership) =
+            lease::elector(&self.clients, Arc::clone(&self.clock), self.lease.clone());
+        let stamps = cache.clone();
+        tokio::select! {
+            outcome = elector.run(move || highest_epoch(&stamps), shutdown) => outcome,
+            () = self.lead(&cache, leadership, events, known) => Ok(()),
+        }
+    }
+
+    /// Waits for leadership and works under it; never ends before the elector does.
+    async fn lead(&self, cache: &Cache, leadership: Leadership, events: Events, known: Gate) {
+        while !leadership.known() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        known.open();
+        self.metrics.leads(false);
+        let Some(term) = leadership.acquired().await else {
+            return;
+        };
+        tracing::info!(stamp = %term.stamp, "this process leads");
+        self.metrics.leads(true);
+        let shared = Shared {
+            cache: cache.clone(),
+            client: self.clients.write.clone(),
+            writer: Writer::new(self.clients.write.clone(), DEADLINE, term.stamp),
+            leadership,
+            events,
+            clock: Arc::clone(&self.clock),
+            providers: Arc::clone(&self.providers),
+            gate: self.gate,
+            metrics: Arc::clone(&self.metrics),
+            live: self.live.clone(),
+        };
+        supervise(Arc::new(shared)).await;
+        self.metrics.leads(false);
+        // What was lost is the elector's to say.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Keeps one worker alive for each Rollout, until leadership is lost.
+async fn supervise(shared: Arc<Shared>) {
+    let mut changes = shared.cache.changes("");
+    let mut tasks: JoinSet<(String, String)> = JoinSet::new();
+    let mut workers: BTreeMap<(String, String), AbortHandle> = BTreeMap::new();
+    while shared.leadership.check().is_some() {
+        changes.borrow_and_update();
+        for key in shared.cache.keys(Kind::Rollout) {
+            if workers.get(&key).is_none_or(AbortHandle::is_finished) {
+                let worker = worker::Worker::new(Arc::clone(&shared), key.clone());
+                let name = key.clone();
+                let handle = tasks.spawn(async move {
+                    worker.run().await;
+                    name
+                });
+                workers.insert(key, handle);
+            }
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            // A worker ends when its Rollout is gone; one that panicked is begun anew.
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
+                Ok(key) => { workers.remove(&key); }
+                Err(error) => {
+                    tracing::error!(%error, "a worker ended early; it is begun anew");
+                    tokio::time::sleep(worker::RETRY).await;
+                }
+            },
+        }
+    }
+}
+
+/// The highest epoch that any Rollout's status carries.
+fn highest_epoch(cache: &Cache) -> Epoch {
+    let stamp = |(namespace, name): &(String, String)| {
+        let rollout = cache.get(Kind::Rollout, namespace, name)?;
+        let stamp: Stamp = rollout
+            .pointer("/status/stamp")
+            .and_then(Value::as_str)?
+            .parse()
+            .ok()?;
+        Some(stamp.epoch())
+    };
+    cache
+        .keys(Kind::Rollout)
+        .iter()
+        .filter_map(stamp)
+        .max()
+        .unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! What one process has seen of one Rollout and need not write down: losing it makes Serin slower, never bolder.
+
+use std::time::Duration;
+
+use crate::engine::Moment;
+use crate::engine::observation::{Gate, Problem};
+use crate::engine::reason;
+
+/// How long a proof of the gate is believed.
+const GATE_PROOF: Duration = Duration::from_secs(300);
+/// How long a failed proof is let stand before another is tried.
+const GATE_RETRY: Duration = Duration::from_secs(15);
+/// How long a refusal of the API server is told before what was refused is tried again.
+const REFUSAL: Duration = Duration::from_secs(30);
+
+/// Observed facts with a time of their own.
+#[derive(Default)]
+pub(super) struct Memory {
+    routing: Option<(Vec<(String, i64)>, Moment)>,
+    gate: Option<(Gate, Moment)>,
+    refusal: Option<(Problem, Moment)>,
+}
+
+impl Memory {
+    /// Since when the present routing state has been accepted as far as this process has seen.
+    pub(super) fn accepted_since(&mut self, mark: Option<Vec<(String, i64)>>, now: Moment) -> Option<Moment> {
+        let mark = mark?;
+        match &self.routing {
+            Some((known, since)) if *known == mark => Some(*since),
+            _ => {
+                self.routing = Some((mark, now));
+                Some(now)
+            }
+        }
+    }
+
+    /// The gate as last proved, and whether it must be proved again.
+    pub(super) fn gate(&self, now: Moment) -> (Gate, bool) {
+        let Some((gate, at)) = &self.gate else {
+            return (Gate::Unknown, true);
+        };
+        let believed = if *gate == Gate::Closed {
+            GATE_PROOF
+        } else {
+            GATE_RETRY
+        };
+        (gate.clone(), after(*at, believed) <= now)
+    }
+
+    /// When the gate must be proved again.
+    pub(super) fn gate_due(&self) -> Option<Moment> {
+        let (gate, at) = self.gate.as_ref()?;
+        Some(after(
+            *at,
+            if *gate == Gate::Closed {
+                GATE_PROOF
+            } else {
+                GATE_RETRY
+            },
+        ))
+    }
+
+    /// Takes in a proof, or why there is none.
+    pub(super) fn proved(&mut self, closed: Result<bool, String>, now: Moment) {
+        let gate = match closed {
+            Ok(true) => Gate::Closed,
+            Ok(false) => open(
+                "a change of the template would not be held back: install the chart's admission policy, or run with `--gate paused`",
+            ),
+            Err(why) => open(&format!("the gate could not be proved: {why}")),
+        };
+        self.gate = Some((gate, now));
+    }
+
+    /// The API server refused something that waiting alone does not cure.
+    pub(super) fn refused(&mut self, problem: Problem, now: Moment) {
+        self.refusal = Some((problem, now));
+    }
+
+    /// The refusal that is still to be told.
+    pub(super) fn refusal(&self, now: Moment) -> Option<Problem> {
+        self.refusal
+            .as_ref()
+            .filter(|(_, at)| after(*at, REFUSAL) > now)
+            .map(|(problem, _)| problem.clone())
+    }
+}
+
+fn open(message: &str) -> Gate {
+    Gate::Open(Problem {
+        reason: reason::GATE_OPEN,
+        message: message.to_owned(),
+    })
+}
+
+fn after(since: Moment, span: Duration) -> Moment {
+    since.checked_add(span).unwrap_or(Moment::MAX)
+}

@@ -1,0 +1,346 @@
+//! One Rollout's loop: observe → decide → check → commit → apply → tell, then wait.
+
+mod tell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Shared;
+use super::measure::Measure;
+use super::memory::Memory;
+use super::spec::{Spec, generation};
+use crate::api;
+use crate::cluster::apply::{ApplyError, Job};
+use crate::cluster::cache::Kind;
+use crate::cluster::error::Class;
+use crate::cluster::gather::gather;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::{gate, observe};
+use crate::engine::observation::{Gate, Observation, Route};
+use crate::engine::plan::GateMode;
+use crate::engine::state::Phase;
+use crate::engine::{Decision, Moment, State, Weight, check, decide, report};
+use crate::render::{names, route};
+use crate::telemetry::metrics::RolloutKey;
+
+/// The longest sleep: a decision is made again at least this often, whatever was missed.
+const RESYNC: Duration = Duration::from_secs(300);
+/// After an error of the API server.
+pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// After a conflict: the watch brings what we missed.
+const CONFLICT: Duration = Duration::from_millis(200);
+/// Between two writes of a status that says nothing new but its numbers.
+const REFRESH: Duration = Duration::from_secs(300);
+
+/// One Rollout's worker.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    key: RolloutKey,
+    memory: Memory,
+    measure: Measure,
+    stamped: bool,
+    written: Option<Moment>,
+}
+
+/// What a turn came to.
+enum Turn {
+    /// The Rollout is gone, or this process leads no more.
+    Gone,
+    /// Something was written: look again at once.
+    Again,
+    /// Nothing to do for this long, unless something changes.
+    Rest(Duration),
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>, (namespace, name): (String, String)) -> Self {
+        Self {
+            shared,
+            key: RolloutKey { namespace, name },
+            memory: Memory::default(),
+            measure: Measure::default(),
+            stamped: false,
+            written: None,
+        }
+    }
+
+    /// Runs until the Rollout is gone or leadership is lost.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.shared.cache.changes(&self.key.namespace);
+        loop {
+            changes.borrow_and_update();
+            if self.shared.leadership.check().is_none() {
+                return;
+            }
+            let begun = tokio::time::Instant::now();
+            let turn = self.turn().await;
+            self.shared
+                .metrics
+                .reconciled(tokio::time::Instant::now().duration_since(begun), None);
+            match turn {
+                Turn::Gone => break,
+                Turn::Again => tokio::task::yield_now().await,
+                Turn::Rest(rest) => tokio::select! {
+                    () = tokio::time::sleep(rest) => {}
+                    changed = changes.changed() => if changed.is_err() { return },
+                },
+            }
+        }
+        self.shared.metrics.forget(&self.key);
+        self.shared
+            .live
+            .set(&self.key.namespace, &self.key.name, Vec::new());
+    }
+
+    async fn turn(&mut self) -> Turn {
+        let Some(snapshot) = gather(&self.shared.cache, &self.key.namespace, &self.key.name) else {
+            return Turn::Gone;
+        };
+        let now = self.shared.clock.now();
+        let spec = Spec::read(&snapshot, self.shared.gate);
+        let status = serde_json::from_value::<api::RolloutStatus>(snapshot.rollout["status"].clone())
+            .unwrap_or_default();
+        let state = match report::restore(Some(&status)) {
+            Ok(state) => state,
+            Err(why) => {
+                tracing::error!(rollout = %self.key.name, namespace = %self.key.namespace, "{why}");
+                return Turn::Rest(RESYNC);
+            }
+        };
+        if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
+            return turn;
+        }
+        let seen = self.observe(&snapshot, &spec, &state, now).await;
+        let decision = decide(&spec.plan, &state, &seen, now);
+        let breaches = check(&spec.plan, &state, &seen, &decision);
+        if !breaches.is_empty() {
+            let breaches: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+            return self.alarm(&snapshot, &breaches.join("; "));
+        }
+        self.shared.live.set(
+            &self.key.namespace,
+            &self.key.name,
+            self.measure.verdicts(&spec.plan),
+        );
+        let changed =
+            decision.next != state || status.observed_generation != Some(generation(&snapshot.rollout));
+        let snapshot = if changed || self.outdated(&status, &decision.next, &seen, now) {
+            match self.commit(snapshot, &spec, &status, &seen, &decision, now).await {
+                Ok(snapshot) => snapshot,
+                Err(turn) => return turn,
+            }
+        } else {
+            snapshot
+        };
+        self.act(&snapshot, &decision, &seen, now).await
+    }
+
+    async fn observe(&mut self, snapshot: &Snapshot, spec: &Spec, state: &State, now: Moment) -> Observation {
+        let mut problems = spec.problems.clone();
+        problems.extend(observe::problems(snapshot));
+        problems.extend(self.memory.refusal(now));
+        let gate = self.prove_gate(snapshot, now).await;
+        let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
+        let measured = self
+            .measure
+            .look(
+                &self.shared,
+                snapshot,
+                spec.typed.as_ref(),
+                (&spec.plan, state),
+                now,
+            )
+            .await;
+        Observation {
+            deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
+            problems,
+            workload: observe::workload(snapshot),
+            candidate: observe::candidate(snapshot, state.active()),
+            route: observe::route(snapshot, accepted_since),
+            gate,
+            preflight: measured.preflight,
+            evidence: measured.evidence,
+            actions: observe::actions(snapshot),
+        }
+    }
+
+    async fn prove_gate(&mut self, snapshot: &Snapshot, now: Moment) -> Gate {
+        if self.shared.gate == GateMode::Paused {
+            return Gate::Closed;
+        }
+        let (gate, due) = self.memory.gate(now);
+        let labelled = |workload: &&Value| crate::cluster::gather::label(workload, names::GATE).is_some();
+        match snapshot.workload.as_ref().filter(labelled) {
+            Some(workload) if due => {
+                let proof = gate::prove(&self.shared.client, workload).await;
+                self.memory.proved(proof.map_err(|error| error.to_string()), now);
+                self.memory.gate(now).0
+            }
+            _ => gate,
+        }
+    }
+
+    /// Whether the status should say more than it does, though nothing was decided.
+    fn outdated(&self, status: &api::RolloutStatus, next: &State, seen: &Observation, now: Moment) -> bool {
+        let (Phase::Releasing(_), Some(release)) = (&next.phase, &status.release) else {
+            return false;
+        };
+        let arrived = match &seen.route {
+            Route::Seen {
+                weight: Some(weight),
+                accepted_since: Some(_),
+                ..
+            } => *weight == next.weight() && release.weight.observed != Some(i32::from(weight.percent())),
+            Route::Seen { .. } | Route::Unusable(_) => false,
+        };
+        let stale = self
+            .written
+            .is_some_and(|at| at.checked_add(REFRESH).is_ok_and(|due| due <= now));
+        arrived || stale
+    }
+
+    /// The decision goes into the status before anything is done; a conflict drops it.
+    async fn commit(
+        &mut self,
+        mut snapshot: Snapshot,
+        spec: &Spec,
+        status: &api::RolloutStatus,
+        seen: &Observation,
+        decision: &Decision,
+        now: Moment,
+    ) -> Result<Snapshot, Turn> {
+        let frame = report::Frame {
+            before: status,
+            generation: generation(&snapshot.rollout),
+            stamp: Some(self.shared.writer.stamp().to_string()),
+            originals: originals(&snapshot, &decision.next, seen),
+            verdicts: self.measure.verdicts(&spec.plan),
+            now,
+        };
+        let next = report::status(&spec.plan, &decision.next, seen, frame);
+        let next = serde_json::to_value(next).unwrap_or_default();
+        match self.shared.writer.commit_status(&snapshot.rollout, &next).await {
+            Ok(rollout) => {
+                self.shared.metrics.wrote("status");
+                self.written = Some(now);
+                self.shared.cache.put(Kind::Rollout, rollout.clone());
+                snapshot.rollout = rollout;
+                self.tell(&snapshot, decision, seen);
+                Ok(snapshot)
+            }
+            Err(error) => Err(self.failed("commit the status", &error, now)),
+        }
+    }
+
+    /// Idempotent, in order; the first that fails ends the turn, and the next turn decides anew.
+    async fn act(
+        &mut self,
+        snapshot: &Snapshot,
+        decision: &Decision,
+        seen: &Observation,
+        now: Moment,
+    ) -> Turn {
+        let job = Job {
+            snapshot,
+            state: &decision.next,
+            now,
+            leader: &self.shared.leadership,
+        };
+        let mut writes = 0;
+        for effect in &decision.effects {
+            match self.shared.writer.apply(effect, &job).await {
+                Ok(applied) => {
+                    writes += applied.writes();
+                    self.count(effect, seen, applied.writes());
+                    applied
+                        .written
+                        .into_iter()
+                        .for_each(|(kind, object)| self.shared.cache.put(kind, object));
+                    applied
+                        .deleted
+                        .iter()
+                        .for_each(|(kind, object)| self.shared.cache.remove(*kind, object));
+                }
+                Err(error) => return self.failed(tell::name(effect), &error, now),
+            }
+        }
+        if writes > 0 {
+            return Turn::Again;
+        }
+        // Effects without a write wait for others (a ReplicaSet's controller, say), who will be seen.
+        let wakes = [decision.wake, self.measure.next(), self.memory.gate_due()];
+        let wake = wakes.into_iter().flatten().min();
+        let now = self.shared.clock.now();
+        let rest = wake.map_or(RESYNC, |wake| {
+            Duration::try_from(wake.duration_since(now)).unwrap_or_default()
+        });
+        // Not a moment too early: what is due must be due when we look.
+        Turn::Rest(rest.clamp(Duration::from_millis(1), RESYNC))
+    }
+
+    /// A holder's first act on an active release: what an earlier one still sends must find another version.
+    async fn take_over(
+        &mut self,
+        snapshot: &Snapshot,
+        status: &api::RolloutStatus,
+        state: &State,
+    ) -> Option<Turn> {
+        if self.stamped {
+            return None;
+        }
+        let ours = self.shared.writer.stamp().to_string();
+        let active = !matches!(state.phase, Phase::Adopting | Phase::Idle | Phase::RolledBack(_));
+        if active && status.stamp.as_deref() != Some(ours.as_str()) {
+            match self.shared.writer.touch(snapshot).await {
+                Ok(applied) => applied
+                    .written
+                    .into_iter()
+                    .for_each(|(kind, object)| self.shared.cache.put(kind, object)),
+                Err(error) => {
+                    return Some(self.failed("stamp the release's objects", &error, self.shared.clock.now()));
+                }
+            }
+        }
+        self.stamped = true;
+        None
+    }
+
+    fn failed(&mut self, what: &str, error: &ApplyError, now: Moment) -> Turn {
+        self.shared
+            .metrics
+            .reconciled(Duration::ZERO, Some(error.label()));
+        let (rollout, namespace) = (&self.key.name, &self.key.namespace);
+        match error.class() {
+            Class::Conflict => {
+                tracing::debug!(%rollout, %namespace, "could not {what}: {error}; decided anew");
+                Turn::Rest(CONFLICT)
+            }
+            Class::Denied | Class::Invalid => {
+                tracing::error!(%rollout, %namespace, error = error.label(), "could not {what}: {error}");
+                self.memory.refused(error.problem(), now);
+                Turn::Rest(CONFLICT)
+            }
+            Class::Transient | Class::Unknown | Class::Bug => {
+                tracing::warn!(%rollout, %namespace, error = error.label(), "could not {what}: {error}");
+                Turn::Rest(RETRY)
+            }
+        }
+    }
+}
+
+/// The routes as they were before the first change: in the status before that change is made, out of it when the
+/// last trace is gone.
+fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
+    let saved = observe::originals(snapshot);
+    if next.weight() == Weight::NONE && !seen.route.touched() {
+        return Vec::new();
+    }
+    let arms = observe::arms(snapshot);
+    let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
+    let fresh: Result<Vec<_>, _> = routes
+        .map(|object| route::originals(object, &arms, &saved))
+        .collect();
+    fresh.map_or(saved, |fresh| fresh.into_iter().flatten().collect())
+}

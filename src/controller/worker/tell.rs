@@ -1,0 +1,128 @@
+//! What a worker tells: events, logs and figures, in the words of the decision.
+
+use super::{RESYNC, Turn, Worker};
+use crate::api;
+use crate::cluster::events::{Notice, Reference};
+use crate::cluster::gather::text;
+use crate::cluster::snapshot::Snapshot;
+use crate::engine::observation::{Observation, Route};
+use crate::engine::reason::{self, Note};
+use crate::engine::{Decision, Effect, report};
+use crate::telemetry::metrics::{WeightArm, WeightKind};
+
+impl Worker {
+    /// After the commit, never before.
+    pub(super) fn tell(&self, snapshot: &Snapshot, decision: &Decision, seen: &Observation) {
+        for note in &decision.notes {
+            self.publish(snapshot, note);
+            if note.reason == reason::ROLLING_BACK {
+                let cause = decision.next.history.first().and_then(|outcome| outcome.cause);
+                self.shared
+                    .metrics
+                    .rolled_back(&self.key, cause.map_or("unknown", |cause| cause.label()));
+            }
+        }
+        let phases = api::Phase::NAMES;
+        self.shared
+            .metrics
+            .phase(&self.key, report::phase(&decision.next).as_str(), phases);
+        let desired = f64::from(decision.next.weight().percent());
+        self.shared.metrics.weight(
+            &self.key,
+            WeightArm::Candidate,
+            WeightKind::Desired,
+            Some(desired),
+        );
+        let observed = match &seen.route {
+            Route::Seen { weight, .. } => weight.map(|weight| f64::from(weight.percent())),
+            Route::Unusable(_) => None,
+        };
+        self.shared
+            .metrics
+            .weight(&self.key, WeightArm::Candidate, WeightKind::Observed, observed);
+    }
+
+    fn publish(&self, snapshot: &Snapshot, note: &Note) {
+        let (rollout, namespace) = (&self.key.name, &self.key.namespace);
+        if note.warning {
+            tracing::warn!(%rollout, %namespace, reason = note.reason, "{}", note.message);
+        } else {
+            tracing::info!(%rollout, %namespace, reason = note.reason, "{}", note.message);
+        }
+        self.shared.metrics.wrote("event");
+        self.shared.events.publish(Notice {
+            regarding: Reference {
+                api_version: format!("{}/{}", api::GROUP, api::VERSION),
+                kind: "Rollout".into(),
+                namespace: namespace.clone(),
+                name: rollout.clone(),
+                uid: Some(text(&snapshot.rollout, "/metadata/uid").to_owned()),
+            },
+            related: None,
+            reason: note.reason.to_owned(),
+            action: "Release",
+            warning: note.warning,
+            note: note.message.clone(),
+        });
+    }
+
+    /// A violated invariant: nothing is done, and somebody must look.
+    pub(super) fn alarm(&self, snapshot: &Snapshot, breaches: &str) -> Turn {
+        self.publish(
+            snapshot,
+            &Note::warning("InvariantViolated", format!("nothing is done: {breaches}")),
+        );
+        self.shared.metrics.breached(&self.key);
+        Turn::Rest(RESYNC)
+    }
+
+    pub(super) fn count(&self, effect: &Effect, seen: &Observation, writes: usize) {
+        if writes == 0 {
+            return;
+        }
+        for _ in 0..writes {
+            self.shared.metrics.wrote(kind(effect));
+        }
+        // The route was in force and is written again: somebody else had changed it.
+        let settled = matches!(
+            &seen.route,
+            Route::Seen {
+                accepted_since: Some(_),
+                touched: true,
+                weight: None,
+                ..
+            }
+        );
+        if settled && matches!(effect, Effect::Route { .. }) {
+            self.shared.metrics.drift_corrected(&self.key, "HTTPRoute");
+        }
+    }
+}
+
+/// What an effect does, for "could not …".
+pub(super) const fn name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Guard => "set the gate",
+        Effect::Route { .. } => "set the route's weights",
+        Effect::Candidate { .. } => "bring up the candidate",
+        Effect::Unpause { .. } => "resume the Deployment",
+        Effect::Pause => "pause the Deployment",
+        Effect::Purge { .. } => "remove unapproved pods",
+        Effect::RestoreRoute => "restore the route",
+        Effect::Retire => "remove the candidate",
+        Effect::Release { .. } => "take the gate off",
+        Effect::RemoveFinalizer => "remove the finalizer",
+        Effect::Finish { .. } => "finish an action",
+    }
+}
+
+/// The kind of object that an effect writes.
+const fn kind(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Route { .. } | Effect::RestoreRoute => "route",
+        Effect::Candidate { .. } | Effect::Retire => "candidate",
+        Effect::Unpause { .. } | Effect::Pause | Effect::Purge { .. } | Effect::Release { .. } => "workload",
+        Effect::Guard | Effect::RemoveFinalizer => "gate",
+        Effect::Finish { .. } => "action",
+    }
+}

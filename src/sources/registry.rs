@@ -1,0 +1,178 @@
+//! The metric servers that an administrator has named, each connected once.
+//!
+//! A tenant chooses by name only; where that leads is the administrator's: a `MetricProvider`, or for the name
+//! `default` the controller's own settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::prometheus::{Address, AddressError, Prometheus, Settings};
+use crate::ports::{MetricSource, Providers};
+
+/// The provider that needs no object.
+const DEFAULT: &str = "default";
+
+/// All connections of one process.
+pub struct Registry {
+    address: Option<Address>,
+    lag: Duration,
+    connected: Mutex<BTreeMap<String, (Value, Arc<dyn MetricSource>)>>,
+}
+
+/// What this room reads of a `MetricProvider`'s spec; the API server has checked the rest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    address: String,
+    #[serde(default)]
+    headers: Vec<Header>,
+    #[serde(default)]
+    bearer_token_file: Option<PathBuf>,
+    #[serde(default)]
+    tls: Tls,
+    #[serde(default)]
+    allowed_namespaces: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tls {
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+}
+
+impl Registry {
+    /// A registry whose `default` is at `address`, with samples `lag` late.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn new(address: Option<&str>, lag: Duration) -> Result<Self, AddressError> {
+        let address = address.map(str::parse).transpose()?;
+        Ok(Self {
+            address,
+            lag,
+            connected: Mutex::default(),
+        })
+    }
+
+    fn settings(&self, name: &str, namespace: &str, object: Option<&Value>) -> Result<Settings, String> {
+        let Some(object) = object else {
+            return match (&self.address, name) {
+                (Some(address), DEFAULT) => Ok(Settings::of(address.clone())),
+                (None, DEFAULT) => Err("no metric provider is set: run the controller with --prometheus, or create a MetricProvider `default`".into()),
+                _ => Err(format!("MetricProvider `{name}` is not there: create it, or correct `spec.analysis.provider`")),
+            };
+        };
+        let spec = Spec::deserialize(&object["spec"])
+            .map_err(|error| format!("MetricProvider `{name}` cannot be read: {error}"))?;
+        if !spec
+            .allowed_namespaces
+            .iter()
+            .any(|allowed| allowed == "*" || allowed == namespace)
+        {
+            return Err(format!(
+                "MetricProvider `{name}` does not allow namespace `{namespace}`: ask its administrator"
+            ));
+        }
+        let address = spec
+            .address
+            .parse()
+            .map_err(|error| format!("MetricProvider `{name}`: {error}"))?;
+        let timeout = duration(object, "/spec/timeout");
+        let mut settings = Settings::of(address);
+        settings.headers = spec
+            .headers
+            .into_iter()
+            .map(|header| (header.name, header.value))
+            .collect();
+        settings.bearer_token_file = spec.bearer_token_file;
+        settings.ca_file = spec.tls.ca_file;
+        settings.timeout = timeout.unwrap_or(settings.timeout);
+        Ok(settings)
+    }
+}
+
+impl Providers for Registry {
+    fn source(
+        &self,
+        name: &str,
+        namespace: &str,
+        object: Option<&Value>,
+    ) -> Result<Arc<dyn MetricSource>, String> {
+        let settings = self.settings(name, namespace, object)?;
+        let spec = object.map_or(Value::Null, |object| object["spec"].clone());
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, source)) = connected.get(name)
+            && *known == spec
+        {
+            return Ok(Arc::clone(source));
+        }
+        let source: Arc<dyn MetricSource> =
+            Arc::new(Prometheus::connect(&settings).map_err(|error| error.to_string())?);
+        connected.insert(name.to_owned(), (spec, Arc::clone(&source)));
+        Ok(source)
+    }
+
+    fn lag(&self, object: Option<&Value>) -> Duration {
+        object
+            .and_then(|object| duration(object, "/spec/lag"))
+            .unwrap_or(self.lag)
+    }
+}
+
+/// A Go-style duration, as the API server's pattern admits it.
+fn duration(object: &Value, pointer: &str) -> Option<Duration> {
+    let text = object.pointer(pointer)?.as_str()?;
+    let span: jiff::SignedDuration = text.parse().ok()?;
+    Duration::try_from(span).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn provider() -> Value {
+        json!({"spec": {"address": "http://prometheus.monitoring:9090", "allowedNamespaces": ["shop"], "lag": "1500ms"}})
+    }
+
+    fn refusal(registry: &Registry, name: &str, namespace: &str, object: Option<&Value>) -> String {
+        registry.source(name, namespace, object).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_provider_serves_only_the_namespaces_that_it_allows() {
+        let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
+        assert!(registry.settings("team", "shop", Some(&provider())).is_ok());
+        let refused = refusal(&registry, "team", "bank", Some(&provider()));
+        assert!(
+            refused.contains("`team` does not allow namespace `bank`"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_remedy() {
+        let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
+        assert!(refusal(&registry, "default", "shop", None).contains("--prometheus"));
+        assert!(refusal(&registry, "team", "shop", None).contains("create it"));
+    }
+
+    #[test]
+    fn a_provider_says_how_late_its_samples_come() {
+        let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
+        assert_eq!(registry.lag(Some(&provider())), Duration::from_millis(1500));
+        assert_eq!(registry.lag(None), Duration::from_secs(5));
+    }
+}
