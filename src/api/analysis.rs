@@ -156,14 +156,37 @@ const fn yes() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MetricPreset {
-    /// Contour's Envoy: `envoy_cluster_upstream_rq` of the Service's cluster; bad are codes 500 to 599.
+    /// Contour's Envoy: `envoy_cluster_upstream_rq` of the Service's clusters; bad are codes 500 to 599.
     Contour,
     /// The pods' own `http_requests_total` with a label `code` or `status`; bad are codes 500 to 599.
     HttpRequests,
+    /// Istio's `istio_requests_total`, as the sender's sidecar counts. Not tried against the real thing yet, like those
+    /// that follow: taken only where it is named.
+    Istio,
+    /// Envoy Gateway with merged backends.
+    EnvoyGateway,
+    /// Linkerd's outbound counters by backend.
+    Linkerd,
+    /// Traefik's own services.
+    Traefik,
+}
+
+impl MetricPreset {
+    /// The name as it stands in the spec.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contour => "contour",
+            Self::HttpRequests => "http-requests",
+            Self::Istio => "istio",
+            Self::EnvoyGateway => "envoy-gateway",
+            Self::Linkerd => "linkerd",
+            Self::Traefik => "traefik",
+        }
+    }
 }
 
 /// PromQL for raw cumulative counters, without `rate` or `increase`: Serin takes the differences, series by series.
-/// `{{namespace}}`, `{{service}}` and `{{pods}}` (a regular expression that matches the arm's pods) stand for the arm.
+/// `{{namespace}}`, `{{service}}`, and as regular expressions `{{ports}}` and `{{pods}}`, stand for the arm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Query {

@@ -222,9 +222,9 @@ fn metrics() -> Vec<Rule> {
             rule(
                 Kind::Rollout,
                 path,
-                r"!self.matches('\\{\\{') || self.matches('^([^{]|\\{[^{]|\\{\\{(namespace|pods|service)\\}\\})*\\{?$')",
+                r"!self.matches('\\{\\{') || self.matches('^([^{]|\\{[^{]|\\{\\{(namespace|pods|ports|service)\\}\\})*\\{?$')",
                 &format!(
-                    "{field} has an unknown placeholder: use only {{{{namespace}}}}, {{{{pods}}}} and {{{{service}}}}"
+                    "{field} has an unknown placeholder: use only {{{{namespace}}}}, {{{{pods}}}}, {{{{ports}}}} and {{{{service}}}}"
                 ),
             ),
             rule(

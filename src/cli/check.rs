@@ -9,6 +9,7 @@ mod finding;
 mod object;
 mod rules;
 mod schema;
+mod together;
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -19,6 +20,7 @@ use serde_json::Value;
 use self::documents::Document;
 pub use self::finding::Finding;
 pub use self::object::{Checker, Verdict};
+use self::together::Together;
 use super::{Exit, Failure};
 
 /// Check Rollouts, RolloutActions and MetricProviders without a cluster.
@@ -34,6 +36,7 @@ struct Tally {
     fine: usize,
     refused: usize,
     passed_over: usize,
+    together: Together,
 }
 
 impl Check {
@@ -47,10 +50,14 @@ impl Check {
         for document in self.documents(input)? {
             tally.add(&checker, &document, out)?;
         }
+        for (place, warning) in tally.together.finish() {
+            writeln!(out, "{place}: warning: {warning}")?;
+        }
         let Tally {
             fine,
             refused,
             passed_over,
+            ..
         } = tally;
         writeln!(out, "{refused} refused, {fine} fine, {passed_over} passed over")?;
         Ok(if refused > 0 { Exit::Failed } else { Exit::Healthy })
@@ -99,7 +106,10 @@ impl Tally {
             }
             Verdict::Ours(findings) if findings.is_empty() => {
                 self.fine += 1;
-                writeln!(out, "{place}: fine")?;
+                match self.together.add(&place, object) {
+                    Some(warning) => writeln!(out, "{place}: fine; warning: {warning}")?,
+                    None => writeln!(out, "{place}: fine")?,
+                }
             }
             Verdict::Ours(findings) => {
                 self.refused += 1;
@@ -115,5 +125,10 @@ impl Tally {
 /// `Kind/name` as far as the object has them.
 fn title(object: &Value) -> String {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
-    format!("{}/{}", text("/kind"), text("/metadata/name"))
+    let name = if object.pointer("/metadata/name").is_some() {
+        "/metadata/name"
+    } else {
+        "/metadata/generateName"
+    };
+    format!("{}/{}", text("/kind"), text(name))
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use serin::api::{
-    self, Approval, Duration, MetricProvider, Preset, Rollout, RolloutAction, RolloutSpec, Step, crd, rules,
+    self, Approval, Duration, MetricPreset, MetricProvider, Preset, Rollout, RolloutAction, RolloutSpec,
+    Step, crd, rules,
 };
 
 fn root(path: &str) -> std::path::PathBuf {
@@ -139,6 +140,19 @@ fn a_provider_serves_the_namespaces_that_it_names() {
     assert!(provider(json!(["shop"])).spec.allows("shop"));
     assert!(!provider(json!(["shop"])).spec.allows("shop-staging"));
     assert!(provider(json!(["*"])).spec.allows("shop-staging"));
+}
+
+/// The API offers the presets that the sources have, and each by its name.
+#[test]
+fn every_preset_of_the_sources_can_be_named() {
+    let known: std::collections::BTreeSet<_> = serin::sources::presets::PRESETS
+        .iter()
+        .map(|preset| preset.name)
+        .collect();
+    for name in known {
+        let preset: MetricPreset = serde_json::from_value(json!(name)).unwrap();
+        assert_eq!(preset.as_str(), name);
+    }
 }
 
 #[test]

@@ -133,6 +133,31 @@ fn broken_yaml_is_refused_with_its_place() {
 }
 
 #[test]
+fn objects_that_get_in_each_others_way_give_warnings() {
+    let provider = "apiVersion: serin.dev/v1alpha1\nkind: MetricProvider\nmetadata: {name: shared}\nspec: {address: \
+                    'http://p:9090', allowedNamespaces: [shop]}\n";
+    let named = rollout("  analysis: {provider: shared}\n")
+        .replace("{name: checkout}\nspec", "{name: b, namespace: x}\nspec");
+    let third = named.replace("name: b,", "name: c,");
+    let (exit, out) = run(&["-"], &[provider, &named, &third].join("---\n"));
+    assert_eq!(exit, Exit::Healthy, "{out}");
+    let lines: Vec<_> = out.lines().collect();
+    assert!(
+        lines[2].contains("warning: spec.workload.name: Rollout b has the same workload"),
+        "{out}"
+    );
+    assert!(
+        lines[3].contains("Rollout/b: warning: spec.analysis.provider: MetricProvider shared"),
+        "{out}"
+    );
+    let (_, out) = run(
+        &["-"],
+        &[provider, &named.replace("namespace: x", "namespace: shop")].join("---\n"),
+    );
+    assert!(!out.contains("warning"), "{out}");
+}
+
+#[test]
 fn whole_numbers_are_whole() {
     assert_eq!(run(&["-"], &rollout("  weights: [10.0, 100]\n")).0, Exit::Healthy);
     let json = serde_yaml::from_str::<Value>(&rollout("  weights: [10.0, 100]\n"))

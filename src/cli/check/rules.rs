@@ -4,21 +4,22 @@
 //! number is a double); rules about changes (`oldSelf`) have nothing to say about one object; a rule is not run on a
 //! value whose structure is refused, since its answer would say nothing more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cel::extractors::This;
-use cel::{Context, Env, ExecutionError, Value as Cel, extensions};
+use cel::{Context, Env, ExecutionError, Program, Value as Cel, extensions};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, ValidationRule};
 use serde_json::Value;
 
 use super::finding::Finding;
 use super::schema::items;
-use crate::api::duration;
+use crate::api::{duration, rules};
 
 /// The expression language with what the API server adds to it, as far as the rules use it.
 pub(super) struct Rules {
     env: Arc<Env>,
+    compiled: BTreeMap<String, Result<Program, String>>,
 }
 
 impl Rules {
@@ -28,7 +29,15 @@ impl Rules {
         // Fails only where an overload is declared twice; then the rules that need it would report it.
         let added = env.add_extension(extensions::strings);
         tracing::trace!(added = added.is_ok(), "string functions");
-        Self { env: Arc::new(env) }
+        let compile = |rule: rules::Rule| {
+            let program = env.compile(&rule.cel).map_err(|error| error.to_string());
+            (rule.cel, program)
+        };
+        let compiled = rules::all().into_iter().map(compile).collect();
+        Self {
+            compiled,
+            env: Arc::new(env),
+        }
     }
 
     /// Runs every rule in and below `schema` on `value`.
@@ -89,7 +98,13 @@ impl Rules {
     }
 
     fn evaluate(&self, rule: &str, value: Cel) -> Result<bool, String> {
-        let program = self.env.compile(rule).map_err(|error| error.to_string())?;
+        let fresh;
+        let program = if let Some(compiled) = self.compiled.get(rule) {
+            compiled.as_ref().map_err(Clone::clone)?
+        } else {
+            fresh = self.env.compile(rule).map_err(|error| error.to_string())?;
+            &fresh
+        };
         let mut context = Context::with_env(Arc::clone(&self.env));
         context.add_variable_from_value("self", value);
         let declared = [
@@ -154,7 +169,6 @@ fn is_sorted(This(list): This<Arc<Vec<Cel>>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::rules;
 
     #[test]
     fn every_rule_compiles_offline() {
