@@ -437,8 +437,5 @@ fn silent(revision: &Revision, release: &Release, why: &str) -> Evidence {
 }
 
 const fn preset_name(preset: api::MetricPreset) -> &'static str {
-    match preset {
-        api::MetricPreset::Contour => "contour",
-        api::MetricPreset::HttpRequests => "http-requests",
-    }
+    preset.as_str()
 }
