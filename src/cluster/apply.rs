@@ -131,7 +131,7 @@ impl Writer {
         &self.stamp
     }
 
-    /// Makes one wanted fact true. Doing it twice changes nothing.
+    /// Makes one wanted fact true. Doing it twice changes nothing. (Boxed inside, to keep the caller's future small.)
     ///
     /// # Errors
     /// See [`ApplyError::class`] for what to do.
@@ -141,18 +141,20 @@ impl Writer {
         }
         let snapshot = job.snapshot;
         match effect {
-            Effect::Guard => self.guard(job).await,
-            Effect::Route { weight, up } => self.route(*weight, *up, job).await,
-            Effect::RestoreRoute => self.restore_route(job).await,
-            Effect::Candidate { revision, replicas } => self.candidate(revision, *replicas, job).await,
-            Effect::Retire => self.retire(snapshot).await,
-            Effect::Unpause { template } => self.unpause(template, job).await,
+            Effect::Guard => Box::pin(self.guard(job)).await,
+            Effect::Route { weight, up } => Box::pin(self.route(*weight, *up, job)).await,
+            Effect::RestoreRoute => Box::pin(self.restore_route(job)).await,
+            Effect::Candidate { revision, replicas } => {
+                Box::pin(self.candidate(revision, *replicas, job)).await
+            }
+            Effect::Retire => Box::pin(self.retire(snapshot)).await,
+            Effect::Unpause { template } => Box::pin(self.unpause(template, job)).await,
             Effect::Pause => {
                 let workload = job.workload()?;
                 let ops = gate::pause(workload, &self.stamp.to_string());
                 self.patch(Kind::Deployment, workload, ops).await
             }
-            Effect::Purge { keep } => self.purge(keep, job).await,
+            Effect::Purge { keep } => Box::pin(self.purge(keep, job)).await,
             Effect::Release { resume } => match &snapshot.workload {
                 Some(workload) => {
                     let ops = gate::release(workload, *resume);

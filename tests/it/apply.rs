@@ -85,17 +85,14 @@ impl Stage0 {
     fn snapshot(&self) -> Snapshot {
         let rollout = self.object("rollouts", "checkout");
         let uid = rollout["metadata"]["uid"].clone();
-        let (ours, others) = |plural: &str| -> (Vec<Value>, Vec<Value>) {
+        let split = |plural: &str| -> (Vec<Value>, Vec<Value>) {
             self.world
                 .objects(plural, "shop")
                 .into_iter()
                 .partition(|object| object["metadata"]["labels"][names::ROLLOUT_UID] == uid)
-        }("deployments");
-        let (our_services, other_services) = self
-            .world
-            .objects("services", "shop")
-            .into_iter()
-            .partition(|object| object["metadata"]["labels"][names::ROLLOUT_UID] == uid);
+        };
+        let (ours, others) = split("deployments");
+        let (our_services, other_services) = split("services");
         Snapshot {
             namespace: "shop".into(),
             workload: self.world.object("deployments", "shop", "checkout"),
@@ -130,7 +127,7 @@ impl Stage0 {
             now: self.now(),
             leader: &self.leader,
         };
-        self.writer.apply(&effect, &job).await
+        Box::pin(self.writer.apply(&effect, &job)).await
     }
 
     fn now(&self) -> Moment {

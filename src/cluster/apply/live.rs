@@ -30,7 +30,7 @@ pub(super) struct Live {
 impl Writer {
     /// Reads what the decision rested on and compares.
     pub(super) async fn live(&self, job: &Job<'_>, look: Look) -> Result<Live, ApplyError> {
-        let ((), (), routes, (), workload) = tokio::try_join!(
+        let ((), (), routes, (), workload) = futures::try_join!(
             self.live_rollout(job),
             self.live_lease(job),
             self.live_routes(job, look),
