@@ -36,7 +36,7 @@ pub struct Operator {
     providers: Arc<dyn Providers>,
     gate: GateMode,
     lease: lease::Settings,
-    namespace: Option<String>,
+    namespaces: Vec<String>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     live: Live,
@@ -72,17 +72,17 @@ impl Operator {
             providers,
             gate,
             lease,
-            namespace: None,
+            namespaces: Vec::new(),
             metrics,
             readiness,
             live: Live::default(),
         }
     }
 
-    /// Watches only `namespace`, if one is given.
+    /// Watches only these namespaces; none named: all.
     #[must_use]
-    pub fn within(mut self, namespace: Option<String>) -> Self {
-        self.namespace = namespace;
+    pub fn within(mut self, namespaces: Vec<String>) -> Self {
+        self.namespaces = namespaces;
         self
     }
 
@@ -107,10 +107,10 @@ impl Operator {
         let (warm, known) = (self.readiness.gate("caches"), self.readiness.gate("leadership"));
         let cache = Cache::default();
         let mut tasks = JoinSet::new();
-        watches::start(&mut tasks, &self.clients.read, self.namespace.as_deref(), &cache);
+        let watches = watches::start(&mut tasks, &self.clients.read, &self.namespaces, &cache);
         let mut changes = cache.changes("");
         tokio::pin!(shutdown);
-        while !cache.is_warm() {
+        while !cache.is_warm(watches) {
             tokio::select! {
                 () = &mut shutdown => return Ok(()),
                 _ = changes.changed() => {}

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::connect::{Connection, block_on_all};
+use super::connect::block_on_all;
 use super::{Exit, Failure};
 use crate::admin::Admin;
-use crate::cluster::client::Clients;
+use crate::cluster::client::{Clients, Target};
 use crate::cluster::{gate, lease};
 use crate::controller::Operator;
 use crate::engine::plan::GateMode;
@@ -21,9 +22,9 @@ use crate::telemetry;
 /// Runs the operator.
 #[derive(Args, Debug)]
 pub(super) struct Run {
-    /// Watches one namespace only; by default all.
-    #[arg(long, env = "SERIN_WATCH_NAMESPACE")]
-    watch_namespace: Option<String>,
+    /// Watches this namespace; may be given several times. By default all are watched.
+    #[arg(short, long, env = "SERIN_NAMESPACE", value_delimiter = ',')]
+    namespace: Vec<String>,
     /// Address of the Prometheus that the provider `default` stands for, unless a MetricProvider has that name.
     #[arg(long, env = "SERIN_PROMETHEUS")]
     prometheus: Option<String>,
@@ -43,16 +44,20 @@ pub(super) struct Run {
     #[arg(long, env = "POD_NAME", default_value = "serin")]
     identity: String,
     /// Where health, readiness and metrics are served.
-    #[arg(long, env = "SERIN_ADMIN", default_value = "0.0.0.0:8080")]
-    admin: SocketAddr,
+    #[arg(long, env = "SERIN_LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
     /// Log level or filter, as `info` or `serin=debug,warn`.
-    #[arg(long, env = "SERIN_LOG", default_value = "info")]
-    log: String,
+    #[arg(long, env = "SERIN_LOG_LEVEL", default_value = "info")]
+    log_level: String,
     /// The form of a log line.
     #[arg(long, env = "SERIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
-    #[command(flatten)]
-    connection: Connection,
+    /// The kubeconfig file; by default as kubectl finds it, or the pod's service account.
+    #[arg(long, env = "KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context; by default its current one.
+    #[arg(long)]
+    context: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,13 +99,19 @@ impl Clock for Wall {
 
 impl Run {
     pub(super) fn run(self, _: &mut dyn Write) -> Result<Exit, Failure> {
-        telemetry::logs::install(&self.log, self.log_format.into())
-            .map_err(|error| Failure::usage(format!("--log: {error}"), "for example `info`"))?;
+        telemetry::logs::install(&self.log_level, self.log_format.into())
+            .map_err(|error| Failure::usage(format!("--log-level: {error}"), "for example `info`"))?;
         block_on_all(self.operate())
     }
 
     async fn operate(self) -> Result<Exit, Failure> {
-        let clients = self.connection.connect().await?.clients;
+        let target = Target {
+            kubeconfig: self.kubeconfig,
+            context: self.context,
+        };
+        let clients = Clients::connect(&target).await.map_err(|error| {
+            Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context")
+        })?;
         let gate = match self.gate {
             Gate::Admission => GateMode::Admission,
             Gate::Paused => GateMode::Paused,
@@ -130,17 +141,17 @@ impl Run {
                 timing: lease::Timing::default(),
             },
         )
-        .within(self.watch_namespace);
-        let listener = Admin::bind(self.admin)
+        .within(self.namespace);
+        let listener = Admin::bind(self.listen)
             .await
-            .map_err(|error| Failure::failed(error.to_string(), "choose another address with --admin"))?;
+            .map_err(|error| Failure::failed(error.to_string(), "choose another address with --listen"))?;
         let served = operator.admin().serve(listener, std::future::pending());
         tokio::select! {
             lost = operator.run(terminated()) => match lost {
                 Ok(()) => Ok(Exit::Healthy),
                 Err(lost) => Err(Failure::failed(lost.to_string(), "the process must be started again")),
             },
-            Err(failed) = served => Err(Failure::failed(failed.to_string(), "choose another address with --admin")),
+            Err(failed) = served => Err(Failure::failed(failed.to_string(), "choose another address with --listen")),
         }
     }
 }

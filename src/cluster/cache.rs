@@ -3,7 +3,7 @@
 //! Our own writes are put in as well, so that a decision never rests on a view older than its own last act. An
 //! object never goes back to an older version, except when a relist says that it is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -83,7 +83,7 @@ type Store = BTreeMap<Key, Arc<Value>>;
 #[derive(Clone, Default)]
 pub struct Cache {
     stores: Arc<RwLock<BTreeMap<Kind, Store>>>,
-    warm: Arc<RwLock<BTreeMap<Kind, bool>>>,
+    warm: Arc<RwLock<BTreeSet<(Kind, String)>>>,
     changed: Arc<RwLock<BTreeMap<String, watch::Sender<u64>>>>,
 }
 
@@ -97,12 +97,9 @@ impl Cache {
             .subscribe()
     }
 
-    /// Whether every kind has been listed once.
-    pub fn is_warm(&self) -> bool {
-        let warm = read(&self.warm);
-        Kind::ALL
-            .iter()
-            .all(|kind| warm.get(kind).copied().unwrap_or(false))
+    /// Whether all of `watches` have listed once.
+    pub fn is_warm(&self, watches: usize) -> bool {
+        read(&self.warm).len() >= watches
     }
 
     /// One object.
@@ -164,23 +161,26 @@ impl Cache {
         }
     }
 
-    /// A full list: what is not in it is gone.
-    pub fn replace(&self, kind: Kind, objects: Vec<Value>) {
-        let fresh: Store = objects
+    /// A full list of a namespace, or of all with the empty name: what is not in it is gone.
+    pub fn replace(&self, kind: Kind, namespace: &str, objects: Vec<Value>) {
+        let fresh = objects
             .into_iter()
-            .map(|object| (key(&object), Arc::new(slim(object))))
-            .collect();
-        write(&self.stores).insert(kind, fresh);
-        write(&self.warm).insert(kind, true);
+            .map(|object| (key(&object), Arc::new(slim(object))));
+        let mut stores = write(&self.stores);
+        let store = stores.entry(kind).or_default();
+        store.retain(|key, _| !namespace.is_empty() && key.0 != namespace);
+        store.extend(fresh);
+        drop(stores);
+        write(&self.warm).insert((kind, namespace.to_owned()));
         for sender in read(&self.changed).values() {
             sender.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
     /// The kind cannot be watched for lack of its definition: it counts as empty, not as unknown.
-    pub fn absent(&self, kind: Kind) {
-        if !read(&self.warm).get(&kind).copied().unwrap_or(false) {
-            self.replace(kind, Vec::new());
+    pub fn absent(&self, kind: Kind, namespace: &str) {
+        if !read(&self.warm).contains(&(kind, namespace.to_owned())) {
+            self.replace(kind, namespace, Vec::new());
         }
     }
 
@@ -263,11 +263,11 @@ mod tests {
     #[test]
     fn a_list_ends_what_it_does_not_name_and_a_namespace_does_not_leak_into_the_next() {
         let cache = Cache::default();
-        cache.replace(Kind::Service, vec![object("a", 1), object("b", 1)]);
-        cache.replace(Kind::Service, vec![object("b", 2)]);
+        cache.replace(Kind::Service, "", vec![object("a", 1), object("b", 1)]);
+        cache.replace(Kind::Service, "", vec![object("b", 2)]);
         assert!(cache.get(Kind::Service, "shop", "a").is_none());
         assert_eq!(cache.select(Kind::Service, "shop", |_| true).len(), 1);
         assert!(cache.select(Kind::Service, "sho", |_| true).is_empty());
-        assert!(!cache.is_warm());
+        assert!(cache.is_warm(1) && !cache.is_warm(2));
     }
 }

@@ -14,13 +14,32 @@ use super::cache::{Cache, Kind};
 /// Selects the candidates' pods; all others are none of our business.
 const CANDIDATE_SELECTOR: &str = "serin.dev/rollout-uid";
 
-/// Starts every watch in `tasks`. With a `namespace` only that one is watched.
-pub fn start(tasks: &mut JoinSet<()>, client: &Client, namespace: Option<&str>, cache: &Cache) {
+/// Starts every watch in `tasks`, for all namespaces or only for those named, and says how many there are.
+pub fn start(tasks: &mut JoinSet<()>, client: &Client, namespaces: &[String], cache: &Cache) -> usize {
+    let everywhere = [String::new()];
+    let mut watches = 0;
     for kind in Kind::ALL {
-        let api = api(client, kind, namespace);
-        let cache = cache.clone();
-        tasks.spawn(async move { follow(api, kind, cache).await });
+        let scopes = if kind.cluster_scoped() || namespaces.is_empty() {
+            &everywhere[..]
+        } else {
+            namespaces
+        };
+        for namespace in scopes {
+            let follower = Follower {
+                kind,
+                namespace: namespace.clone(),
+                cache: cache.clone(),
+            };
+            let api = api(
+                client,
+                kind,
+                Some(namespace.as_str()).filter(|namespace| !namespace.is_empty()),
+            );
+            tasks.spawn(follower.follow(api));
+            watches += 1;
+        }
     }
+    watches
 }
 
 /// The untyped API of a kind.
@@ -40,56 +59,68 @@ pub fn api_resource(kind: Kind) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, name), plural)
 }
 
-async fn follow(api: Api<DynamicObject>, kind: Kind, cache: Cache) {
-    let config = match kind {
-        Kind::CandidatePod => watcher::Config::default().labels(CANDIDATE_SELECTOR),
-        _ => watcher::Config::default(),
-    };
-    let mut stream = watcher(api, config).default_backoff().into_stream().boxed();
-    let mut list = Vec::new();
-    loop {
-        match stream.try_next().await {
-            Ok(Some(Event::Init)) => list = Vec::new(),
-            Ok(Some(Event::InitApply(object))) => list.extend(value(kind, object)),
-            Ok(Some(Event::InitDone)) => cache.replace(kind, std::mem::take(&mut list)),
-            Ok(Some(Event::Apply(object))) => {
-                if let Some(object) = value(kind, object) {
-                    cache.put(kind, object);
-                }
-            }
-            Ok(Some(Event::Delete(object))) => {
-                if let Some(object) = value(kind, object) {
-                    cache.remove(kind, &object);
-                }
-            }
-            Ok(None) => return,
-            Err(error) => trouble(&error, kind, &cache),
-        }
-    }
+/// Takes one watch into the cache.
+struct Follower {
+    kind: Kind,
+    namespace: String,
+    cache: Cache,
 }
 
-fn trouble(error: &watcher::Error, kind: Kind, cache: &Cache) {
-    let (group, _, _, plural) = kind.resource();
-    let (watcher::Error::InitialListFailed(cause)
-    | watcher::Error::WatchStartFailed(cause)
-    | watcher::Error::WatchFailed(cause)) = error
-    else {
-        tracing::warn!(resource = plural, group, error = %error, "the watch was interrupted");
-        return;
-    };
-    match cause {
-        kube::Error::Api(status) if status.code == 404 => {
-            tracing::debug!(resource = plural, group, "the cluster does not serve this kind");
-            cache.absent(kind);
+impl Follower {
+    async fn follow(self, api: Api<DynamicObject>) {
+        let config = match self.kind {
+            Kind::CandidatePod => watcher::Config::default().labels(CANDIDATE_SELECTOR),
+            _ => watcher::Config::default(),
+        };
+        let mut stream = watcher(api, config).default_backoff().into_stream().boxed();
+        let mut list = Vec::new();
+        loop {
+            match stream.try_next().await {
+                Ok(Some(Event::Init)) => list = Vec::new(),
+                Ok(Some(Event::InitApply(object))) => list.extend(value(self.kind, object)),
+                Ok(Some(Event::InitDone)) => {
+                    self.cache
+                        .replace(self.kind, &self.namespace, std::mem::take(&mut list));
+                }
+                Ok(Some(Event::Apply(object))) => {
+                    if let Some(object) = value(self.kind, object) {
+                        self.cache.put(self.kind, object);
+                    }
+                }
+                Ok(Some(Event::Delete(object))) => {
+                    if let Some(object) = value(self.kind, object) {
+                        self.cache.remove(self.kind, &object);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => self.trouble(&error),
+            }
         }
-        kube::Error::Api(status) if status.code == 403 => {
-            tracing::error!(
-                resource = plural,
-                group,
-                "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
-            );
+    }
+
+    fn trouble(&self, error: &watcher::Error) {
+        let (group, _, _, plural) = self.kind.resource();
+        let (watcher::Error::InitialListFailed(cause)
+        | watcher::Error::WatchStartFailed(cause)
+        | watcher::Error::WatchFailed(cause)) = error
+        else {
+            tracing::warn!(resource = plural, group, error = %error, "the watch was interrupted");
+            return;
+        };
+        match cause {
+            kube::Error::Api(status) if status.code == 404 => {
+                tracing::debug!(resource = plural, group, "the cluster does not serve this kind");
+                self.cache.absent(self.kind, &self.namespace);
+            }
+            kube::Error::Api(status) if status.code == 403 => {
+                tracing::error!(
+                    resource = plural,
+                    group,
+                    "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
+                );
+            }
+            cause => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
         }
-        cause => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
     }
 }
 
