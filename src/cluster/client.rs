@@ -1,7 +1,8 @@
 //! Clients of the API server, and the one way to call it: with a deadline and a typed error.
 //!
 //! Invariants: no request is ever repeated below the reconcile loop (kube's default of 15 retries may send a write
-//! minutes after it was decided); a write that finds no answer ends by its deadline even where a caller sets none.
+//! minutes after it was decided); every call has a deadline, by [`call`]. The clients have no read timeout: it would
+//! also count on an idle connection, and break the next request.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -40,10 +41,8 @@ impl Clients {
     /// # Errors
     /// The kubeconfig cannot be read, names no such context, or its credentials cannot be used.
     pub async fn connect(target: &Target) -> Result<Self, Error> {
-        let mut config = load(target).await.map_err(setup)?;
+        let config = load(target).await.map_err(setup)?;
         let read = Client::try_from(config.clone()).map_err(setup)?;
-        config.read_timeout = Some(DEADLINE);
-        config.write_timeout = Some(DEADLINE);
         let write = Client::try_from(config).map_err(setup)?;
         Ok(Self { read, write })
     }
@@ -69,6 +68,7 @@ async fn load(target: &Target) -> Result<Config, kube::Error> {
     };
     config.default_retry = false;
     config.connect_timeout = Some(DEADLINE);
+    config.read_timeout = None;
     let agent = HeaderValue::from_static(concat!("serin/", env!("CARGO_PKG_VERSION")));
     config.headers.push((header::USER_AGENT, agent));
     Ok(config)
@@ -136,6 +136,7 @@ mod tests {
         };
         let config = load(&target).await.unwrap();
         assert!(!config.default_retry);
+        assert_eq!(config.read_timeout, None);
         assert!(config.headers.iter().any(|(name, _)| name == header::USER_AGENT));
         std::fs::remove_dir_all(directory).unwrap();
     }

@@ -191,6 +191,12 @@ impl Error {
             })
     }
 
+    /// RBAC's own refusal, as opposed to a quota's or an admission policy's, which are 403 as well.
+    fn is_rbac(&self, status: &Status) -> bool {
+        let words = format!(" cannot {} resource ", self.call.verb);
+        status.is_forbidden() && status.message.contains(&words)
+    }
+
     /// What to do about it.
     pub fn class(&self) -> Class {
         let lost = if self.call.writes() {
@@ -208,7 +214,7 @@ impl Error {
                 }
                 _ if self.is_patch_refused() => Class::Conflict,
                 401 => Class::Denied,
-                403 if is_rbac(status) => Class::Denied,
+                403 if self.is_rbac(status) => Class::Denied,
                 403 | 422 => Class::Invalid,
                 410 | 429 => Class::Transient,
                 code if code >= 500 || code == 408 => lost,
@@ -234,7 +240,7 @@ impl Error {
                 _ if status.is_not_found() => "not_found",
                 _ if self.is_patch_refused() => "patch_refused",
                 401 => "credentials",
-                403 if is_rbac(status) => "forbidden",
+                403 if self.is_rbac(status) => "forbidden",
                 403 | 422 => "refused",
                 410 => "expired",
                 429 => "throttled",
@@ -280,11 +286,6 @@ impl Error {
             _ => format!("HTTP {}: {}", status.code, bounded(&status.message)),
         }
     }
-}
-
-/// RBAC's own refusal, as opposed to a quota's or an admission plugin's, which are 403 as well.
-fn is_rbac(status: &Status) -> bool {
-    status.is_forbidden() && status.message.contains(" cannot ")
 }
 
 fn client_label(error: &kube::Error) -> &'static str {

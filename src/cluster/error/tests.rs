@@ -49,6 +49,14 @@ fn each_answer_has_its_class_and_label() {
             Class::Invalid,
             "refused",
         ),
+        (
+            "patch",
+            403,
+            "Forbidden",
+            "a policy says that you cannot",
+            Class::Invalid,
+            "refused",
+        ),
         ("get", 401, "Unauthorized", "no", Class::Denied, "credentials"),
         (
             "patch",
