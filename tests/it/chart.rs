@@ -1,8 +1,10 @@
 //! The chart, as far as it can be judged without Helm: its CRDs, its rights, and its values.
+#![allow(clippy::unwrap_used, clippy::panic)] // a set-up that fails is a test that fails
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use serin::cluster::cache::Kind;
@@ -145,4 +147,25 @@ fn its_values_are_all_checked() {
     let values: Value = serde_yaml::from_str(&read(&chart().join("values.yaml"))).unwrap();
     let schema: Value = serde_json::from_str(&read(&chart().join("values.schema.json"))).unwrap();
     covered(&values, &schema, "values");
+}
+
+#[test]
+fn its_pods_ask_for_flags_that_there_are() {
+    let help = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args(["run", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let pod = read(&chart().join("templates/deployment.yaml"));
+    let flags: Vec<_> = pod
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- --")?.split('=').next())
+        .collect();
+    assert!(flags.len() >= 6, "{flags:?}");
+    for flag in flags {
+        assert!(
+            help.contains(&format!("--{flag} ")),
+            "`serin run` has no --{flag}:\n{help}"
+        );
+    }
 }

@@ -43,10 +43,21 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "serin.serviceAccountN
 {{ $mode }}
 {{- else if eq .Values.gate.mode "Paused" -}}
 Validating
+{{- else if eq .Values.gate.mode "Admission" -}}
+Mutating
 {{- else if or (.Capabilities.APIVersions.Has $kind) (semverCompare ">=1.36.0-0" $version) -}}
 Mutating
 {{- else -}}
 Validating
+{{- end -}}
+{{- end -}}
+
+{{- /* How the operator must hold templates back: what it is told has to fit the policy that is installed. */ -}}
+{{- define "serin.gate" -}}
+{{- if ne .Values.gate.mode "Auto" -}}
+{{ .Values.gate.mode }}
+{{- else -}}
+{{ ternary "Admission" "Paused" (eq (include "serin.policy" .) "Mutating") }}
 {{- end -}}
 {{- end -}}
 
