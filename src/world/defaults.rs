@@ -7,7 +7,7 @@ use super::resources::{self, Resource};
 use super::store::Store;
 
 /// Brings an object into the form in which the server stores it.
-pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>, store: &Store) {
+pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>) {
     if !resource.custom || resource.group != "serin.dev" {
         drop_nulls(object);
     }
@@ -29,7 +29,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>
                 json!({"phase": "Pending", "qosClass": "BestEffort"}),
             );
         }
-        "services" => service(object, old, store),
+        "services" => service(object, old),
         "namespaces" => {
             let name = super::json::name(object).to_owned();
             default_to(
@@ -41,7 +41,18 @@ pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>
             default_to(object, &["status", "phase"], "Active".into());
         }
         "httproutes" => http_route(object),
-        "horizontalpodautoscalers" => default_to(object, &["spec", "minReplicas"], 1.into()),
+        "horizontalpodautoscalers" => autoscaler(object),
+        "poddisruptionbudgets" => {
+            for field in [
+                "currentHealthy",
+                "desiredHealthy",
+                "disruptionsAllowed",
+                "expectedPods",
+            ] {
+                default_to(object, &["status", field], 0.into());
+            }
+        }
+        "events" => default_to(object, &["deprecatedSource"], json!({})),
         "secrets" => default_to(object, &["type"], "Opaque".into()),
         _ => {}
     }
@@ -188,7 +199,7 @@ fn quantity(amount: &mut Value) {
     }
 }
 
-fn service(object: &mut Value, old: Option<&Value>, store: &Store) {
+fn service(object: &mut Value, old: Option<&Value>) {
     default_to(object, &["spec", "type"], "ClusterIP".into());
     default_to(object, &["spec", "sessionAffinity"], "None".into());
     for port in object
@@ -203,20 +214,28 @@ fn service(object: &mut Value, old: Option<&Value>, store: &Store) {
     }
     if text(object, "/spec/type") != "ExternalName" {
         default_to(object, &["spec", "internalTrafficPolicy"], "Cluster".into());
-        default_to(object, &["spec", "ipFamilies"], json!(["IPv4"]));
-        default_to(object, &["spec", "ipFamilyPolicy"], "SingleStack".into());
-        let ip = match (
-            text(object, "/spec/clusterIP"),
-            old.map(|old| text(old, "/spec/clusterIP")),
-        ) {
-            ("", Some(kept)) if !kept.is_empty() => kept.to_owned(),
-            ("", _) => free_address(store),
-            (given, _) => given.to_owned(),
-        };
-        put(object, &["spec", "clusterIPs"], json!([ip]));
-        put(object, &["spec", "clusterIP"], ip.into());
+    }
+    for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        if let Some(kept) = old.and_then(|old| old["spec"].get(field)) {
+            default_to(object, &["spec", field], kept.clone());
+        }
     }
     default_to(object, &["status", "loadBalancer"], json!({}));
+}
+
+/// Gives a new Service its address.
+pub(super) fn allot(resource: &Resource, object: &mut Value, store: &Store) {
+    if resource.plural != "services" || text(object, "/spec/type") == "ExternalName" {
+        return;
+    }
+    let ip = match text(object, "/spec/clusterIP") {
+        "" => free_address(store),
+        given => given.to_owned(),
+    };
+    default_to(object, &["spec", "clusterIPs"], json!([ip]));
+    default_to(object, &["spec", "clusterIP"], ip.into());
+    default_to(object, &["spec", "ipFamilies"], json!(["IPv4"]));
+    default_to(object, &["spec", "ipFamilyPolicy"], "SingleStack".into());
 }
 
 /// The first cluster address that no Service has.
@@ -286,4 +305,39 @@ fn http_route(object: &mut Value) {
             default_to(backend, &["weight"], 1.into());
         }
     }
+}
+
+fn autoscaler(object: &mut Value) {
+    default_to(object, &["spec", "minReplicas"], 1.into());
+    if object.pointer("/spec/behavior").is_some() {
+        let all = json!({"type": "Percent", "value": 100, "periodSeconds": 15});
+        let four = json!({"type": "Pods", "value": 4, "periodSeconds": 15});
+        default_to(
+            object,
+            &["spec", "behavior", "scaleUp", "stabilizationWindowSeconds"],
+            0.into(),
+        );
+        default_to(
+            object,
+            &["spec", "behavior", "scaleUp", "selectPolicy"],
+            "Max".into(),
+        );
+        default_to(
+            object,
+            &["spec", "behavior", "scaleUp", "policies"],
+            json!([four, all]),
+        );
+        default_to(
+            object,
+            &["spec", "behavior", "scaleDown", "selectPolicy"],
+            "Max".into(),
+        );
+        default_to(
+            object,
+            &["spec", "behavior", "scaleDown", "policies"],
+            json!([all]),
+        );
+    }
+    default_to(object, &["status", "desiredReplicas"], 0.into());
+    default_to(object, &["status", "currentMetrics"], Value::Null);
 }

@@ -29,27 +29,34 @@ impl Writer<'_> {
         let current = Value::clone(current);
         preconditions(resource, &current, options)?;
         let mut object = current.clone();
-        let policy = match text(options, "/propagationPolicy") {
-            "Foreground" => Some(FOREGROUND),
-            "Orphan" => Some(ORPHAN),
-            _ => None,
-        };
-        if let Some(finalizer) = policy.filter(|_| !json::deleting(&object)) {
+        // A policy replaces that of an earlier deletion; without one that stays.
+        let policy = text(options, "/propagationPolicy");
+        if !policy.is_empty() {
             let mut finalizers = json::items(&object, "/metadata/finalizers").to_vec();
-            finalizers.retain(|f| f != finalizer);
-            finalizers.push(finalizer.into());
-            put(&mut object, &["metadata", "finalizers"], finalizers.into());
+            finalizers.retain(|f| f != FOREGROUND && f != ORPHAN);
+            match policy {
+                "Foreground" => finalizers.push(FOREGROUND.into()),
+                "Orphan" => finalizers.push(ORPHAN.into()),
+                _ => {}
+            }
+            json::cut(&mut object, &["metadata", "finalizers"]);
+            if !finalizers.is_empty() {
+                put(&mut object, &["metadata", "finalizers"], finalizers.into());
+            }
         }
         let grace = grace(resource, &object, options);
         let held = !json::items(&object, "/metadata/finalizers").is_empty()
             || grace > 0
             || (resource.plural == "namespaces" && !json::items(&object, "/spec/finalizers").is_empty());
         if !held {
-            if !self.dry_run {
-                self.store.remove(resource, &Name::new(namespace, name));
-            }
+            let removed = if self.dry_run {
+                None
+            } else {
+                self.store.remove(resource, &Name::new(namespace, name))
+            };
+            let last = removed.map_or(current, |last| Value::clone(&last));
             let whole = matches!(resource.plural, "pods" | "services" | "resourcequotas");
-            return Ok(if whole { current } else { gone(resource, &current) });
+            return Ok(if whole { last } else { gone(resource, &last) });
         }
         if !json::deleting(&object) {
             let end = self.now + SignedDuration::from_secs(grace);
@@ -82,7 +89,7 @@ fn preconditions(resource: &Resource, current: &Value, options: &Value) -> Resul
             let why = format!(
                 "the {what} in the precondition ({wanted}) does not match the {what} in record ({is}). The object might have been deleted and then recreated"
             );
-            return Err(Refusal::conflict(resource, json::name(current), &why));
+            return Err(Refusal::precondition(resource, json::name(current), &why));
         }
     }
     Ok(())

@@ -51,7 +51,13 @@ pub(super) fn list_kind(field: &str, items: &[Value]) -> List {
 fn atomic_map(field: &str) -> bool {
     matches!(
         field,
-        "f:selector" | "f:nodeSelector" | "f:labelSelector" | "f:targetRef" | "f:fieldRef"
+        "f:selector"
+            | "f:nodeSelector"
+            | "f:labelSelector"
+            | "f:targetRef"
+            | "f:fieldRef"
+            | "f:regarding"
+            | "f:related"
     )
 }
 
@@ -84,7 +90,7 @@ pub(super) fn leaves(object: &Value) -> BTreeSet<Path> {
 fn owned(path: &[String]) -> bool {
     let at = |i: usize| path.get(i).map_or("", String::as_str);
     match at(0) {
-        "f:apiVersion" | "f:kind" => false,
+        "f:apiVersion" | "f:kind" | "f:deprecatedSource" => false,
         "f:metadata" => matches!(
             at(1),
             "f:labels" | "f:annotations" | "f:finalizers" | "f:ownerReferences" | "f:generateName"

@@ -40,7 +40,12 @@ impl Author<'_> {
             apply,
             part: self.part.to_owned(),
             api_version: self.api_version.to_owned(),
-            time: json::stamp(self.now),
+            // The server leaves the time of writes by way of `scale` out.
+            time: if self.part == "scale" {
+                Value::Null
+            } else {
+                json::stamp(self.now)
+            },
             fields,
         }
     }
@@ -69,9 +74,11 @@ pub(super) fn write(object: &mut Value, entries: &[Entry]) {
         .map(|entry| {
             let mut item = json!({
                 "manager": entry.manager, "operation": if entry.apply { "Apply" } else { "Update" },
-                "apiVersion": entry.api_version, "time": entry.time,
-                "fieldsType": "FieldsV1", "fieldsV1": fields::to_tree(&entry.fields),
+                "apiVersion": entry.api_version, "fieldsType": "FieldsV1", "fieldsV1": fields::to_tree(&entry.fields),
             });
+            if !entry.time.is_null() {
+                item["time"] = entry.time.clone();
+            }
             if !entry.part.is_empty() {
                 item["subresource"] = entry.part.as_str().into();
             }
@@ -88,9 +95,11 @@ pub(super) fn write(object: &mut Value, entries: &[Entry]) {
 pub(super) fn book_update(old: &Value, new: &mut Value, author: Author<'_>) {
     let mut entries = read(old);
     let now_there = fields::leaves(new);
+    // The status belongs to who writes it by its own path.
+    let status = |path: &Path| path[0] == "f:status" && author.part != "status";
     let changed: BTreeSet<Path> = now_there
         .iter()
-        .filter(|path| !fields::same(old, new, path))
+        .filter(|path| !status(path) && !fields::same(old, new, path))
         .cloned()
         .collect();
     for entry in &mut entries {
@@ -101,7 +110,7 @@ pub(super) fn book_update(old: &Value, new: &mut Value, author: Author<'_>) {
             .retain(|path| fields::at(new, path).is_some() && (own || !changed.contains(path)));
         if own && (before != entry.fields.len() || !changed.is_subset(&entry.fields)) {
             entry.fields.extend(changed.iter().cloned());
-            entry.time = json::stamp(author.now);
+            entry.time = author.entry(false, BTreeSet::new()).time;
         }
     }
     if !changed.is_empty() && !entries.iter().any(|entry| author.wrote(entry, false)) {
@@ -146,6 +155,7 @@ pub(super) fn book_apply(
         }
     }
     if !conflicts.is_empty() {
+        conflicts.sort();
         return Err(Refusal::field_conflicts(&conflicts));
     }
     let mine = entries.iter().position(|entry| author.wrote(entry, true));
@@ -179,14 +189,10 @@ fn described(entry: &Entry) -> String {
     } else {
         format!(" with subresource {:?}", entry.part)
     };
-    let version = if entry.apply {
-        String::new()
-    } else {
-        format!(
-            " using {} at {}",
-            entry.api_version,
-            entry.time.as_str().unwrap_or_default()
-        )
+    let version = match entry.time.as_str() {
+        _ if entry.apply => String::new(),
+        Some(time) => format!(" using {} at {time}", entry.api_version),
+        None => format!(" using {}", entry.api_version),
     };
     format!("{:?}{part}{version}", entry.manager)
 }

@@ -17,8 +17,10 @@ impl Writer<'_> {
         let current = self.current(target, name)?;
         let (wanted, is) = (json::uid(&object), json::uid(&current));
         if !wanted.is_empty() && wanted != is && target.part != Part::Scale {
+            let key = format!("/registry/{}/{}/{name}", target.resource.plural, target.namespace);
             let why = format!(
-                "StorageError: invalid object, Code: 4, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {is}"
+                "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: \
+                 Precondition failed: UID in precondition: {wanted}, UID in object meta: {is}"
             );
             return Err(Refusal::conflict(target.resource, name, &why));
         }
@@ -66,9 +68,7 @@ impl Writer<'_> {
 
     fn apply(&mut self, asked: &Asked, target: &Target, name: &str) -> Result<(Value, bool), Refusal> {
         if asked.param("fieldManager").is_empty() {
-            return Err(Refusal::bad_request(
-                "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-            ));
+            return Err(Refusal::no_manager());
         }
         let mut config = asked.json()?;
         if config
@@ -83,6 +83,11 @@ impl Writer<'_> {
             ));
         }
         validate::type_meta(target.resource, &mut config)?;
+        if target.resource.custom && config.get("metadata").is_none() {
+            return Err(Refusal::bad_request(format!(
+                "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+            )));
+        }
         put(&mut config, &["metadata", "name"], name.into());
         if target.resource.namespaced {
             put(

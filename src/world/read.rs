@@ -41,7 +41,14 @@ pub(super) fn list(store: &Store, asked: &Asked, target: &Target) -> Result<Valu
             .unwrap_or_default()
             .into();
     }
-    let items: Vec<Value> = found.into_iter().map(|object| shape(asked, object)).collect();
+    let mut items: Vec<Value> = found.into_iter().map(|object| shape(asked, object)).collect();
+    if !target.resource.custom && !metadata_only(asked) {
+        // Items of built-in kinds do not repeat what the list says.
+        for fields in items.iter_mut().filter_map(Value::as_object_mut) {
+            fields.remove("apiVersion");
+            fields.remove("kind");
+        }
+    }
     let (api_version, kind) = if metadata_only(asked) {
         (
             "meta.k8s.io/v1".to_owned(),

@@ -36,11 +36,15 @@ impl Refusal {
 
     /// The `Status` object.
     pub(super) fn body(&self) -> Value {
-        json!({
+        let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "details": self.details,
             "code": self.code.as_u16(),
-        })
+        });
+        if let Some(fields) = body.as_object_mut() {
+            fields.retain(|_, field| !field.is_null() && field != "");
+        }
+        body
     }
 
     pub(super) fn not_found(resource: &Resource, name: &str) -> Self {
@@ -71,7 +75,7 @@ impl Refusal {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UnsupportedMediaType",
             message,
-            json!({}),
+            Value::Null,
         )
     }
 
@@ -131,10 +135,10 @@ impl Refusal {
             "{} \"{name}\" is invalid: {field}: {why}",
             resource.qualified_kind()
         );
-        let class = if why.starts_with("Required") {
-            "FieldValueRequired"
-        } else {
-            "FieldValueInvalid"
+        let class = match why.split(' ').next() {
+            Some("Required") => "FieldValueRequired",
+            Some("Forbidden:") => "FieldValueForbidden",
+            _ => "FieldValueInvalid",
         };
         let mut details = subject(resource, name, resource.kind);
         details["causes"] = json!([{"reason": class, "message": why, "field": field}]);
@@ -148,9 +152,45 @@ impl Refusal {
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        let mut refusal = Self::new(StatusCode::BAD_REQUEST, "BadRequest", message.into(), Value::Null);
-        refusal.details = json!({});
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message.into(), Value::Null)
+    }
+
+    /// A create that carries a version; the server has no reason for it.
+    pub(super) fn versioned_create() -> Self {
+        let message = "resourceVersion should not be set on objects to be created".to_owned();
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", message, Value::Null)
+    }
+
+    /// An update without the version that its kind wants; named by the resource, unlike other invalid fields.
+    pub(super) fn unversioned(resource: &Resource, name: &str) -> Self {
+        let why = "Invalid value: 0: must be specified for an update";
+        let mut refusal = Self::invalid(resource, name, "metadata.resourceVersion", why);
+        refusal.message = format!(
+            "{} \"{name}\" is invalid: metadata.resourceVersion: {why}",
+            resource.qualified()
+        );
+        refusal.details["kind"] = resource.plural.into();
         refusal
+    }
+
+    /// A deletion whose precondition does not hold; named by the kind, unlike other conflicts.
+    pub(super) fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let mut refusal = Self::conflict(resource, name, why);
+        refusal.message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            resource.qualified_kind()
+        );
+        refusal.details["kind"] = resource.kind.into();
+        refusal
+    }
+
+    /// A server-side apply by nobody.
+    pub(super) fn no_manager() -> Self {
+        let why = "Required value: is required for apply patch";
+        let message = format!("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: {why}");
+        let cause = json!({"reason": "FieldValueRequired", "message": why, "field": "fieldManager"});
+        let details = json!({"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]});
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, details)
     }
 
     /// A watch that begins before the oldest change kept.

@@ -92,8 +92,8 @@ pub(super) fn object(resource: &Resource, object: &Value, old: Option<&Value>) -
             let ip = text(object, "/spec/clusterIP");
             let before = old.map_or("", |old| text(old, "/spec/clusterIP"));
             if !before.is_empty() && ip != before && text(object, "/spec/type") == "ClusterIP" {
-                let why = format!("Invalid value: {ip:?}: field is immutable");
-                return refuse("spec.clusterIP", &why);
+                let why = format!("Invalid value: {ip:?}: may not change once set");
+                return refuse("spec.clusterIPs[0]", &why);
             }
             if json::items(object, "/spec/ports").is_empty()
                 && ip != "None"

@@ -59,9 +59,7 @@ impl Writer<'_> {
         self.identify(resource, namespace, &mut object)?;
         let name = json::name(&object).to_owned();
         if !text(&object, "/metadata/resourceVersion").is_empty() {
-            return Err(Refusal::bad_request(
-                "resourceVersion should not be set on objects to be created",
-            ));
+            return Err(Refusal::versioned_create());
         }
         validate::name(resource, &name)?;
         if resource.namespaced
@@ -91,7 +89,7 @@ impl Writer<'_> {
         if resource.status && !matches!(resource.plural, "nodes") {
             cut(&mut object, &["status"]);
         }
-        defaults::apply(resource, &mut object, None, self.store);
+        defaults::apply(resource, &mut object, None);
         if let Some(schema) = self.schemas.get(&resource.qualified()) {
             schema::fit(&mut object, schema);
         }
@@ -101,6 +99,8 @@ impl Writer<'_> {
             cut(&mut object, &["metadata", "managedFields"]);
             managers::book_update(&json!({}), &mut object, self.author(&api_version, Part::Main));
         }
+        // What the server allots after that belongs to nobody.
+        defaults::allot(resource, &mut object, self.store);
         if self.dry_run {
             return Ok(object);
         }
@@ -145,7 +145,7 @@ impl Writer<'_> {
         check_version(resource, current, &object)?;
         keep_identity(resource, current, &mut object)?;
         keep_other_parts(resource, part, current, &mut object);
-        defaults::apply(resource, &mut object, Some(current), self.store);
+        defaults::apply(resource, &mut object, Some(current));
         if let Some(schema) = self.schemas.get(&resource.qualified()) {
             schema::fit(&mut object, schema);
         }
@@ -166,14 +166,16 @@ impl Writer<'_> {
         if self.dry_run || same(current, &object) {
             return Ok(if self.dry_run { object } else { current.clone() });
         }
-        let written = self.store.put(resource, object);
-        if json::deleting(&written)
-            && json::items(&written, "/metadata/finalizers").is_empty()
-            && text(&written, "/metadata/deletionTimestamp") <= json::stamp(self.now).as_str().unwrap_or("")
+        if json::deleting(&object)
+            && json::items(&object, "/metadata/finalizers").is_empty()
+            && text(&object, "/metadata/deletionTimestamp") <= json::stamp(self.now).as_str().unwrap_or("")
         {
+            // The write that lets the last finalizer go is the deletion itself.
             self.store
-                .remove(resource, &Name::new(json::namespace(&written), &name));
+                .remove(resource, &Name::new(json::namespace(&object), &name));
+            return Ok(object);
         }
+        let written = self.store.put(resource, object);
         Ok(Value::clone(&written))
     }
 }
@@ -181,15 +183,7 @@ impl Writer<'_> {
 fn check_version(resource: &Resource, current: &Value, object: &Value) -> Result<(), Refusal> {
     match text(object, "/metadata/resourceVersion") {
         "" if resource.unconditional => Ok(()),
-        "" => {
-            let why = "Invalid value: 0: must be specified for an update";
-            Err(Refusal::invalid(
-                resource,
-                json::name(current),
-                "metadata.resourceVersion",
-                why,
-            ))
-        }
+        "" => Err(Refusal::unversioned(resource, json::name(current))),
         version if version == text(current, "/metadata/resourceVersion") => Ok(()),
         _ => Err(Refusal::stale(resource, json::name(current))),
     }

@@ -5,6 +5,9 @@ mod api;
 mod apply;
 mod cluster;
 mod gate;
+#[path = "../parity/parity.rs"]
+mod parity;
+mod recorded;
 mod traffic;
 mod watch;
 

@@ -153,7 +153,7 @@ async fn statuses_are_merged_by_condition_type() {
     let status = |kind: &str, status: &str| {
         let condition = json!({"type": kind, "status": status});
         Patch::Apply(
-            json!({"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "status": {"conditions": [condition]}}),
+            json!({"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "a"}, "status": {"conditions": [condition]}}),
         )
     };
     rollouts
