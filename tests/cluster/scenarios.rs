@@ -5,6 +5,7 @@ mod crds;
 mod gate;
 mod ground;
 mod parity;
+mod release;
 
 use libtest_mimic::Trial;
 
@@ -16,6 +17,7 @@ pub(crate) fn all() -> Vec<Trial> {
         gate::all(),
         ground::all(),
         parity::all(),
+        release::all(),
     ];
     rooms.into_iter().flatten().collect()
 }
