@@ -79,9 +79,15 @@ impl Demo {
         self.scenario.prepare(&world)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(world.clone().run_with(pace(self.speed)));
-        tasks.spawn(operate(&world));
+        let operator = operator(&world);
+        let live = operator.live();
+        tasks.spawn(async move {
+            if let Err(lost) = operator.run(std::future::pending()).await {
+                tracing::error!("{lost}");
+            }
+        });
         let colour = self.output == Output::Text && std::io::stdout().is_terminal();
-        let mut screen = Screen::new(self.output == Output::Json, colour);
+        let mut screen = Screen::new(self.output == Output::Json, colour, live);
         screen.title(self.scenario, out)?;
         let ended = self.watch(&world, &mut screen, out).await?;
         tasks.abort_all();
@@ -123,7 +129,7 @@ impl Demo {
 }
 
 /// The operator as `serin run` builds it, but for the clients, the clock and the metrics.
-fn operate(world: &World) -> impl Future<Output = ()> + Send + use<> {
+fn operator(world: &World) -> Operator {
     let clients = Clients::both(world.client_as(OPERATOR));
     let clock: Arc<dyn Clock> = Arc::new(world.clock());
     let providers = Arc::new(scenario::Simulated::new(world));
@@ -133,12 +139,7 @@ fn operate(world: &World) -> impl Future<Output = ()> + Send + use<> {
         identity: "demo".into(),
         timing: lease::Timing::default(),
     };
-    let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
-    async move {
-        if let Err(lost) = operator.run(std::future::pending()).await {
-            tracing::error!("{lost}");
-        }
-    }
+    Operator::new(clients, clock, providers, GateMode::Admission, lease)
 }
 
 /// Virtual time runs as fast as the machine can; this holds it back to `speed` times real time.

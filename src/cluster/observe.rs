@@ -9,7 +9,7 @@ use super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Route, Verb, Workload};
 use crate::engine::{Moment, Revision};
-use crate::render::{names, revision, route};
+use crate::render::{candidate, names, revision, route, selector};
 
 /// The user's Deployment, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
@@ -259,6 +259,21 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
         problems.push(problem);
     }
     problems
+}
+
+/// What stands in the way of a candidate of `revision`: somebody else would select its pods, or nobody would.
+pub fn obstacle(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
+    let scene = selector::Scene {
+        workload: snapshot.workload.as_ref()?,
+        service: snapshot.service.as_ref()?,
+        neighbours: &snapshot.neighbours,
+        candidate: snapshot
+            .candidates
+            .iter()
+            .find(|object| candidate::revision_of(object).as_ref() == Some(revision)),
+        revision,
+    };
+    selector::suffix_key(&scene).err()
 }
 
 /// The older Rollout has the Deployment; of two of one age, the first by name.

@@ -141,6 +141,9 @@ impl Worker {
         let mut problems = spec.problems.clone();
         problems.extend(observe::problems(snapshot));
         problems.extend(self.memory.refusal(now));
+        if let Phase::Releasing(release) = &state.phase {
+            problems.extend(observe::obstacle(snapshot, &release.revision));
+        }
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
         let measured = self

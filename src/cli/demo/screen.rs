@@ -9,6 +9,7 @@ use serde_json::json;
 use super::super::Failure;
 use super::scenario::Scenario;
 use crate::api::{Phase, Rollout, Verdict};
+use crate::controller::Live;
 use crate::world::World;
 
 /// Virtual time between two lines while nothing changes.
@@ -21,16 +22,18 @@ pub(super) struct Screen {
     shown: Option<(Option<Phase>, i32, Option<String>)>,
     told: BTreeSet<String>,
     pulse: Duration,
+    live: Live,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool, colour: bool) -> Self {
+    pub(super) fn new(json: bool, colour: bool, live: Live) -> Self {
         Self {
             json,
             colour,
             shown: None,
             told: BTreeSet::new(),
             pulse: Duration::ZERO,
+            live,
         }
     }
 
@@ -88,7 +91,7 @@ impl Screen {
             writeln!(
                 out,
                 "{}",
-                json!({"t": world.elapsed().as_secs_f64(), "status": status})
+                json!({"t": world.elapsed().as_secs_f64(), "status": status, "live": self.live.verdicts("shop", "checkout"), "inForce": candidate_share(world)})
             )?;
         } else {
             self.line(world, rollout, out)?;
@@ -117,13 +120,7 @@ impl Screen {
             clock(world.elapsed()),
             self.paint(tint(status.phase), &format!("{phase:<11}"))
         )?;
-        let step = status.release.as_ref().map_or(0, |release| release.step);
-        for verdict in status
-            .release
-            .iter()
-            .flat_map(|release| &release.verdicts)
-            .filter(|verdict| verdict.step == step)
-        {
+        for verdict in self.live.verdicts("shop", "checkout") {
             let tint = if verdict.verdict == Verdict::Fail {
                 "31"
             } else {
@@ -223,5 +220,5 @@ fn candidate_share(world: &World) -> Option<f64> {
         .filter(|(name, _)| name.contains("-canary-"))
         .map(|(_, weight)| weight)
         .sum();
-    (total > 0.0).then(|| 100.0 * candidate / total)
+    (total > 0.0).then(|| (100.0 * candidate / total).max(0.0))
 }
