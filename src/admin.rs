@@ -4,8 +4,6 @@
 //! Invariants: an answer never waits for the API server; not ready until every gate is open; ends within
 //! [`GRACE`] after it is asked to, whatever the clients do.
 
-pub mod ready;
-
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +16,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-pub use ready::{Gate, Readiness};
-
+use crate::telemetry::Readiness;
 use crate::telemetry::metrics::{CONTENT_TYPE, Metrics};
 
 /// How long open requests may take after the end was asked for.

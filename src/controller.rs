@@ -17,7 +17,6 @@ use kube::Client;
 use serde_json::Value;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::admin::{Admin, Gate, Readiness};
 use crate::cluster::apply::Writer;
 use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::client::{Clients, DEADLINE};
@@ -26,7 +25,7 @@ use crate::cluster::lease::{self, Epoch, Leadership, Lost, Stamp};
 use crate::cluster::watches;
 use crate::engine::plan::GateMode;
 use crate::ports::{Clock, Providers};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{Gate, Metrics, Readiness};
 pub use live::Live;
 
 /// One process of Serin: everything it needs from outside, as values.
@@ -86,12 +85,9 @@ impl Operator {
         self
     }
 
-    /// What health, readiness and metrics are answered from.
-    pub fn admin(&self) -> Admin {
-        Admin {
-            metrics: Arc::clone(&self.metrics),
-            readiness: self.readiness.clone(),
-        }
+    /// The figures about this process, and the gates of its readiness.
+    pub fn telemetry(&self) -> (Arc<Metrics>, Readiness) {
+        (Arc::clone(&self.metrics), self.readiness.clone())
     }
 
     /// The verdicts as they stand between two writes of the status.

@@ -5,6 +5,8 @@
 
 pub mod logs;
 pub mod metrics;
+pub mod ready;
 
 pub use logs::{Format, LogError};
 pub use metrics::{Metrics, RolloutKey};
+pub use ready::{Gate, Readiness};

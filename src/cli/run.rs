@@ -145,7 +145,8 @@ impl Run {
         let listener = Admin::bind(self.listen)
             .await
             .map_err(|error| Failure::failed(error.to_string(), "choose another address with --listen"))?;
-        let served = operator.admin().serve(listener, std::future::pending());
+        let (metrics, readiness) = operator.telemetry();
+        let served = Admin { metrics, readiness }.serve(listener, std::future::pending());
         tokio::select! {
             lost = operator.run(terminated()) => match lost {
                 Ok(()) => Ok(Exit::Healthy),

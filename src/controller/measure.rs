@@ -3,6 +3,9 @@
 //! What is kept here can be lost: a new process reads the present step anew from its committed start, and never
 //! assumes a pass.
 
+mod search;
+mod trial;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +17,16 @@ use crate::cluster::cache::Kind;
 use crate::cluster::gather::text;
 use crate::cluster::observe;
 use crate::cluster::snapshot::Snapshot;
-use crate::engine::judge::{Evidence, Judge};
+use crate::engine::judge::Evidence;
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{Moment, Plan, Revision, State, report};
 use crate::ports::MetricSource;
-use crate::sources::preflight::{Choice, Outlook, Preflight};
-use crate::sources::presets::Queries;
+use crate::sources::preflight::{Choice, Outlook};
 use crate::sources::promql::{Arm, pods_of_deployment};
-use crate::sources::reader::{Grid, Reader};
-use crate::stats;
+use crate::sources::reader::Reader;
+use search::Search;
+use trial::Trial;
 
 /// One Rollout's measurements.
 #[derive(Default)]
@@ -38,26 +41,6 @@ pub(super) struct Measure {
 pub(super) struct Report {
     pub(super) preflight: Option<Vec<Problem>>,
     pub(super) evidence: Evidence,
-}
-
-/// Preflight of one release: a search a metric, looked at once an interval.
-struct Search {
-    revision: Revision,
-    searches: Vec<Preflight>,
-    outlook: Vec<Outlook>,
-    next: Moment,
-}
-
-/// The comparison of one release.
-struct Trial {
-    key: (Revision, bool),
-    judge: Judge,
-    readers: Vec<Reader>,
-    rung: usize,
-    entered: Moment,
-    /// The rung has changed, and readings that straddle the change still belong to the rung before.
-    straddling: Vec<bool>,
-    last: Vec<Option<Moment>>,
 }
 
 /// Everything that one look needs.
@@ -328,105 +311,6 @@ impl Look<'_> {
     }
 }
 
-impl Search {
-    fn new(look: &Look<'_>, revision: &Revision) -> Result<Self, Problem> {
-        let (_, baseline) = look.arms(revision);
-        let mut searches = Vec::new();
-        for metric in &look.spec.analysis.metrics {
-            let choices = match (&metric.query, metric.preset) {
-                (Some(query), _) => vec![Choice::custom(Queries::custom(&query.total, &query.bad))],
-                (None, Some(preset)) => Choice::named(preset_name(preset)),
-                (None, None) => Choice::searched(),
-            };
-            let search = Preflight::new(choices, &baseline).map_err(|error| Problem {
-                reason: "InvalidQuery",
-                message: format!("metric `{}`: {error}", metric.name),
-            })?;
-            searches.push(search);
-        }
-        Ok(Self {
-            revision: revision.clone(),
-            searches,
-            outlook: Vec::new(),
-            next: look.now,
-        })
-    }
-}
-
-impl Trial {
-    fn new(
-        look: &Look<'_>,
-        key: (Revision, bool),
-        choices: &[Choice],
-        (tested, beside): (&Arm, &Arm),
-        (rung, entered, fresh): (usize, Moment, bool),
-    ) -> Result<Self, String> {
-        let grid = Grid::new(entered, look.plan.analysis.interval, look.lag());
-        let readers: Result<Vec<Reader>, _> = choices
-            .iter()
-            .map(|choice| Reader::new(&choice.queries, tested, beside, grid, fresh))
-            .collect();
-        let readers = readers.map_err(|error| error.to_string())?;
-        let mut judge = Judge::new(look.plan, &key.0);
-        judge.begin_rung(look.plan, rung);
-        let count = readers.len();
-        Ok(Self {
-            key,
-            judge,
-            readers,
-            rung,
-            entered,
-            straddling: vec![false; count],
-            last: vec![None; count],
-        })
-    }
-
-    fn enter(&mut self, rung: usize, entered: Moment) {
-        if (self.rung, self.entered) != (rung, entered) {
-            (self.rung, self.entered) = (rung, entered);
-            self.straddling.fill(true);
-        }
-    }
-
-    async fn read(&mut self, look: &Look<'_>) -> Evidence {
-        let source = match look.source() {
-            Ok(source) => source,
-            Err(problem) => {
-                (0..self.readers.len()).for_each(|index| self.judge.miss(index, look.now, &problem.message));
-                return self.judge.evidence();
-            }
-        };
-        for index in 0..self.readers.len() {
-            for point in self.readers[index].catch_up(&*source, look.now).await {
-                match point.outcome {
-                    Ok(reading) => self.take(look, index, &reading),
-                    Err(why) => self.judge.miss(index, point.at, &why.to_string()),
-                }
-            }
-        }
-        self.judge.evidence()
-    }
-
-    /// A reading that began before the rung did still speaks for the rung before.
-    fn take(&mut self, look: &Look<'_>, index: usize, reading: &crate::sources::Reading) {
-        let counts =
-            |increment: crate::ports::Increment| stats::Counts::new(increment.requests, increment.bad);
-        let before = self.last[index].replace(reading.at);
-        let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
-        self.judge.observe(
-            index,
-            reading.at,
-            stats::Tick::new(counts(reading.candidate), counts(reading.baseline), seconds),
-        );
-        if self.straddling[index] && reading.at >= self.entered {
-            self.straddling[index] = false;
-            if self.straddling.iter().all(|straddling| !straddling) {
-                self.judge.begin_rung(look.plan, self.rung);
-            }
-        }
-    }
-}
-
 fn silent(revision: &Revision, release: &Release, why: &str) -> Evidence {
     Evidence {
         revision: Some(revision.clone()),
@@ -434,8 +318,4 @@ fn silent(revision: &Revision, release: &Release, why: &str) -> Evidence {
         silent: Some((release.entered, why.to_owned())),
         ..Evidence::none()
     }
-}
-
-const fn preset_name(preset: api::MetricPreset) -> &'static str {
-    preset.as_str()
 }
