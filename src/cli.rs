@@ -8,6 +8,7 @@ pub mod check;
 mod connect;
 mod crds;
 mod demo;
+mod judge;
 mod run;
 mod status;
 mod version;
@@ -48,6 +49,7 @@ enum Command {
     Check(check::Check),
     Crds(crds::Crds),
     Demo(demo::Demo),
+    Judge(judge::Judge),
     Run(Box<run::Run>),
     Status(status::Status),
     Version(version::Version),
@@ -65,6 +67,7 @@ impl Command {
             Self::Demo(command) => command.run(out),
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
+            Self::Judge(command) => command.run(out),
             Self::Version(command) => command.run(out),
         }
     }
@@ -81,6 +84,8 @@ pub enum Exit {
     Usage,
     /// What was awaited did not come in time (3).
     TimedOut,
+    /// Not enough evidence either way (4).
+    Undecided,
 }
 
 impl Exit {
@@ -91,6 +96,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::TimedOut => 3,
+            Self::Undecided => 4,
         }
     }
 }

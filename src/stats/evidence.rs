@@ -30,8 +30,20 @@ const PASS_BETS: [f64; 6] = [f64::INFINITY, 0.02, 0.2, 0.5, 0.8, 1.0];
 const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
 /// While a step warms up only this much counts as a fault: cold caches are not a regression.
 const WARMUP: Margin = Margin::new(5.0, 0.02);
+/// Share of the wealth that bets on gross faults during warm-up. A young step nearly always shows none, and losing
+/// all bets on that would blind the judge for minutes; so only this much is at stake.
+const WARMUP_STAKE: f64 = 0.1;
 /// Ticks whose rates are remembered: one more than a burst may last.
 const RECENT: usize = MOST_DROPPED + 1;
+
+/// The log e-value of staking only a share of the wealth on a bet.
+fn at_stake(share: f64, log_e: f64) -> f64 {
+    if log_e > 30.0 {
+        log_e + share.ln()
+    } else {
+        (share * log_e.exp_m1()).ln_1p()
+    }
+}
 
 /// What does not change during a release; shared by copies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -240,8 +252,15 @@ impl Evidence {
         } else {
             tolerated
         };
-        let tempered =
-            |bet: f64| fail_log_e(&tick, margin, bet * margin.ratio) / self.background().dispersion();
+        let dispersion = self.background().dispersion();
+        let tempered = |bet: f64| {
+            let e = fail_log_e(&tick, margin, bet * margin.ratio) / dispersion;
+            if tick.warming {
+                at_stake(WARMUP_STAKE, e)
+            } else {
+                e
+            }
+        };
         let log_e = FAIL_BETS.map(tempered);
         let increment = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
         self.largest.observe(increment);

@@ -1,0 +1,139 @@
+//! What is answered to a line.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::engine::words;
+use crate::stats::{Assessment, Counts, Evidenced, Verdict};
+
+/// The answer to a scrape.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer<'a> {
+    pub(super) stream: &'a str,
+    pub(super) t: f64,
+    pub(super) verdict: &'static str,
+    /// The evidence suffices and the hold is over: the next step may begin, or the promotion.
+    pub(super) advance: bool,
+    pub(super) metrics: BTreeMap<&'a str, Metric>,
+    pub(super) reason: String,
+}
+
+/// The answer to a line that cannot be used.
+#[derive(Debug, Serialize)]
+pub(super) struct Refusal<'a> {
+    pub(super) line: u64,
+    pub(super) error: &'a str,
+}
+
+/// What the judge knows about one metric.
+#[derive(Debug, Serialize)]
+pub(super) struct Metric {
+    verdict: &'static str,
+    fail: Evidence,
+    step: Evidence,
+    release: Evidence,
+    candidate: Arm,
+    baseline: Arm,
+    ratio: Option<Ratio>,
+    missing: Missing,
+}
+
+#[derive(Debug, Serialize)]
+struct Evidence {
+    evidence: f64,
+    needed: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Arm {
+    n: u64,
+    x: u64,
+    rate: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ratio {
+    low: f64,
+    estimate: Option<f64>,
+    high: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    requests: Option<u64>,
+    seconds: Option<f64>,
+}
+
+/// A verdict's name on the wire.
+pub(super) const fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "Pass",
+        Verdict::Continue => "Continue",
+        Verdict::Fail => "Fail",
+    }
+}
+
+impl From<Evidenced> for Evidence {
+    fn from(e: Evidenced) -> Self {
+        Self {
+            evidence: e.evidence,
+            needed: e.needed,
+        }
+    }
+}
+
+impl From<Counts> for Arm {
+    fn from(c: Counts) -> Self {
+        Self {
+            n: c.requests,
+            x: c.bad,
+            rate: c.rate(),
+        }
+    }
+}
+
+impl From<&Assessment> for Metric {
+    fn from(a: &Assessment) -> Self {
+        Self {
+            verdict: name(a.verdict),
+            fail: a.fail.into(),
+            step: a.step.into(),
+            release: a.release.into(),
+            candidate: a.in_step.candidate.into(),
+            baseline: a.in_step.baseline.into(),
+            ratio: a.ratio.map(|r| Ratio {
+                low: r.low,
+                estimate: r.estimate,
+                high: r.high,
+            }),
+            missing: Missing {
+                requests: a.missing.requests,
+                seconds: a.missing.seconds,
+            },
+        }
+    }
+}
+
+/// The head of the table that people read.
+pub(super) const HEADER: &str =
+    "STREAM            TIME  VERDICT   FAIL          STEP          RELEASE       REASON";
+
+/// A line of that table.
+pub(super) fn row(answer: &Answer<'_>) -> String {
+    let worst = answer
+        .metrics
+        .values()
+        .max_by(|a, b| a.fail.evidence.total_cmp(&b.fail.evidence));
+    let of = |e: &Evidence| format!("{:.1} of {:.1}", e.evidence, e.needed);
+    let [fail, step, release] = worst.map_or_else(<[String; 3]>::default, |m| {
+        [of(&m.fail), of(&m.step), of(&m.release)]
+    });
+    let verdict = if answer.advance { "Advance" } else { answer.verdict };
+    format!(
+        "{:<12} {:>9} {verdict:<9} {fail:<13} {step:<13} {release:<13} {}",
+        answer.stream,
+        words::span(answer.t),
+        answer.reason
+    )
+}

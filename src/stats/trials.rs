@@ -1,0 +1,13 @@
+//! Simulated releases: the judge and its peers on the same traffic, seeded.
+//!
+//! Nothing here decides about a real release. It exists to measure the judge, in the benchmark and in rehearsals.
+
+pub mod methods;
+pub mod outcome;
+pub mod scenario;
+pub mod serin;
+
+pub use methods::{Argo, Flagger, Method, Move, PooledZ};
+pub use outcome::{Summary, run, summarize};
+pub use scenario::{Conditions, MATRIX, Scenario};
+pub use serin::{Ladder, Serin};
