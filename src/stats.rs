@@ -10,14 +10,17 @@ pub mod checkpoint;
 pub mod counts;
 pub mod evalue;
 pub mod evidence;
+pub mod exact;
 pub mod forecast;
 pub mod history;
 pub mod interval;
 pub mod latency;
 pub mod process;
 pub mod random;
+pub mod rank;
 pub mod settings;
 pub mod several;
+pub mod share;
 pub mod special;
 pub mod trials;
 

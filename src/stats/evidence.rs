@@ -24,12 +24,15 @@ use super::settings::{Margin, Settings};
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
 const FAIL_BETS: [f64; 5] = [1.0, 1.7, 3.5, 12.0, 300.0];
-const FAIL_PRIOR: [f64; 5] = [0.20, 0.25, 0.22, 0.18, 0.15];
+const FAIL_PRIOR: [f64; 5] = [0.25, 0.35, 0.25, 0.12, 0.03];
 /// Pass bets: rate ratios. The first entry stands for cash.
 const PASS_BETS: [f64; 6] = [f64::INFINITY, 0.02, 0.2, 0.5, 0.8, 1.0];
 const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
 /// While a step warms up only this much counts as a fault: cold caches are not a regression.
-const WARMUP: Margin = Margin::new(5.0, 0.02);
+const WARMUP: Margin = Margin::new(2.0, 0.02);
+/// Share of the fail bets that a new step deals out anew: new weights are where new faults show, and bets that long
+/// health has worn down would take minutes to recover.
+const NEW_DEAL: f64 = 0.5;
 /// Share of the wealth that bets on gross faults during warm-up. A young step nearly always shows none, and losing
 /// all bets on that would blind the judge for minutes; so only this much is at stake.
 const WARMUP_STAKE: f64 = 0.1;
@@ -145,6 +148,7 @@ impl Evidence {
     /// A step begins: its evidence, counts and warm-up start anew; what speaks for or against the release stays.
     /// Weights in per cent, of this step and of its successor; `last` if promotion follows.
     pub fn begin_step(&mut self, weight: f64, next_weight: f64, last: bool) {
+        self.fail.deal(&FAIL_PRIOR, NEW_DEAL);
         self.step = Process::new(PASS_PRIOR);
         self.step_best = 0.0;
         self.ratio = RatioLikelihood::default();

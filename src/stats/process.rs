@@ -43,12 +43,19 @@ impl<const K: usize> Process<K> {
             sum += *w;
         }
         let increment = top + sum.ln();
-        let share = fixed_share(seconds);
-        for (w, p) in self.weights.iter_mut().zip(prior) {
-            *w = (1.0 - share) * (*w / sum) + share * p;
+        for w in &mut self.weights {
+            *w /= sum;
         }
+        self.deal(prior, fixed_share(seconds));
         self.log_wealth += increment;
         increment
+    }
+
+    /// Deals a share of the wealth out anew as `prior`; the wealth stays.
+    pub fn deal(&mut self, prior: &[f64; K], share: f64) {
+        for (w, p) in self.weights.iter_mut().zip(prior) {
+            *w = (1.0 - share) * *w + share * p;
+        }
     }
 }
 

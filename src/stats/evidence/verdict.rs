@@ -8,9 +8,14 @@ use crate::stats::settings::Margin;
 
 /// Evidence below this is rounding.
 const NOTHING: f64 = 1e-9;
+/// At least this much of the evidence is set aside with the largest increments. A regression has it to spare within
+/// a few scrapes; a coincidence of a few failures, one in some thousand good releases, has not.
+const SET_ASIDE: f64 = 3.5;
+
 impl Evidence {
     pub(in crate::stats) fn fail_evidence(&self) -> f64 {
-        self.fail.evidence() - self.largest.sum(self.background().burst_ticks())
+        let dropped = self.largest.sum(self.background().burst_ticks());
+        self.fail.evidence() - dropped.max(SET_ASIDE)
     }
 
     fn needed_of_release(&self) -> f64 {

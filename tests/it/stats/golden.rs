@@ -2,9 +2,14 @@
 
 use serde_json::Value;
 use serin::stats::evalue::{fail_log_e, pass_log_e};
+use serin::stats::exact;
 use serin::stats::forecast::{provable_rate, requests_to_prove};
 use serin::stats::interval::RatioLikelihood;
 use serin::stats::process::{Largest, Process};
+use serin::stats::rank::{exact_p_value, p_value, u_statistic};
+use serin::stats::share::log_e_of_shares;
+use serin::stats::special::{beta_quantile, beta_regularized, digamma, ln_gamma, share_interval};
+use serin::stats::trials::kayenta::{Class, classify};
 use serin::stats::{Counts, Margin, Tick};
 
 /// The rows under one key; an absent or empty key would make a test vacuous.
@@ -122,4 +127,100 @@ fn traffic_needed() {
         );
         near(got, number(&row["provable"]), 1e-12, &row);
     }
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(number).collect()
+}
+
+#[test]
+fn special_functions() {
+    type Call = fn(&[f64]) -> f64;
+    let cases: [(&str, f64, Call); 4] = [
+        ("ln_gamma", 1e-12, |v| ln_gamma(v[0])),
+        ("digamma", 1e-12, |v| digamma(v[0])),
+        ("beta_regularized", 1e-11, |v| beta_regularized(v[0], v[1], v[2])),
+        ("beta_quantile", 1e-11, |v| beta_quantile(v[0], v[1], v[2])),
+    ];
+    for (key, relative, call) in cases {
+        for row in rows(key) {
+            let row_numbers = numbers(&row);
+            let (want, arguments) = row_numbers.split_last().unwrap();
+            near(call(arguments), *want, relative, &row);
+        }
+    }
+}
+
+#[test]
+fn exact_tests() {
+    for row in rows("fisher_two_sided") {
+        let v = numbers(&row);
+        near(
+            exact::fisher_two_sided([v[0], v[1], v[2], v[3]].map(|c| c as u64)),
+            v[4],
+            1e-12,
+            &row,
+        );
+    }
+    for row in rows("binomial_at_least") {
+        let v = numbers(&row);
+        near(
+            exact::binomial_at_least(v[0] as u64, v[1] as u64, v[2]),
+            v[3],
+            1e-12,
+            &row,
+        );
+    }
+    for row in rows("poisson_above") {
+        let v = numbers(&row);
+        near(exact::poisson_above(v[0] as u64, v[1]), v[2], 1e-12, &row);
+    }
+    for row in rows("poisson_quantile_999") {
+        let v = numbers(&row);
+        assert_eq!(exact::poisson_quantile(0.999, v[0]), v[1] as u64, "{row}");
+    }
+    for row in rows("clopper_pearson") {
+        let (bad, n) = (row["bad"].as_u64().unwrap(), row["requests"].as_u64().unwrap());
+        let (low, high) = share_interval(bad, n, number(&row["confidence"]));
+        near(low, number(&row["low"]), 1e-10, &row);
+        near(high, number(&row["high"]), 1e-10, &row);
+    }
+}
+
+#[test]
+fn shares_of_traffic() {
+    for row in rows("dirichlet_multinomial") {
+        let counts: Vec<u64> = numbers(&row["counts"]).iter().map(|c| *c as u64).collect();
+        let got = log_e_of_shares(&numbers(&row["shares"]), number(&row["concentration"]), &counts);
+        near(got, number(&row["log_e"]), 1e-11, &row);
+    }
+}
+
+#[test]
+fn rank_tests() {
+    for row in rows("mann_whitney") {
+        let (x, y) = (numbers(&row["x"]), numbers(&row["y"]));
+        near(u_statistic(&x, &y), number(&row["u"]), 1e-12, &row);
+        let greater = row["alternative"] == "greater";
+        let got = if row["exact"] == true {
+            exact_p_value(&x, &y, greater)
+        } else {
+            p_value(&x, &y, greater, row["continuity"] == true)
+        };
+        near(got, number(&row["p"]), 1e-11, &row);
+    }
+}
+
+#[test]
+fn kayenta_as_its_own_tests_have_it() {
+    for row in rows("kayenta_rule") {
+        let (x, y) = (numbers(&row["experiment"]), numbers(&row["control"]));
+        let (low, high, estimate, class) = classify(&x, &y, number(&row["confidence"]), 0.25);
+        for (got, key) in [(low, "low"), (high, "high"), (estimate, "estimate")] {
+            let want = number(&row[key]);
+            near(got, want, 1e-11, &row);
+        }
+        assert_eq!(format!("{class:?}"), row["verdict"].as_str().unwrap(), "{row}");
+    }
+    assert_eq!(classify(&[], &[1.0], 0.98, 0.25).3, Class::NoData);
 }

@@ -1,0 +1,62 @@
+//! Is the traffic split as it was asked for?
+//!
+//! The evidence is that of Lindon and Malek (NeurIPS 2022): a Dirichlet mixture of multinomial likelihoods over that
+//! of the asked shares. It depends on the counts alone and may be looked at at any time. A route that is not honoured
+//! is a finding of its own, not evidence for or against the candidate.
+
+use super::assessment::Arms;
+use super::special::ln_gamma;
+
+/// Weight of the prior: as firm as so many requests.
+const CONCENTRATION: f64 = 100.0;
+/// Evidence that it takes: one false alarm in ten thousand.
+const NEEDED: f64 = 9.21;
+/// Deviations below this many percentage points are not worth an alarm, however sure.
+const TOLERATED_POINTS: f64 = 5.0;
+
+/// Log e-value of `counts` against the `shares` that were asked for, which sum to 1.
+pub fn log_e_of_shares(shares: &[f64], concentration: f64, counts: &[u64]) -> f64 {
+    let n: u64 = counts.iter().sum();
+    let mut log_e = ln_gamma(concentration) - ln_gamma(concentration + n as f64);
+    for (share, count) in shares.iter().zip(counts) {
+        let (prior, count) = (concentration * share, *count as f64);
+        log_e += ln_gamma(prior + count) - ln_gamma(prior) - count * share.ln();
+    }
+    log_e
+}
+
+/// The candidate's share that the traffic really has, in per cent, if it is surely and noticeably not `weight` (per
+/// cent). Counts are those since the weight was set.
+pub fn not_honoured(weight: f64, counts: Arms) -> Option<f64> {
+    let asked = weight / 100.0;
+    let (c, b) = (counts.candidate.requests, counts.baseline.requests);
+    if !(asked > 0.0 && asked < 1.0) || c.saturating_add(b) == 0 {
+        return None;
+    }
+    let seen = 100.0 * c as f64 / (c as f64 + b as f64);
+    let sure = log_e_of_shares(&[asked, 1.0 - asked], CONCENTRATION, &[c, b]) >= NEEDED;
+    (sure && (seen - weight).abs() > TOLERATED_POINTS.min(weight / 2.0)).then_some(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Counts;
+
+    fn arms(c: u64, b: u64) -> Arms {
+        Arms {
+            candidate: Counts::new(c, 0),
+            baseline: Counts::new(b, 0),
+        }
+    }
+
+    #[test]
+    fn a_route_that_is_not_honoured_is_found() {
+        assert_eq!(not_honoured(10.0, arms(100, 900)), None);
+        assert_eq!(not_honoured(10.0, arms(2, 8)), None);
+        assert_eq!(not_honoured(10.0, arms(1_200, 8_800)), None);
+        assert_eq!(not_honoured(10.0, arms(0, 1_000)), Some(0.0));
+        assert_eq!(not_honoured(10.0, arms(500, 500)), Some(50.0));
+        assert_eq!(not_honoured(100.0, arms(10, 0)), None);
+    }
+}
