@@ -62,24 +62,18 @@ impl Database {
     }
 
     fn record(&mut self, now: Timestamp, samples: Vec<(Series, f64)>) {
-        let mut fresh = BTreeSet::new();
         for (series, value) in samples {
-            let points = self
-                .series
-                .entry(series.name.clone())
-                .or_default()
-                .entry(series.labels.clone())
-                .or_default();
+            let family = self.series.entry(series.name).or_default();
+            let points = family.entry(series.labels).or_default();
             points.push_back((now, Some(value)));
-            fresh.insert(series);
         }
-        for (name, family) in &mut self.series {
-            family.retain(|labels, points| {
-                let series = Series {
-                    name: name.clone(),
-                    labels: labels.clone(),
-                };
-                if !fresh.contains(&series) && points.back().is_some_and(|(_, value)| value.is_some()) {
+        for family in self.series.values_mut() {
+            family.retain(|_, points| {
+                // A series without a sample in this scrape has ended.
+                if points
+                    .back()
+                    .is_some_and(|(at, value)| *at != now && value.is_some())
+                {
                     points.push_back((now, None));
                 }
                 while points

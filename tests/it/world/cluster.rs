@@ -312,6 +312,10 @@ async fn deletions_cascade_in_each_mode() {
             !matches!(policy, PropagationPolicy::Background),
             "{policy:?}"
         );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let waits = world.object("deployments", "shop", "checkout").is_some();
+        let foreground = matches!(policy, PropagationPolicy::Foreground);
+        assert_eq!(waits, foreground, "foreground waits for the pods to stop");
         wait(10).await;
         assert!(
             world.object("deployments", "shop", "checkout").is_none(),
