@@ -8,6 +8,7 @@ mod world;
 mod api;
 mod chart;
 mod check;
+mod docs;
 mod examples;
 mod properties;
 mod rooms;
