@@ -64,6 +64,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
     }
 }
 
+#[allow(clippy::too_many_lines)] // a table
 fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
     let revision = Revision::named("v2");
     let entered = now - Duration::from_secs(25);

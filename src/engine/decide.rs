@@ -1,5 +1,7 @@
 //! The decision: one function of the plan, the committed state, the observation, and the time.
 
+#![allow(clippy::option_option)] // whether the turn ends here, and what it then waits for
+
 mod actions;
 mod effects;
 mod promotion;

@@ -39,6 +39,7 @@ pub struct Problem {
 }
 
 /// The user's Deployment.
+#[allow(clippy::struct_excessive_bools)] // each one is a fact of its own about the object
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Revision of `spec.template`.

@@ -151,7 +151,7 @@ impl Plan {
 
     /// A plan for a spec that cannot be read: enough to take traffic back and to let go, and to do nothing else.
     pub fn fallback(gate: GateMode) -> Self {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let step = Step {
             weight: Weight::FULL,
             hold: minute,

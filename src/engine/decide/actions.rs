@@ -57,7 +57,13 @@ impl Turn<'_> {
                 release.approved = true;
                 Ok(())
             }
-            _ => Err("the present step asks for no approval".into()),
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::Releasing(_)
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Promoting(_)
+            | Phase::Deleting(_) => Err("the present step asks for no approval".into()),
         }
     }
 
@@ -65,7 +71,11 @@ impl Turn<'_> {
         match &mut self.next.phase {
             Phase::Releasing(release) => release.paused = paused,
             Phase::Promoting(promotion) => promotion.paused = paused,
-            _ => return Err("nothing is under way that could be paused or resumed".into()),
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => return Err("nothing is under way that could be paused or resumed".into()),
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Turn<'_> {
                 match release.stage {
                     Stage::Preflight => self.clear_others(&mut effects, &release.revision),
                     Stage::Scaling | Stage::Judging => {
-                        self.candidate(&mut effects, &release.revision, release.rung)
+                        self.candidate(&mut effects, &release.revision, release.rung);
                     }
                 }
             }
@@ -163,7 +163,12 @@ impl Turn<'_> {
             Phase::Releasing(release) => needed.min(release.granted).max(1),
             // The Deployment rolls: whatever the candidate has is what there is.
             Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => 1,
-            _ => needed,
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Promoting(_)
+            | Phase::Deleting(_) => needed,
         }
     }
 
@@ -233,7 +238,7 @@ impl Turn<'_> {
                 effects.push(Effect::Pause);
             }
         } else if workload.template != *revision {
-            if !self.purge(effects, workload, revision) && !workload.paused {
+            if !purge(effects, workload, revision) && !workload.paused {
                 effects.push(Effect::Pause);
             }
         } else if promotion.stage == PromotionStage::Rolling {
@@ -247,16 +252,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Only `keep` has pods. Where it has none of its own, nothing would be left to serve: then nothing is purged.
-    fn purge(&self, effects: &mut Vec<Effect>, workload: &Workload, keep: &Revision) -> bool {
-        let pods = workload.pods(keep).desired;
-        let due = pods > 0 && (workload.stray(keep) || pods < workload.replicas);
-        if due {
-            effects.push(Effect::Purge { keep: keep.clone() });
-        }
-        due
-    }
-
     fn while_deleting(&self, effects: &mut Vec<Effect>, removal: &Removal) {
         let serving = removal.approved.as_ref().or(self.next.stable.as_ref());
         if serving.is_none() && !self.seen.problems.is_empty() {
@@ -267,7 +262,7 @@ impl Turn<'_> {
         self.route(effects);
         if let (Some(workload), Some(serving)) = (&self.seen.workload, serving) {
             if workload.template != *serving && workload.stray(serving) {
-                self.purge(effects, workload, serving);
+                purge(effects, workload, serving);
             } else if workload.template == *serving && workload.paused && removal.weight > Weight::NONE {
                 effects.push(Effect::Unpause {
                     template: serving.clone(),
@@ -297,4 +292,14 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Only `keep` has pods. Where it has none of its own, nothing would be left to serve: then nothing is purged.
+fn purge(effects: &mut Vec<Effect>, workload: &Workload, keep: &Revision) -> bool {
+    let pods = workload.pods(keep).desired;
+    let due = pods > 0 && (workload.stray(keep) || pods < workload.replicas);
+    if due {
+        effects.push(Effect::Purge { keep: keep.clone() });
+    }
+    due
 }

@@ -10,7 +10,7 @@ impl Turn<'_> {
     pub(super) fn promoting(&mut self, promotion: Promotion) -> Option<Waiting> {
         let seen = self.seen;
         let Some(workload) = &seen.workload else {
-            return self.without_workload();
+            return Some(self.without_workload());
         };
         match promotion.stage {
             PromotionStage::Handover => self.handover(promotion, workload),
@@ -210,8 +210,8 @@ impl Turn<'_> {
             return Some(Some(Waiting::on(reason::CAPACITY_LOST, message)));
         }
         let lost = promotion.lost.saturating_add(u8::from(short));
-        let last = convicted || lost >= LOST_MAX;
-        let told = if last {
+        let over = convicted || lost >= LOST_MAX;
+        let told = if over {
             reason::PROMOTION_FAILED
         } else {
             reason::CAPACITY_LOST
@@ -221,7 +221,7 @@ impl Turn<'_> {
             format!("{what}: the candidate takes all traffic"),
         ));
         self.next.phase = Phase::Promoting(Promotion {
-            stage: if last {
+            stage: if over {
                 PromotionStage::Failed
             } else {
                 PromotionStage::Rolling

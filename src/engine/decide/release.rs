@@ -11,7 +11,7 @@ impl Turn<'_> {
     pub(super) fn releasing(&mut self, release: Release) -> Option<Waiting> {
         let seen = self.seen;
         let Some(workload) = &seen.workload else {
-            return self.without_workload();
+            return Some(self.without_workload());
         };
         // Before anything else, so that a convicted revision is not tried again when its template comes back.
         if seen.evidence.convicts(&release.revision) {
@@ -68,13 +68,13 @@ impl Turn<'_> {
                 "no pod of the stable revision is ready to compare with",
             ));
         }
-        let stale = self
+        let foreign = self
             .seen
             .candidate
             .revision
             .as_ref()
             .is_some_and(|revision| *revision != release.revision);
-        if stale || self.seen.candidate.leftovers {
+        if foreign || self.seen.candidate.leftovers {
             return Some(Waiting::on(
                 reason::CLEARING,
                 "the candidate of an earlier release is being removed",

@@ -13,9 +13,12 @@ impl Turn<'_> {
             "the Rollout goes away: traffic returns to the Deployment first",
         ));
         let weight = self.next.weight();
-        let approved = match phase {
-            Phase::Promoting(promotion) if self.has_rolled(promotion) => Some(promotion.revision.clone()),
-            _ => None,
+        let approved = if let Phase::Promoting(promotion) = phase
+            && self.has_rolled(promotion)
+        {
+            Some(promotion.revision.clone())
+        } else {
+            None
         };
         let drain = matches!(phase, Phase::RollingBack(_))
             || weight > Weight::NONE

@@ -12,7 +12,7 @@ impl Turn<'_> {
             return Some(Waiting::on(problem.reason, &problem.message));
         }
         let Some(workload) = &self.seen.workload else {
-            return self.without_workload();
+            return Some(self.without_workload());
         };
         if workload.replicas > 0 && workload.serves(&workload.template) {
             self.note(Note::normal(
@@ -39,7 +39,7 @@ impl Turn<'_> {
             return None;
         };
         let Some(workload) = &self.seen.workload else {
-            return self.without_workload();
+            return Some(self.without_workload());
         };
         // Made anew, and paused: nothing would ever serve.
         let empty =
@@ -90,7 +90,7 @@ impl Turn<'_> {
 
     pub(super) fn rolled_back(&mut self, rejection: &Rejection) -> Option<Waiting> {
         let Some(workload) = &self.seen.workload else {
-            return self.without_workload();
+            return Some(self.without_workload());
         };
         if self.replaced(workload) {
             self.next.phase = Phase::Idle;
@@ -141,8 +141,8 @@ impl Turn<'_> {
     }
 
     /// The Deployment is not there: nothing moves until it is back.
-    pub(super) fn without_workload(&self) -> Option<Waiting> {
-        Some(self.seen.problems.first().map_or_else(
+    pub(super) fn without_workload(&self) -> Waiting {
+        self.seen.problems.first().map_or_else(
             || {
                 Waiting::on(
                     reason::WORKLOAD_NOT_FOUND,
@@ -150,6 +150,6 @@ impl Turn<'_> {
                 )
             },
             |problem| Waiting::on(problem.reason, &problem.message),
-        ))
+        )
     }
 }

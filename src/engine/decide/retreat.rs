@@ -17,7 +17,12 @@ impl Turn<'_> {
     ) -> Option<Waiting> {
         let note = match cause {
             Cause::Superseded | Cause::Reverted => Note::normal,
-            _ => Note::warning,
+            Cause::Regression
+            | Cause::NotReady
+            | Cause::CapacityLost
+            | Cause::Inconclusive
+            | Cause::NoData
+            | Cause::Aborted => Note::warning,
         };
         self.note(note(
             reason::ROLLING_BACK,

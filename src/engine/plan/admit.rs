@@ -10,7 +10,7 @@ use crate::engine::quantity::Weight;
 /// How long a route's acceptance may take before the wait is reported.
 const ROUTE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long preflight may look before its wait is called long; it goes on.
-const PREFLIGHT_DEADLINE: Duration = Duration::from_secs(300);
+const PREFLIGHT_DEADLINE: Duration = Duration::from_mins(5);
 /// Shares of the traffic that come back to the promoted Deployment, one after the other.
 const RETURNS: [u8; 3] = [25, 50, 100];
 

@@ -90,7 +90,7 @@ impl Play {
             let Some(now) = times.into_iter().flatten().min() else {
                 break;
             };
-            if self.cluster.gone || now > since + Duration::from_secs(8 * 3600) {
+            if self.cluster.gone || now > since + Duration::from_hours(8) {
                 break;
             }
             self.cluster.advance(now);
@@ -285,7 +285,7 @@ impl Play {
                 self.cluster.route.written = now;
             }
             ["someone", "resumes", "the", "deployment"] => {
-                self.cluster.deployment.as_mut().unwrap().resume(now)
+                self.cluster.deployment.as_mut().unwrap().resume(now);
             }
             ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
             ["rollout", "deleted"] => self.cluster.deleting = true,

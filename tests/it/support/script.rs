@@ -58,11 +58,11 @@ pub(crate) fn read(text: &str) -> Script {
             ["plan", rest @ ..] => wishes.read(rest),
             ["deployment", count, "replicas", "of", name, "serves"] => {
                 replicas = count.parse().unwrap();
-                revision = (*name).to_owned();
+                revision = (*name).into();
             }
             ["deployment", count, "replicas", "of", name, "created", "paused"] => {
                 replicas = count.parse().unwrap();
-                revision = (*name).to_owned();
+                revision = (*name).into();
                 fresh = true;
             }
             _ => lines.push(event(line, &words)),
@@ -133,8 +133,8 @@ impl Default for Wishes {
     fn default() -> Self {
         Self {
             weights: vec![10, 25, 100],
-            hold: Duration::from_secs(60),
-            deadline: Duration::from_secs(1800),
+            hold: Duration::from_mins(1),
+            deadline: Duration::from_mins(30),
             approvals: Vec::new(),
             on_no_data: OnSilence::Hold,
             on_inconclusive: OnSilence::Hold,
