@@ -84,7 +84,12 @@ fn each_answer_has_its_class_and_label() {
 
 #[test]
 fn a_denial_names_verb_resource_and_namespace() {
-    let error = refused("patch", 403, "Forbidden", "User \"x\" cannot patch resource");
+    let error = refused(
+        "patch",
+        403,
+        "Forbidden",
+        "User \"x\" cannot patch resource \"httproutes\"",
+    );
     assert_eq!(
         error.to_string(),
         "cannot patch httproutes.gateway.networking.k8s.io shop/checkout: not allowed: grant Serin's service \
