@@ -188,7 +188,7 @@ pub enum Approval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rollback {
-    /// At once, or down the steps.
+    /// How traffic goes back.
     pub mode: RollbackMode,
     /// How long the candidate runs on at weight 0, for streams that weight does not end; 0s to 1h.
     pub drain: Duration,
@@ -212,8 +212,6 @@ pub enum RollbackMode {
     /// All of it in one change.
     #[default]
     Immediate,
-    /// Down the steps, where the expected harm allows it.
-    Rolling,
 }
 
 /// How a proven version becomes the stable one.

@@ -35,6 +35,8 @@ pub struct Plan {
     pub paused: bool,
     /// How the gate is kept.
     pub gate: GateMode,
+    /// Deleting the Rollout resumes a Deployment whose template does not serve yet.
+    pub resume_on_delete: bool,
     /// How verdicts are reached.
     pub analysis: Analysis,
 }
@@ -180,6 +182,7 @@ impl Plan {
             },
             paused: true,
             gate,
+            resume_on_delete: false,
             analysis: Analysis {
                 interval: minute,
                 warm_up: Duration::ZERO,

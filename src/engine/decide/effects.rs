@@ -273,11 +273,12 @@ impl Turn<'_> {
             return;
         }
         let seen = &self.seen.candidate;
-        let resume = self
+        let serves = self
             .seen
             .workload
             .as_ref()
             .is_some_and(|workload| serving == Some(&workload.template));
+        let resume = serves || self.plan.resume_on_delete;
         self.restore(effects, true);
         if !self.seen.route.touched() && seen.revision.is_none() && !seen.service && !seen.leftovers {
             if self

@@ -49,6 +49,7 @@ impl Plan {
             },
             paused: spec.paused,
             gate,
+            resume_on_delete: spec.on_delete == api::OnDelete::Resume,
             analysis: analysis(&spec.analysis),
         })
     }

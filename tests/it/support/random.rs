@@ -113,6 +113,7 @@ impl Dice {
             },
             paused: self.chance(3),
             gate: self.one(&[GateMode::Admission, GateMode::Paused]),
+            resume_on_delete: false,
             analysis: Analysis {
                 interval: Duration::from_secs(15),
                 warm_up: Duration::ZERO,

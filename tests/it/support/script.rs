@@ -194,6 +194,7 @@ impl Wishes {
             },
             paused: false,
             gate: self.gate,
+            resume_on_delete: false,
             analysis: Analysis {
                 interval: Duration::from_secs(15),
                 warm_up: Duration::from_secs(10),
