@@ -75,20 +75,20 @@ pub(super) fn block_on_all<T>(work: impl Future<Output = Result<T, Failure>>) ->
 
 /// An API server's refusal as a failure of the command.
 pub(super) fn refused(what: &str, error: &kube::Error) -> Failure {
-    match error {
-        kube::Error::Api(status) if status.code == 404 => Failure::failed(
-            format!("cannot {what}: {}", status.message),
-            "is the name right, and are Serin's CRDs installed (`serin crds`)?",
-        ),
-        kube::Error::Api(status) => Failure::failed(
-            format!("cannot {what}: {}", status.message),
-            "ask whoever administers the cluster for this right",
-        ),
-        other => Failure::failed(
-            format!("cannot {what}: {}", chain(other)),
+    let (message, hint) = if let kube::Error::Api(status) = error {
+        let hint = if status.code == 404 {
+            "is the name right, and are Serin's CRDs installed (`serin crds`)?"
+        } else {
+            "ask whoever administers the cluster for this right"
+        };
+        (status.message.clone(), hint)
+    } else {
+        (
+            chain(error),
             "is the cluster reachable? `kubectl cluster-info` tells",
-        ),
-    }
+        )
+    };
+    Failure::failed(format!("cannot {what}: {message}"), hint)
 }
 
 /// An error with its causes in one line.

@@ -114,7 +114,7 @@ impl Demo {
             if !shipped && phase == Some(Phase::Idle) {
                 shipped = true;
                 screen.say(world, "a person ships checkout:v2 (kubectl set image)", out)?;
-                self.scenario.ship(world)?;
+                Scenario::ship(world)?;
             }
             if let Some(rollout) = &rollout {
                 screen.look(world, rollout, out)?;

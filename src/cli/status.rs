@@ -218,7 +218,7 @@ fn all(rollouts: &[Rollout], output: Option<Output>, out: &mut dyn Write) -> Res
         )?,
         Some(Output::Yaml) => write!(out, "{}", serde_yaml::to_string(rollouts).unwrap_or_default())?,
         Some(Output::Wide) | None if rollouts.is_empty() => {
-            writeln!(out, "no Rollout here; `-A` looks in every namespace")?
+            writeln!(out, "no Rollout here; `-A` looks in every namespace")?;
         }
         Some(Output::Wide) | None => {
             let mut table = Table::new();

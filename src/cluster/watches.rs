@@ -68,10 +68,10 @@ struct Follower {
 
 impl Follower {
     async fn follow(self, api: Api<DynamicObject>) {
-        let config = match self.kind {
-            Kind::CandidatePod => watcher::Config::default().labels(CANDIDATE_SELECTOR),
-            _ => watcher::Config::default(),
-        };
+        let mut config = watcher::Config::default();
+        if self.kind == Kind::CandidatePod {
+            config = config.labels(CANDIDATE_SELECTOR);
+        }
         let mut stream = watcher(api, config).default_backoff().into_stream().boxed();
         let mut list = Vec::new();
         loop {
@@ -107,19 +107,22 @@ impl Follower {
             tracing::warn!(resource = plural, group, error = %error, "the watch was interrupted");
             return;
         };
-        match cause {
-            kube::Error::Api(status) if status.code == 404 => {
+        let code = if let kube::Error::Api(status) = cause {
+            status.code
+        } else {
+            0
+        };
+        match code {
+            404 => {
                 tracing::debug!(resource = plural, group, "the cluster does not serve this kind");
                 self.cache.absent(self.kind, &self.namespace);
             }
-            kube::Error::Api(status) if status.code == 403 => {
-                tracing::error!(
-                    resource = plural,
-                    group,
-                    "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
-                );
-            }
-            cause => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
+            403 => tracing::error!(
+                resource = plural,
+                group,
+                "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
+            ),
+            _ => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
         }
     }
 }

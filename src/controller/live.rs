@@ -8,7 +8,10 @@ use crate::api::VerdictStatus;
 
 /// The latest verdicts of every Rollout of this process. Clones show the same.
 #[derive(Clone, Default)]
-pub struct Live(Arc<RwLock<BTreeMap<(String, String), Vec<VerdictStatus>>>>);
+pub struct Live(Arc<RwLock<Verdicts>>);
+
+/// By namespace and name of the Rollout.
+type Verdicts = BTreeMap<(String, String), Vec<VerdictStatus>>;
 
 impl Live {
     /// The verdicts on the present step of a Rollout, a metric each; empty outside a release.

@@ -127,7 +127,10 @@ impl Worker {
         let changed =
             decision.next != state || status.observed_generation != Some(generation(&snapshot.rollout));
         let snapshot = if changed || self.outdated(&status, &decision.next, &seen, now) {
-            match self.commit(snapshot, &spec, &status, &seen, &decision, now).await {
+            match self
+                .commit(snapshot, &spec, &status, (&seen, &decision), now)
+                .await
+            {
                 Ok(snapshot) => snapshot,
                 Err(turn) => return turn,
             }
@@ -210,8 +213,7 @@ impl Worker {
         mut snapshot: Snapshot,
         spec: &Spec,
         status: &api::RolloutStatus,
-        seen: &Observation,
-        decision: &Decision,
+        (seen, decision): (&Observation, &Decision),
         now: Moment,
     ) -> Result<Snapshot, Turn> {
         let frame = report::Frame {

@@ -21,8 +21,11 @@ const DEFAULT: &str = "default";
 pub struct Registry {
     address: Option<Address>,
     lag: Duration,
-    connected: Mutex<BTreeMap<String, (Value, Arc<dyn MetricSource>)>>,
+    connected: Mutex<BTreeMap<String, Connected>>,
 }
+
+/// A connection, and the spec that it was made from.
+type Connected = (Value, Arc<dyn MetricSource>);
 
 /// What this room reads of a `MetricProvider`'s spec; the API server has checked the rest.
 #[derive(Deserialize)]

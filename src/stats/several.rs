@@ -108,7 +108,7 @@ mod tests {
         let e = average([(0.5, 2.0_f64.ln()), (0.5, 4.0_f64.ln())].into_iter());
         assert!((e - 3.0_f64.ln()).abs() < 1e-12);
         assert!((average([(0.5, 900.0), (0.5, -900.0)].into_iter()) - (900.0 - 2.0_f64.ln())).abs() < 1e-9);
-        assert_eq!(average(std::iter::empty()), f64::NEG_INFINITY);
+        assert!(average(std::iter::empty()) < f64::MIN);
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Tests that need no cluster.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)] // helpers of tests are tests too
+
 mod apply;
 mod sources;
 

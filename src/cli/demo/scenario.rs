@@ -63,7 +63,7 @@ impl Scenario {
     }
 
     /// Somebody changes the image.
-    pub(super) fn ship(self, world: &World) -> Result<(), Failure> {
+    pub(super) fn ship(world: &World) -> Result<(), Failure> {
         world
             .set_image("shop", "checkout", "checkout:v2")
             .map_err(|error| {

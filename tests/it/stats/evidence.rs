@@ -294,10 +294,10 @@ proptest! {
     fn a_damaged_checkpoint_is_refused_not_believed(cut in 0_usize..900, junk in "[0-9a-f.xZ ]{0,20}") {
         let text = Evidence::new(Settings::default()).checkpoint().to_string();
         let damaged = format!("{}{junk}", &text[..cut.min(text.len() - 1)]);
-        if let Ok(parsed) = damaged.parse::<Checkpoint>() {
-            if parsed.reals.len() != Evidence::new(Settings::default()).checkpoint().reals.len() {
-                prop_assert!(Evidence::resume(Settings::default(), &parsed).is_err());
-            }
+        if let Ok(parsed) = damaged.parse::<Checkpoint>()
+            && parsed.reals.len() != Evidence::new(Settings::default()).checkpoint().reals.len()
+        {
+            prop_assert!(Evidence::resume(Settings::default(), &parsed).is_err());
         }
     }
 }
