@@ -4,11 +4,12 @@
 //! status is one of [`Exit`]. Nothing imports this room.
 
 mod act;
+pub mod bench;
 pub mod check;
 mod connect;
 mod crds;
 mod demo;
-mod judge;
+pub mod judge;
 mod run;
 mod status;
 mod version;
@@ -46,6 +47,8 @@ enum Command {
     Resume(act::Act),
     /// Takes the candidate back.
     Abort(act::Act),
+    #[command(hide = true)]
+    Bench(bench::Bench),
     Check(check::Check),
     Crds(crds::Crds),
     Demo(demo::Demo),
@@ -67,7 +70,8 @@ impl Command {
             Self::Demo(command) => command.run(out),
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
-            Self::Judge(command) => command.run(out),
+            Self::Bench(command) => command.run(out),
+            Self::Judge(command) => command.run(&mut io::stdin().lock(), out),
             Self::Version(command) => command.run(out),
         }
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod line;
+mod metric;
 mod series;
 mod stream;
 mod table;
@@ -36,22 +37,23 @@ series [{"series":"pod-a","started":-30,"n":1500,"x":3}], or a histogram {"n":15
 Optional "next" is the weight of the step after this one.
 CSV columns: stream, t, step, weight, next, final, [METRIC.]candidate_n, candidate_x, baseline_n, baseline_x."#
 )]
-pub(super) struct Judge {
+pub struct Judge {
     /// A file of JSON Lines or CSV; - reads standard input.
-    file: String,
+    pub file: String,
     /// Answer each line as it comes.
     #[arg(long)]
-    follow: bool,
+    pub follow: bool,
     /// A YAML file with the analysis part of a Rollout.
     #[arg(long, value_name = "FILE")]
-    config: Option<String>,
+    pub config: Option<String>,
     /// How to answer; by default a table on a terminal and JSON elsewhere.
     #[arg(long, short, value_enum)]
-    output: Option<Output>,
+    pub output: Option<Output>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
+/// How answers are written.
+pub enum Output {
     /// A line of JSON for each line.
     Json,
     /// A table for people.
@@ -59,7 +61,8 @@ enum Output {
 }
 
 impl Judge {
-    pub(super) fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
+    /// Judges all lines of the file, or of `stdin` where it is `-`.
+    pub fn run(self, stdin: &mut dyn BufRead, out: &mut dyn Write) -> Result<Exit, Failure> {
         let rules = Rules {
             analysis: self
                 .config
@@ -74,16 +77,16 @@ impl Judge {
             }
         };
         let output = self.output.unwrap_or_else(usual);
-        let input: Box<dyn BufRead> = if self.file == "-" {
-            Box::new(BufReader::new(io::stdin()))
+        let mut file;
+        let input: &mut dyn BufRead = if self.file == "-" {
+            stdin
         } else {
-            let file = File::open(&self.file).map_err(|error| {
-                Failure::usage(
-                    format!("cannot read {}: {error}", self.file),
-                    "name a file of JSON Lines or CSV, or -",
-                )
+            let opened = File::open(&self.file).map_err(|error| {
+                let message = format!("cannot read {}: {error}", self.file);
+                Failure::usage(message, "name a file of JSON Lines or CSV, or -")
             })?;
-            Box::new(BufReader::with_capacity(1 << 16, file))
+            file = BufReader::with_capacity(1 << 16, opened);
+            &mut file
         };
         let mut session = Session {
             rules,
@@ -141,7 +144,7 @@ struct Session<W: Write> {
 }
 
 impl<W: Write> Session<W> {
-    fn read(&mut self, mut input: Box<dyn BufRead>, follow: bool) -> Result<Exit, Failure> {
+    fn read(&mut self, input: &mut dyn BufRead, follow: bool) -> Result<Exit, Failure> {
         if self.output == Output::Text {
             writeln!(self.out, "{}", answer::HEADER)?;
         }
@@ -149,7 +152,7 @@ impl<W: Write> Session<W> {
         loop {
             text.clear();
             let limit = LONGEST_LINE as u64 + 1;
-            let length = io::Read::take(&mut input, limit)
+            let length = io::Read::take(&mut *input, limit)
                 .read_until(b'\n', &mut text)
                 .map_err(|error| {
                     Failure::failed(
@@ -162,7 +165,7 @@ impl<W: Write> Session<W> {
             }
             self.number += 1;
             if text.len() > LONGEST_LINE {
-                let rest = skip_line(&mut input, &text)?;
+                let rest = skip_line(input, &text)?;
                 self.refuse(&format!(
                     "the line is longer than 1 MiB ({} bytes at least)",
                     text.len() + rest

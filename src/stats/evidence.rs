@@ -217,18 +217,20 @@ impl Evidence {
     /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
     /// baseline, is not held for it.
     fn is_environment(&self, candidate: f64, baseline: f64) -> bool {
-        let limit = self.background().rate().map_or(0.05, |r| (10.0 * r).max(0.05));
+        let limit = (10.0 * self.usual_rate()).max(0.05);
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
+    }
+
+    /// The baseline's normal rate: that of its history, or else of this release so far.
+    fn usual_rate(&self) -> f64 {
+        let known = self.background().rate();
+        known.or_else(|| self.in_release.baseline.rate()).unwrap_or(0.0)
     }
 
     /// Counts above this in one tick of `arm` are cut: one burst must not decide. Trouble that lasts longer than a
     /// burst, or that the other arm shares, raises the limit.
     fn burst_limit(&self, arm: usize, requests: u64, other: f64) -> u64 {
-        let usual = self
-            .background()
-            .rate()
-            .or_else(|| self.in_release.baseline.rate())
-            .unwrap_or(0.0);
+        let usual = self.usual_rate();
         let lasting = self.recent[arm]
             .iter()
             .take(self.background().burst_ticks() + 1)

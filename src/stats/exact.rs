@@ -54,6 +54,7 @@ pub fn poisson_quantile(p: f64, mean: f64) -> u64 {
 }
 
 /// Fisher's exact test of a 2×2 table, given row by row, two-sided.
+#[allow(clippy::many_single_char_names)] // the names of the literature
 pub fn fisher_two_sided(table: [u64; 4]) -> f64 {
     let [a, b, c, d] = table.map(|x| x as f64);
     let (row, column, n) = (a + b, a + c, a + b + c + d);

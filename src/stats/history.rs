@@ -186,10 +186,11 @@ mod tests {
     #[test]
     fn clumps_bursts_and_unlike_pods_are_told_apart() {
         let clumps = background(
-            &ticks(|t, p| if (t * 5 + p * 11) % 40 == 0 { 3 } else { 0 }),
+            &ticks(|t, p| if (t * 7 + p * 11) % 40 == 0 { 3 } else { 0 }),
             MARGIN,
         );
         assert!((2.0..4.0).contains(&clumps.dispersion()), "{clumps:?}");
+        assert!(clumps.pod_spread() < 1e-9, "{clumps:?}");
         let bursts = background(
             &ticks(|t, p| if t % 40 < 4 && t / 40 % 8 == p { 50 } else { 0 }),
             MARGIN,

@@ -59,8 +59,7 @@ pub fn edges(past: &[Bucket], slowdown: f64, objective: Option<f64>) -> Vec<Edge
         .iter()
         .filter_map(|e| Some((*e, slower_than(past, *e).rate()?)))
         .collect();
-    // Near in proportion: 2 % is as far from 1 % as 0.5 % is.
-    let off = |share: f64, goal: f64| (share.max(1e-9) / goal).ln().abs();
+    let off = |share: f64, goal: f64| (share - goal).abs();
     let nearest = |goal: f64| {
         shares
             .iter()
@@ -111,12 +110,12 @@ mod tests {
     #[test]
     fn edges_lie_near_median_and_tail() {
         let plain: Vec<f64> = edges(&past(), 0.0, None).iter().map(|e| e.candidate).collect();
-        assert_eq!(plain, [0.05, 0.1, 0.5]);
-        let with_objective: Vec<f64> = edges(&past(), 0.0, Some(0.3))
+        assert_eq!(plain, [0.05, 0.25, 0.5]);
+        let with_objective: Vec<f64> = edges(&past(), 0.0, Some(1.2))
             .iter()
             .map(|e| e.candidate)
             .collect();
-        assert_eq!(with_objective, [0.05, 0.1, 0.25, 0.5]);
+        assert_eq!(with_objective, [0.05, 0.25, 0.5, 1.0]);
         assert!(edges(&[], 0.0, None).is_empty());
     }
 
@@ -126,8 +125,8 @@ mod tests {
         assert_eq!(
             shifted[1],
             Edge {
-                candidate: 0.1,
-                baseline: 0.05
+                candidate: 0.25,
+                baseline: 0.1
             }
         );
         assert!(shifted.iter().all(|e| e.baseline <= e.candidate));

@@ -46,6 +46,7 @@ pub fn p_value(x: &[f64], y: &[f64], greater: bool, continuity: bool) -> f64 {
 }
 
 /// The exact probability; only for samples without ties.
+#[allow(clippy::many_single_char_names)] // the names of the literature
 pub fn exact_p_value(x: &[f64], y: &[f64], greater: bool) -> f64 {
     let (m, n) = (x.len(), y.len());
     // ways[i][u]: choices of i places among those seen so far whose U is u.

@@ -12,6 +12,7 @@ mod chart;
 mod check;
 mod docs;
 mod examples;
+mod judge;
 mod properties;
 mod rooms;
 mod scenarios;

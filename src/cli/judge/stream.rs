@@ -1,13 +1,13 @@
 //! One stream: the evidence of one release, fed line by line.
 
 use super::answer::{self, Answer};
-use super::line::{Arm, Arms, Increments, Line, Past};
-use super::series::Counters;
+use super::line::{Arm, Line, Past};
+use super::metric::{Compared, Metric, buckets, is_latency, sound};
 use crate::api::Analysis;
 use crate::engine::words;
 use crate::stats::history::background;
-use crate::stats::latency::{self, Bucket, Edge};
-use crate::stats::{Assessment, Background, Counts, Evidence, Margin, Part, Settings, Tick, Verdict, joint};
+use crate::stats::latency::{self, Edge};
+use crate::stats::{Assessment, Background, Counts, Evidence, Margin, Part, Settings, Verdict, joint};
 
 /// The step after one that is neither last nor told: ladders mostly grow by about this factor.
 const USUAL_GROWTH: f64 = 2.5;
@@ -62,23 +62,6 @@ impl Rules {
         let preset = self.analysis.preset;
         std::time::Duration::from(if last { preset.last_hold() } else { preset.hold() }).as_secs_f64()
     }
-}
-
-/// One metric of a stream: one comparison, or one for each latency edge.
-#[derive(Debug)]
-struct Metric {
-    name: String,
-    gating: bool,
-    parts: Vec<Compared>,
-    counters: [Counters; 2],
-    latency: bool,
-}
-
-/// One comparison; the edge is there for latency.
-#[derive(Debug)]
-struct Compared {
-    edge: Option<Edge>,
-    evidence: Evidence,
 }
 
 /// Where a stream stands.
@@ -321,87 +304,4 @@ fn reason(assessed: &[(&str, Assessment)], verdict: Verdict) -> String {
 /// Seconds that a pass is away, as far as they can be told.
 fn short(a: &Assessment) -> f64 {
     a.missing.seconds.unwrap_or(f64::INFINITY)
-}
-
-impl Metric {
-    fn observe(&mut self, arms: &Arms<'_>, seconds: f64, since: Option<f64>) {
-        let [mine, theirs] = &mut self.counters;
-        let plain = |arm: &Arm<'_>, counters: &mut Counters| match arm {
-            Arm::Increments(i) => Counts::new(i.n.0, i.x.0),
-            Arm::Series(list) => counters.take(list, since),
-        };
-        let (candidate, baseline) = (plain(&arms.candidate, mine), plain(&arms.baseline, theirs));
-        for part in &mut self.parts {
-            let tick = match (part.edge, &arms.candidate, &arms.baseline) {
-                (Some(edge), Arm::Increments(c), Arm::Increments(b)) => Tick::new(
-                    latency::slower_than(&buckets(c), edge.candidate),
-                    latency::slower_than(&buckets(b), edge.baseline),
-                    seconds,
-                ),
-                (_, _, _) => Tick::new(candidate, baseline, seconds),
-            };
-            part.evidence.observe(tick);
-        }
-    }
-
-    /// The assessment of the comparison that speaks most against the candidate, or that lacks most.
-    fn assessment(&self) -> Assessment {
-        let mut all = self.parts.iter().map(|p| p.evidence.assessment());
-        let Some(mut worst) = all.next() else {
-            return Evidence::new(Settings::default()).assessment();
-        };
-        for next in all {
-            let later = next.verdict == Verdict::Fail
-                || (worst.verdict == Verdict::Pass && next.verdict != Verdict::Pass);
-            let same = next.verdict == worst.verdict && next.fail.evidence > worst.fail.evidence;
-            if worst.verdict != Verdict::Fail && (later || same) {
-                worst = next;
-            }
-        }
-        worst
-    }
-}
-
-fn is_latency(arms: &Arms<'_>) -> bool {
-    matches!(&arms.baseline, Arm::Increments(i) if i.buckets.is_some())
-}
-
-fn buckets(increments: &Increments) -> Vec<Bucket> {
-    let mut all: Vec<Bucket> = increments
-        .buckets
-        .iter()
-        .flatten()
-        .map(|(edge, count)| Bucket {
-            edge: *edge,
-            count: count.0,
-        })
-        .collect();
-    all.push(Bucket {
-        edge: f64::INFINITY,
-        count: increments.n.0,
-    });
-    all
-}
-
-/// What is wrong with an arm.
-fn sound(arm: &Arm<'_>) -> Result<(), String> {
-    let pair = |n: u64, x: u64| {
-        if x > n {
-            Err(format!("x is {x} but n only {n}"))
-        } else {
-            Ok(())
-        }
-    };
-    match arm {
-        Arm::Series(list) => list.iter().try_for_each(|s| pair(s.n.0, s.x.0)),
-        Arm::Increments(i) => {
-            pair(i.n.0, i.x.0)?;
-            let Some(list) = &i.buckets else { return Ok(()) };
-            let rising = list.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1.0 <= w[1].1.0);
-            if !rising {
-                return Err("buckets must rise in edge and be cumulative".into());
-            }
-            list.last().map_or(Ok(()), |(_, most)| pair(i.n.0, most.0))
-        }
-    }
 }

@@ -208,6 +208,18 @@ fn one_burst_does_not_convict_and_a_shared_outage_neither_convicts_nor_proves() 
 }
 
 #[test]
+fn a_service_that_always_fails_much_is_no_outage() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(50.0, 75.0, false);
+    let mut random = Random(8);
+    for _ in 0..100 {
+        evidence.observe(random.tick((375, 375), (0.3, 0.3)));
+        assert!(!evidence.assessment().environment);
+    }
+    assert_eq!(evidence.verdict(), Verdict::Pass);
+}
+
+#[test]
 fn a_sick_baseline_does_not_hold_a_normal_candidate() {
     let mut evidence =
         Evidence::new(Settings::default()).with_background(Background::new(Some(0.001), 1.0, 1, 0.0));

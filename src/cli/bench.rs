@@ -1,0 +1,47 @@
+//! `serin bench`: measurements of Serin itself. Hidden: it is for the documentation.
+
+mod latency;
+mod table;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+use super::{Exit, Failure};
+
+/// Measures parts of Serin.
+#[derive(Args, Debug)]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// The judge and its peers on simulated releases: the table of docs/judge.md.
+    Judge {
+        /// Releases a scenario and method.
+        #[arg(long, default_value_t = 1000)]
+        runs: u64,
+    },
+}
+
+impl Bench {
+    /// Prints the figures.
+    pub fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let What::Judge { runs } = self.what;
+        let mut written = Ok(());
+        report(runs, &mut |line| {
+            if written.is_ok() {
+                written = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+        });
+        written?;
+        Ok(Exit::Healthy)
+    }
+}
+
+/// Everything that docs/judge.md shows, line by line: `runs` releases a scenario and method.
+pub fn report(runs: u64, print: &mut dyn FnMut(&str)) {
+    table::report(runs, print);
+}
