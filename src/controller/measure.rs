@@ -83,7 +83,14 @@ impl Measure {
                 }
             }
             Phase::Releasing(release) => {
-                self.search = None;
+                // After a restart the search begins anew, and takes two looks as the first one did.
+                if self
+                    .found
+                    .as_ref()
+                    .is_some_and(|(revision, _)| *revision == release.revision)
+                {
+                    self.search = None;
+                }
                 Report {
                     preflight: Some(Vec::new()),
                     evidence: self.climb(&look, release).await,
