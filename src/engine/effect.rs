@@ -11,7 +11,8 @@ pub enum Effect {
     Route {
         /// The candidate's share.
         weight: Weight,
-        /// More than the route gives now: needs a live read before it is written.
+        /// More than the route gives now: needs a live read before it is written. Up to 0: the route names the
+        /// candidate, which has no share yet.
         up: bool,
     },
     /// The candidate's Deployment and Service exist for `revision` with this many replicas.

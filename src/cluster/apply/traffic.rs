@@ -28,7 +28,8 @@ impl Writer {
         }
         let share = route::Share {
             arms,
-            candidate: candidate.as_deref(),
+            // On the way down nothing is named that is not there.
+            candidate: candidate.as_deref().filter(|_| up || weight > Weight::NONE),
             weight,
         };
         let plan = |route: &Value| {

@@ -146,9 +146,25 @@ impl Turn<'_> {
         let able = self.next.active().is_some_and(|revision| {
             self.seen.workload.is_some() && self.candidate_ready(revision) >= self.weighed(weight)
         });
-        if lower || able {
-            effects.push(Effect::Route { weight, up: !lower });
+        if lower {
+            effects.push(Effect::Route { weight, up: false });
+        } else if able && !self.seen.route.touched() {
+            // A gateway answers 503 for a Service that it has just heard of: first the name, then the share.
+            effects.push(Effect::Route {
+                weight: Weight::NONE,
+                up: true,
+            });
+        } else if able && (*seen != Some(Weight::NONE) || self.named()) {
+            effects.push(Effect::Route { weight, up: true });
         }
+    }
+
+    /// The gateway has known the candidate, without a share, for as long as it takes to honour a weight.
+    fn named(&self) -> bool {
+        let route = &self.seen.route;
+        route
+            .settled(Weight::NONE, self.plan.propagation, self.now)
+            .is_some()
     }
 
     /// Ready candidate pods without which `weight` is not given.
@@ -261,7 +277,9 @@ impl Turn<'_> {
         }
         self.route(effects);
         if let (Some(workload), Some(serving)) = (&self.seen.workload, serving) {
-            if workload.template != *serving && workload.stray(serving) {
+            // Where the user wants the new template shipped, its pods are welcome as soon as the gate is off.
+            let shipped = self.plan.resume_on_delete && !workload.gated;
+            if workload.template != *serving && workload.stray(serving) && !shipped {
                 purge(effects, workload, serving);
             } else if workload.template == *serving && workload.paused && removal.weight > Weight::NONE {
                 effects.push(Effect::Unpause {

@@ -59,7 +59,7 @@ fn weights(route: &Value, rule: usize) -> Vec<(String, Option<u64>)> {
 fn share(weight: u8) -> Share<'static> {
     Share {
         arms: ARMS,
-        candidate: Some(CANDIDATE),
+        candidate: (weight > 0).then_some(CANDIDATE),
         weight: Weight::clamped(weight),
     }
 }
@@ -301,15 +301,30 @@ fn a_rule_that_lost_the_stable_service_never_ends_without_backends() {
 }
 
 #[test]
+fn a_candidate_can_be_named_before_it_gets_a_share() {
+    let before = route(&[&[("checkout", Some(3)), ("legacy", Some(1))]]);
+    let originals = originals(&before, &ARMS, &[]).unwrap();
+    let name = Share {
+        candidate: Some(CANDIDATE),
+        ..share(0)
+    };
+    let named = patched(&before, weigh(&before, &name, &originals, STAMP).unwrap());
+    check_weights(&named, 0, &[("checkout", 300), (CANDIDATE, 0), ("legacy", 100)]);
+    let seen = seen(&named, &ARMS, &originals).unwrap();
+    assert_eq!((seen.weight, seen.touched), (Some(Weight::NONE), true));
+    assert_eq!(weigh(&named, &name, &originals, STAMP), Ok(None));
+    assert_eq!(
+        patched(&named, restore(&named, &ARMS, &originals))["spec"],
+        before["spec"]
+    );
+}
+
+#[test]
 fn a_candidate_of_an_older_revision_gives_way() {
     let now = route(&[&[("checkout", Some(90)), (OLDER, Some(10))]]);
     let next = patched(&now, weigh(&now, &share(25), &[], STAMP).unwrap());
     check_weights(&next, 0, &[("checkout", 75), (CANDIDATE, 25)]);
-    let none = Share {
-        candidate: None,
-        ..share(0)
-    };
-    let drained = patched(&now, weigh(&now, &none, &[], STAMP).unwrap());
+    let drained = patched(&now, weigh(&now, &share(0), &[], STAMP).unwrap());
     check_weights(&drained, 0, &[("checkout", 100), (OLDER, 0)]);
 }
 

@@ -16,7 +16,7 @@ use crate::render::patch::Patch;
 pub struct Share<'a> {
     /// Who is who.
     pub arms: Arms<'a>,
-    /// Name of the candidate's Service. Only weight 0 can do without.
+    /// Name of the candidate's Service. Only weight 0 can do without: then it is not named where it is not yet.
     pub candidate: Option<&'a str>,
     /// The candidate's share of what the stable Service had.
     pub weight: Weight,
@@ -33,14 +33,15 @@ pub fn weigh(
     originals: &[Original],
     stamp: &str,
 ) -> Result<Option<Vec<Value>>, Problem> {
-    let rules = if share.weight > Weight::NONE {
+    let up = share.weight > Weight::NONE || share.candidate.is_some();
+    let rules = if up {
         checked(route, &share.arms, originals)?
     } else {
         read(route, &share.arms, originals)
     };
     let wanted = rules.iter().filter_map(|rule| {
         let wanted = match rule.of(Who::Stable).next() {
-            Some(_) if share.weight > Weight::NONE || rule.divides() => divided(rule, share),
+            Some(_) if up || rule.divides() => divided(rule, share),
             _ => without_candidate(rule, &share.arms),
         };
         wanted.map(|wanted| (rule, wanted))
@@ -81,13 +82,14 @@ fn replace<'r, 'a: 'r>(patch: &mut Patch, wanted: impl Iterator<Item = (&'r Rule
 /// The rule's backends with the candidate at its share. `None`: Serin has nothing to do in the rule.
 fn divided(rule: &Rule<'_>, share: &Share<'_>) -> Option<Vec<Value>> {
     let none = share.weight == Weight::NONE;
-    if (none && !rule.is_touched()) || (!none && !rule.serves()) {
+    let up = share.candidate.is_some() && !rule.names_candidate();
+    if (none && !up && !rule.is_touched()) || ((!none || up) && !rule.serves()) {
         return None;
     }
     let division = rule.divide(share.weight);
     let mut weights = division.kept.into_iter();
     let mut wanted = Vec::with_capacity(rule.backends.len() + 1);
-    let mut placed = share.candidate.is_none() || none;
+    let mut placed = share.candidate.is_none() || (none && !up);
     for backend in &rule.backends {
         match backend.who {
             // At weight 0 a candidate stays named: its open connections may end in peace.

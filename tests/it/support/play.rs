@@ -375,6 +375,10 @@ pub(crate) fn reread(state: &State) -> State {
 fn words(effect: &Effect) -> String {
     match effect {
         Effect::Guard => "put the gate on the Deployment".into(),
+        Effect::Route {
+            weight: Weight::NONE,
+            up: true,
+        } => "the route names the candidate, without a share yet".into(),
         Effect::Route { weight, up: true } => {
             format!("the route gives the candidate {weight}, more than now")
         }

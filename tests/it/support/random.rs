@@ -112,8 +112,8 @@ impl Dice {
                 deadline: self.span(),
             },
             paused: self.chance(3),
+            resume_on_delete: self.chance(30),
             gate: self.one(&[GateMode::Admission, GateMode::Paused]),
-            resume_on_delete: false,
             analysis: Analysis {
                 interval: Duration::from_secs(15),
                 warm_up: Duration::ZERO,
