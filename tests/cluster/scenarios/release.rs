@@ -4,9 +4,13 @@
 mod care;
 mod course;
 mod good;
+mod outages;
+mod people;
+mod taken_back;
 
 use libtest_mimic::Trial;
 
 pub(super) fn all() -> Vec<Trial> {
-    good::all()
+    let files = [good::all(), taken_back::all(), people::all(), outages::all()];
+    files.into_iter().flatten().collect()
 }

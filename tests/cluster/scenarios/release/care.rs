@@ -54,7 +54,7 @@ impl Care {
         let load = scenario.load(RATE)?;
         let start = Instant::now() - load.elapsed();
         scenario.apply(&provider(&scenario.namespace, metrics)).await?;
-        scenario.apply(&rollout(&scenario.namespace, more)).await?;
+        scenario.apply(&rollout("app", &scenario.namespace, more)).await?;
         let care = Self {
             scenario: scenario.clone(),
             operator,
@@ -63,6 +63,11 @@ impl Care {
             route,
         };
         care.wait_phase("Idle", Duration::from_secs(30)).await?;
+        // A moment after the status has told of the adoption.
+        let gated = |it: &Value| !it["metadata"]["labels"]["serin.dev/gate"].is_null();
+        scenario
+            .wait(DEPLOYMENT, "app", "the gate", Duration::from_secs(10), gated)
+            .await?;
         Ok(care)
     }
 
@@ -115,6 +120,16 @@ impl Care {
 
     /// Waits until nothing of a release is left: no candidate, the route as the user wrote it, nothing paused.
     pub(super) async fn nothing_left(&self) -> Outcome {
+        self.no_candidate().await?;
+        let deployment = self.scenario.get(DEPLOYMENT, "app").await?;
+        if deployment["spec"]["paused"] == true {
+            return Err("the Deployment is paused".into());
+        }
+        Ok(())
+    }
+
+    /// Waits until there is no candidate, and the route is as the user wrote it.
+    pub(super) async fn no_candidate(&self) -> Outcome {
         let scenario = &self.scenario;
         crate::wait::until("nothing to be left over", Duration::from_secs(10), || async {
             for kind in [DEPLOYMENT, SERVICE] {
@@ -127,16 +142,12 @@ impl Care {
             if route["spec"] != self.route {
                 return Err(format!("the route is not as the user wrote it: {}", route["spec"]).into());
             }
-            let deployment = scenario.get(DEPLOYMENT, "app").await?;
-            if deployment["spec"]["paused"] == true {
-                return Err("the Deployment is paused".into());
-            }
             Ok(Some(()))
         })
         .await
     }
 
-    /// As [`Self::nothing_left`], and no trace of the Rollout itself either: no finalizer, no gate.
+    /// Waits until there is no trace of the Rollout itself: no finalizer, no gate.
     pub(super) async fn nothing_left_of_rollout(&self) -> Outcome {
         let scenario = &self.scenario;
         crate::wait::until("the Rollout to be gone", Duration::from_secs(30), || async {
@@ -218,7 +229,7 @@ spec: {{address: \"{address}\", allowedNamespaces: [{name}], lag: 500ms}}
 }
 
 /// A Rollout whose holds are seconds and whose margins are wide, so that proof comes within seconds.
-fn rollout(provider: &str, more: &str) -> String {
+fn rollout(name: &str, provider: &str, more: &str) -> String {
     let defaults = [
         ("progressDeadline", "30s"),
         (
@@ -230,14 +241,14 @@ fn rollout(provider: &str, more: &str) -> String {
     ];
     let kept: String = defaults
         .iter()
-        .filter(|(name, _)| !more.contains(&format!("{name}:")))
-        .map(|(name, value)| format!("  {name}: {value}\n"))
+        .filter(|(field, _)| !more.contains(&format!("{field}:")))
+        .map(|(field, value)| format!("  {field}: {value}\n"))
         .collect();
     format!(
         "
 apiVersion: serin.dev/v1alpha1
 kind: Rollout
-metadata: {{name: app}}
+metadata: {{name: {name}}}
 spec:
   workload: {{name: app}}
   traffic: {{gatewayAPI: {{routes: [{{name: app}}]}}, propagation: 1s}}

@@ -130,14 +130,24 @@ impl Course {
     /// Compares the answers of `version` with the weights, for as long as only the candidate ran it: until the
     /// promotion. At least two weights must have stood long enough to be judged.
     pub(super) fn shares(&self, report: &Report, version: &str) -> Outcome {
+        self.shares_since(Duration::ZERO, report, version)
+    }
+
+    /// The same from a moment on, where another version was the candidate before.
+    pub(super) fn shares_since(&self, begin: Duration, report: &Report, version: &str) -> Outcome {
         let promoting = |mark: &&Mark| ["Promoting", "Returning", "Promoted"].contains(&mark.phase.as_str());
         let end = self
             .marks
             .iter()
+            .filter(|mark| mark.since >= begin)
             .find(promoting)
             .map_or(self.end, |mark| mark.since);
         let mut changes: Vec<(Duration, u64)> = Vec::new();
-        for mark in self.marks.iter().filter(|mark| mark.since < end) {
+        for mark in self
+            .marks
+            .iter()
+            .filter(|mark| (begin..end).contains(&mark.since))
+        {
             if changes.last().is_none_or(|(_, weight)| *weight != mark.weight) {
                 changes.push((mark.since, mark.weight));
             }

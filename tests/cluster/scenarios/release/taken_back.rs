@@ -1,0 +1,124 @@
+//! A version that must not stay: it fails, never becomes ready, or is overtaken by a newer one.
+
+use super::care::{Care, ROLLOUT};
+use crate::Outcome;
+use crate::scenario::{POD, Scenario, trial};
+use libtest_mimic::Trial;
+use serde_json::Value;
+use std::time::Duration;
+
+pub(super) fn all() -> Vec<Trial> {
+    vec![
+        trial("release::regression", regression),
+        trial("release::never_ready", never_ready),
+        trial("release::overtaken", overtaken),
+    ]
+}
+
+/// Three scrapes and a second.
+const VERDICT_WITHIN: Duration = Duration::from_secs(4);
+/// How much later than the route the bystander and the gateway may be.
+const SEEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// A fifth of the answers at 10 % are errors: taken back within seconds, not tried again, and the next image is
+/// promoted.
+async fn regression(scenario: Scenario) -> Outcome {
+    let care = Care::begin(&scenario, "app:v1-latency5", "").await?;
+    let stable = pods(&scenario).await?;
+    scenario.set_image("app", "app:v2-errors20-latency5").await?;
+    let status = care.wait_phase("RolledBack", Duration::from_mins(1)).await?;
+    let outcome = &status["history"][0];
+    if outcome["outcome"] != "RolledBack" || outcome["reason"] != "Regression" {
+        return Err(format!("the history does not tell of the regression: {outcome}").into());
+    }
+    care.told(&["ReleaseStarted", "WeightChanged", "RollingBack", "RolledBack"])
+        .await?;
+    care.no_candidate().await?;
+    let back = care.load.elapsed();
+    // No retry.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let status = scenario.get(ROLLOUT, "app").await?["status"].take();
+    if status["phase"] != "RolledBack" || care.course().highest() != 10 || pods(&scenario).await? != stable {
+        let course = care.course().marks;
+        return Err(
+            format!("it was tried again, or the stable pods were touched: {status}, {course:?}").into(),
+        );
+    }
+    let report = care.load.report();
+    let first = report.failures().map(|it| it.sent).min().unwrap_or_default();
+    let last = report.last_of("v2").unwrap_or_default();
+    if last > first + VERDICT_WITHIN + SEEN_WITHIN || last > back {
+        return Err(
+            format!("the first failure was at {first:?}, yet v2 still got a request at {last:?}").into(),
+        );
+    }
+    let next = care.load.elapsed();
+    scenario.set_image("app", "app:v3-latency5").await?;
+    care.wait_phase("Promoted", Duration::from_mins(2)).await?;
+    care.told(&["RolledBack", "Promoted"]).await?;
+    care.nothing_left().await?;
+    let (course, report) = care.end().await?;
+    if let Some(other) = report.failures().find(|it| it.version.as_deref() != Some("v2")) {
+        return Err(format!("a request failed that v2 did not answer: {other:?}").into());
+    }
+    course.rises_through(&[10, 0, 10, 25, 80, 0])?;
+    course.shares_since(next, &report, "v3")
+}
+
+/// Pods that never become ready get no request, and the version is taken back at the deadline.
+async fn never_ready(scenario: Scenario) -> Outcome {
+    let care = Care::begin(&scenario, "app:v1", "  progressDeadline: 10s\n").await?;
+    let stable = pods(&scenario).await?;
+    scenario.set_image("app", "app:v2-unready").await?;
+    care.wait_phase("Scaling", Duration::from_secs(30)).await?;
+    let status = care.wait_phase("RolledBack", Duration::from_secs(40)).await?;
+    let outcome = &status["history"][0];
+    if outcome["outcome"] != "RolledBack" || outcome["reason"] != "NotReady" {
+        return Err(format!("the history does not tell why: {outcome}").into());
+    }
+    care.told(&["ReleaseStarted", "RollingBack", "RolledBack"])
+        .await?;
+    care.no_candidate().await?;
+    if pods(&scenario).await? != stable {
+        return Err("the stable pods were touched".into());
+    }
+    let (course, report) = care.end().await?;
+    report.no_failures()?;
+    if course.highest() > 0 || report.of("v2") > 0 {
+        return Err(format!("pods that are not ready got requests: {:?}", course.marks).into());
+    }
+    Ok(())
+}
+
+/// A third image in mid-step takes the second one's place, from the beginning.
+async fn overtaken(scenario: Scenario) -> Outcome {
+    let care = Care::begin(&scenario, "app:v1", "").await?;
+    scenario.set_image("app", "app:v2").await?;
+    care.wait_phase("Judging", Duration::from_secs(40)).await?;
+    scenario.set_image("app", "app:v3").await?;
+    let changed = care.load.elapsed();
+    let status = care.wait_phase("Promoted", Duration::from_mins(2)).await?;
+    let outcome = |index: usize| status["history"][index]["outcome"].clone();
+    if outcome(0) != "Promoted" || outcome(1) != "Superseded" {
+        return Err(format!("the history does not tell of both: {}", status["history"]).into());
+    }
+    care.told(&["ReleaseStarted", "RollingBack", "Promoted"]).await?;
+    care.nothing_left().await?;
+    let (course, report) = care.end().await?;
+    report.no_failures()?;
+    course.rises_through(&[10, 0, 10, 25, 80, 0])?;
+    let last = report.last_of("v2").unwrap_or_default();
+    if last > changed + Duration::from_secs(3) {
+        return Err(format!("v3 came at {changed:?}, yet v2 got a request at {last:?}").into());
+    }
+    course.shares_since(last + Duration::from_secs(1), &report, "v3")
+}
+
+/// Names of the stable Deployment's pods.
+async fn pods(scenario: &Scenario) -> Outcome<Vec<String>> {
+    let pods = scenario.list(POD, "app=app").await?;
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let mut names: Vec<_> = pods.iter().map(name).collect();
+    names.sort();
+    Ok(names)
+}
