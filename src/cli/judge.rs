@@ -3,6 +3,7 @@
 mod answer;
 mod line;
 mod metric;
+mod rules;
 mod series;
 mod stream;
 mod table;
@@ -18,7 +19,8 @@ use crate::api::Analysis;
 use crate::stats::Verdict;
 use answer::{Answer, Refusal};
 use line::Line;
-use stream::{Rules, Stream};
+use rules::Rules;
+use stream::Stream;
 use table::Columns;
 
 /// A longer line is refused.

@@ -3,66 +3,14 @@
 use super::answer::{self, Answer};
 use super::line::{Arm, Line, Past};
 use super::metric::{Compared, Metric, buckets, is_latency, sound};
-use crate::api::Analysis;
+use super::rules::Rules;
 use crate::engine::words;
 use crate::stats::history::background;
 use crate::stats::latency::{self, Edge};
-use crate::stats::{Assessment, Background, Counts, Evidence, Margin, Part, Settings, Verdict, joint};
+use crate::stats::{Assessment, Background, Counts, Evidence, Part, Verdict, joint};
 
 /// The step after one that is neither last nor told: ladders mostly grow by about this factor.
 const USUAL_GROWTH: f64 = 2.5;
-
-/// What holds for all streams.
-#[derive(Debug)]
-pub(super) struct Rules {
-    pub(super) analysis: Analysis,
-}
-
-impl Rules {
-    /// The settings of a metric, before its share among several; `latency` has margins of its own.
-    fn settings(&self, name: &str, latency: bool) -> Result<Settings, String> {
-        let wire = self.analysis.metrics.iter().find(|m| m.name == name);
-        let own = |m: crate::api::Margin| Margin::new(m.ratio, m.absolute);
-        let preset = &self.analysis.preset;
-        let pick = |set: Option<crate::api::Margin>, usual: crate::api::Margin, slow: Margin| match set {
-            Some(margin) => own(margin),
-            None if latency => slow,
-            None => own(usual),
-        };
-        let tolerated = pick(
-            wire.and_then(|m| m.tolerated),
-            preset.tolerated(),
-            latency::TOLERATED,
-        );
-        let unacceptable = pick(
-            wire.and_then(|m| m.unacceptable),
-            preset.unacceptable(),
-            latency::UNACCEPTABLE,
-        );
-        let warm_up = std::time::Duration::from(self.analysis.warm_up).as_secs_f64();
-        Settings::new(
-            tolerated,
-            unacceptable,
-            self.analysis.false_rollback(),
-            self.analysis.wrong_promotion(),
-        )
-        .and_then(|s| s.with_warmup(warm_up))
-        .map_err(|wrong| format!("metric {name}: {wrong}"))
-    }
-
-    fn gating(&self, name: &str) -> bool {
-        self.analysis
-            .metrics
-            .iter()
-            .find(|m| m.name == name)
-            .is_none_or(|m| m.gating)
-    }
-
-    fn hold(&self, last: bool) -> f64 {
-        let preset = self.analysis.preset;
-        std::time::Duration::from(if last { preset.last_hold() } else { preset.hold() }).as_secs_f64()
-    }
-}
 
 /// Where a stream stands.
 #[derive(Debug, Default)]

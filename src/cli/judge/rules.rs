@@ -1,0 +1,57 @@
+//! What holds for all streams: the analysis of a Rollout, or its defaults.
+
+use crate::api::Analysis;
+use crate::stats::latency;
+use crate::stats::{Margin, Settings};
+
+/// What holds for all streams.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) analysis: Analysis,
+}
+
+impl Rules {
+    /// The settings of a metric, before its share among several; `latency` has margins of its own.
+    pub(super) fn settings(&self, name: &str, latency: bool) -> Result<Settings, String> {
+        let wire = self.analysis.metrics.iter().find(|m| m.name == name);
+        let own = |m: crate::api::Margin| Margin::new(m.ratio, m.absolute);
+        let preset = &self.analysis.preset;
+        let pick = |set: Option<crate::api::Margin>, usual: crate::api::Margin, slow: Margin| match set {
+            Some(margin) => own(margin),
+            None if latency => slow,
+            None => own(usual),
+        };
+        let tolerated = pick(
+            wire.and_then(|m| m.tolerated),
+            preset.tolerated(),
+            latency::TOLERATED,
+        );
+        let unacceptable = pick(
+            wire.and_then(|m| m.unacceptable),
+            preset.unacceptable(),
+            latency::UNACCEPTABLE,
+        );
+        let warm_up = std::time::Duration::from(self.analysis.warm_up).as_secs_f64();
+        Settings::new(
+            tolerated,
+            unacceptable,
+            self.analysis.false_rollback(),
+            self.analysis.wrong_promotion(),
+        )
+        .and_then(|s| s.with_warmup(warm_up))
+        .map_err(|wrong| format!("metric {name}: {wrong}"))
+    }
+
+    pub(super) fn gating(&self, name: &str) -> bool {
+        self.analysis
+            .metrics
+            .iter()
+            .find(|m| m.name == name)
+            .is_none_or(|m| m.gating)
+    }
+
+    pub(super) fn hold(&self, last: bool) -> f64 {
+        let preset = self.analysis.preset;
+        std::time::Duration::from(if last { preset.last_hold() } else { preset.hold() }).as_secs_f64()
+    }
+}
