@@ -200,7 +200,13 @@ fn a_clumpy_past_asks_for_more_proof() {
     let evidence = |clump: u64| {
         let past: Vec<Value> = (0..240)
             .map(|t| {
-                let bad = |p: u64| if (t * 7 + p * 11) % 40 == 0 { clump } else { 0 };
+                let bad = |p: u64| {
+                    if (t * 7 + p * 11).is_multiple_of(40) {
+                        clump
+                    } else {
+                        0
+                    }
+                };
                 let pods: Vec<[u64; 2]> = (0..8).map(|p| [100, bad(p)]).collect();
                 json!({"t": -3600.0 + t as f64 * 15.0, "pods": pods})
             })
