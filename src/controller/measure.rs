@@ -33,9 +33,14 @@ use trial::Trial;
 pub(super) struct Measure {
     search: Option<Search>,
     trial: Option<Trial>,
+    /// The last look in a phase that reads metrics.
+    looked: Option<Moment>,
     /// The queries that preflight found for each metric, while the release lasts.
     found: Option<(Revision, Vec<Choice>)>,
 }
+
+/// The shortest time between two looks at the metrics.
+const PACE: Duration = Duration::from_millis(500);
 
 /// What was measured, for the observation.
 pub(super) struct Report {
@@ -66,7 +71,11 @@ impl Measure {
             preflight: None,
             evidence: Evidence::none(),
         };
+        self.looked = None;
         let Some(spec) = spec else { return nothing };
+        if reads(&state.phase) {
+            self.looked = Some(now);
+        }
         let look = Look {
             shared,
             snapshot,
@@ -116,17 +125,16 @@ impl Measure {
         }
     }
 
-    /// When there is something to read again.
+    /// When there is something to read again; never sooner than [`PACE`] after the last look, so that a provider that
+    /// does not answer is not asked without pause.
     pub(super) fn next(&self) -> Option<Moment> {
+        let pace = self.looked?.checked_add(PACE).ok()?;
         let search = self.search.as_ref().map(|search| search.next);
-        let trial = self
+        let readers = self
             .trial
-            .as_ref()
-            .and_then(|trial| trial.readers.iter().map(Reader::wake).min());
-        match (search, trial) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, None) | (None, one) => one,
-        }
+            .iter()
+            .flat_map(|trial| trial.readers.iter().map(Reader::wake));
+        search.into_iter().chain(readers).min().map(|due| due.max(pace))
     }
 
     /// The verdicts on the present rung, for the status.
@@ -315,6 +323,17 @@ impl Look<'_> {
             pods: pods_of_deployment(deployment),
         };
         (arm(&candidate, &candidate), arm(arms.stable, workload))
+    }
+}
+
+/// Whether anything is measured in a phase.
+fn reads(phase: &Phase) -> bool {
+    match phase {
+        Phase::Releasing(_) => true,
+        Phase::Promoting(promotion) => matches!(promotion.stage, PromotionStage::Returning(_)),
+        Phase::Adopting | Phase::Idle | Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Deleting(_) => {
+            false
+        }
     }
 }
 

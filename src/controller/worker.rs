@@ -25,6 +25,8 @@ use crate::engine::{Decision, Moment, State, Weight, check, decide, report};
 use crate::render::{names, route};
 use crate::telemetry::metrics::RolloutKey;
 
+/// The shortest sleep: a wake that is due already must not become a busy loop.
+const SHORTEST: Duration = Duration::from_millis(10);
 /// The longest sleep: a decision is made again at least this often, whatever was missed.
 const RESYNC: Duration = Duration::from_secs(300);
 /// After an error of the API server.
@@ -275,14 +277,17 @@ impl Worker {
             return Turn::Again;
         }
         // Effects without a write wait for others (a ReplicaSet's controller, say), who will be seen.
-        let wakes = [decision.wake, self.measure.next(), self.memory.gate_due()];
+        let gated =
+            self.shared.gate == GateMode::Admission && seen.workload.as_ref().is_some_and(|it| it.gated);
+        let proof = self.memory.gate_due().filter(|_| gated);
+        let wakes = [decision.wake, self.measure.next(), proof];
         let wake = wakes.into_iter().flatten().min();
         let now = self.shared.clock.now();
         let rest = wake.map_or(RESYNC, |wake| {
             Duration::try_from(wake.duration_since(now)).unwrap_or_default()
         });
         // Not a moment too early: what is due must be due when we look.
-        Turn::Rest(rest.clamp(Duration::from_millis(1), RESYNC))
+        Turn::Rest(rest.clamp(SHORTEST, RESYNC))
     }
 
     /// A holder's first act on an active release: what an earlier one still sends must find another version.
