@@ -1,8 +1,9 @@
 //! What holds for all streams: the analysis of a Rollout, or its defaults.
 
+use super::metric::Metric;
 use crate::api::Analysis;
 use crate::stats::latency;
-use crate::stats::{Margin, Settings};
+use crate::stats::{Margin, Rule, Settings};
 
 /// What holds for all streams.
 #[derive(Debug)]
@@ -42,7 +43,18 @@ impl Rules {
         .map_err(|wrong| format!("metric {name}: {wrong}"))
     }
 
-    pub(super) fn gating(&self, name: &str) -> bool {
+    /// How a metric is judged.
+    pub(super) fn rule(&self, metric: &Metric) -> Result<Rule, String> {
+        let latency = metric.edges.is_some();
+        Ok(Rule {
+            settings: self.settings(&metric.name, latency)?,
+            weight: 1.0,
+            gating: self.gating(&metric.name),
+            parts: metric.parts(),
+        })
+    }
+
+    fn gating(&self, name: &str) -> bool {
         self.analysis
             .metrics
             .iter()
