@@ -59,6 +59,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             silent: None,
             verdict: Verdict::Continue,
             summary: "3 of 1000 requests failed, 2 of 9000 beside it".to_owned(),
+            share: None,
         },
         actions: Vec::new(),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::gather::{label, text};
+use super::gather::{label, number, text};
 use super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Route, Verb, Workload};
@@ -353,11 +353,4 @@ fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
-}
-
-fn number(object: &Value, pointer: &str) -> Option<u32> {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .and_then(|number| u32::try_from(number).ok())
 }

@@ -6,6 +6,7 @@
 
 use super::assessment::{Arms, Assessment, Evidenced, Verdict};
 use super::background::Background;
+use super::checkpoint::{Checkpoint, CheckpointError};
 use super::counts::Tick;
 use super::evidence::Evidence;
 use super::settings::Settings;
@@ -85,11 +86,59 @@ impl Panel {
         }
     }
 
-    /// How many candidate pods take part from now on.
-    pub fn set_candidate_pods(&mut self, pods: u32) {
-        for evidence in self.evidence_mut() {
+    /// The same for one metric, where metrics are not read in step with each other.
+    pub fn begin_step_of(&mut self, metric: usize, (weight, next_weight, last): (f64, f64, bool)) {
+        for evidence in self
+            .metrics
+            .get_mut(metric)
+            .into_iter()
+            .flat_map(|it| &mut it.parts)
+        {
+            evidence.begin_step(weight, next_weight, last);
+        }
+    }
+
+    /// How many candidate pods take part in a metric from now on.
+    pub fn set_candidate_pods(&mut self, metric: usize, pods: u32) {
+        for evidence in self
+            .metrics
+            .get_mut(metric)
+            .into_iter()
+            .flat_map(|it| &mut it.parts)
+        {
             evidence.set_candidate_pods(pods);
         }
+    }
+
+    /// What each comparison of a metric was told of the baseline's past.
+    pub fn pasts(&self, metric: usize) -> Vec<Background> {
+        let parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
+        parts.map(|evidence| *evidence.background()).collect()
+    }
+
+    /// The state of a metric's comparisons, to be kept across restarts; the settings are not in it.
+    pub fn checkpoints(&self, metric: usize) -> Vec<Checkpoint> {
+        let parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
+        parts.map(Evidence::checkpoint).collect()
+    }
+
+    /// Goes on from what [`Self::checkpoints`] gave under the same rule.
+    ///
+    /// # Errors
+    /// There are more or fewer of them than comparisons, or one cannot be used; nothing has changed then.
+    pub fn resume(&mut self, metric: usize, from: &[Checkpoint]) -> Result<(), CheckpointError> {
+        let judged = self.metrics.get_mut(metric).ok_or(CheckpointError::Shape)?;
+        if judged.parts.len() != from.len() {
+            return Err(CheckpointError::Shape);
+        }
+        let resumed = judged
+            .parts
+            .iter()
+            .zip(from)
+            .map(|(part, checkpoint)| Evidence::resume(*part.settings(), checkpoint));
+        judged.parts = resumed.collect::<Result<_, _>>()?;
+        self.failed = self.convicts();
+        Ok(())
     }
 
     /// Takes one evaluation of a metric: a tick for each of its comparisons.
@@ -113,8 +162,14 @@ impl Panel {
             .metrics
             .iter()
             .flat_map(|judged| judged.parts.iter().map(|evidence| (judged.share, evidence)));
-        average(parts.clone().map(|(share, evidence)| (share, evidence.fail_evidence()))) >= -self.alpha.ln()
-            || parts.into_iter().any(|(_, evidence)| evidence.verdict() == Verdict::Fail)
+        average(
+            parts
+                .clone()
+                .map(|(share, evidence)| (share, evidence.fail_evidence())),
+        ) >= -self.alpha.ln()
+            || parts
+                .into_iter()
+                .any(|(_, evidence)| evidence.verdict() == Verdict::Fail)
     }
 
     /// What all metrics say together.
@@ -173,7 +228,11 @@ impl Panel {
             }
             let waits = self.metrics[metric].gating && assessment.verdict != Verdict::Pass;
             let away = assessment.missing.seconds.unwrap_or(f64::INFINITY);
-            Some(if waits { (1, away) } else { (0, assessment.fail.evidence) })
+            Some(if waits {
+                (1, away)
+            } else {
+                (0, assessment.fail.evidence)
+            })
         };
         let ranked = (0..self.len()).filter_map(|metric| Some((metric, rank(metric)?)));
         ranked
@@ -196,9 +255,14 @@ impl Panel {
         not_honoured(weight, self.in_step(metric)?)
     }
 
-    /// The rate below which a promotion proves the candidate to be, for the usual baseline rate of `metric`.
-    pub fn provable(&self, metric: usize) -> Option<f64> {
-        self.metrics.get(metric)?.parts.first().map(Evidence::provable)
+    /// The rate below which a promotion proves the candidate to be, for the usual baseline rate of `metric`, if the
+    /// traffic is too thin for that of its margin.
+    pub fn widened(&self, metric: usize) -> Option<f64> {
+        let evidence = self.metrics.get(metric)?.parts.first()?;
+        let usual = evidence.background().rate().unwrap_or(0.0);
+        let asked = evidence.settings().unacceptable().rate(usual);
+        let provable = evidence.provable();
+        (provable > asked * (1.0 + 1e-9)).then_some(provable)
     }
 
     /// All comparisons, metric by metric.
@@ -217,8 +281,8 @@ impl Panel {
 
 /// Of two comparisons of one metric the one that people should hear of.
 fn telling(worst: Assessment, next: Assessment) -> Assessment {
-    let later = next.verdict == Verdict::Fail
-        || (worst.verdict == Verdict::Pass && next.verdict != Verdict::Pass);
+    let later =
+        next.verdict == Verdict::Fail || (worst.verdict == Verdict::Pass && next.verdict != Verdict::Pass);
     let same = next.verdict == worst.verdict && next.fail.evidence > worst.fail.evidence;
     if worst.verdict != Verdict::Fail && (later || same) {
         next
@@ -228,92 +292,4 @@ fn telling(worst: Assessment, next: Assessment) -> Assessment {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::Counts;
-
-    fn rule(weight: f64, gating: bool, parts: usize) -> Rule {
-        Rule {
-            settings: Settings::default(),
-            weight,
-            gating,
-            parts,
-        }
-    }
-
-    fn tick(candidate: (u64, u64), baseline: (u64, u64)) -> Tick {
-        Tick::new(
-            Counts::new(candidate.0, candidate.1),
-            Counts::new(baseline.0, baseline.1),
-            15.0,
-        )
-    }
-
-    const GOOD: ((u64, u64), (u64, u64)) = ((500, 0), (4_500, 4));
-    const BAD: ((u64, u64), (u64, u64)) = ((500, 40), (4_500, 4));
-
-    fn feed(panel: &mut Panel, metric: usize, parts: &[((u64, u64), (u64, u64))], times: usize) {
-        for _ in 0..times {
-            panel.observe(metric, parts.iter().map(|(c, b)| tick(*c, *b)));
-        }
-    }
-
-    #[test]
-    fn one_metric_alone_is_judged_as_its_own_evidence_would_be() {
-        let mut panel = Panel::new(0.01, &[rule(3.0, true, 1)]);
-        let mut alone = Evidence::new(Settings::default());
-        panel.begin_step(10.0, 25.0, false);
-        alone.begin_step(10.0, 25.0, false);
-        for (c, b) in [GOOD, GOOD, BAD, GOOD, BAD, BAD] {
-            panel.observe(0, [tick(c, b)]);
-            alone.observe(tick(c, b));
-            assert_eq!(panel.verdict(), alone.verdict());
-        }
-        assert_eq!(panel.assessment(0), Some(alone.assessment()));
-        assert_eq!(panel.verdict(), Verdict::Fail);
-    }
-
-    #[test]
-    fn a_fail_is_final_and_its_numbers_stay() {
-        let mut panel = Panel::new(0.01, &[rule(1.0, true, 1), rule(1.0, true, 1)]);
-        panel.begin_step(10.0, 25.0, false);
-        feed(&mut panel, 0, &[BAD], 8);
-        assert_eq!((panel.verdict(), panel.telling()), (Verdict::Fail, Some(0)));
-        let before = panel.clone();
-        feed(&mut panel, 0, &[GOOD], 100);
-        feed(&mut panel, 1, &[GOOD], 100);
-        assert_eq!(panel, before);
-    }
-
-    #[test]
-    fn every_gating_edge_of_a_histogram_must_pass_and_one_can_fail() {
-        let mut panel = Panel::new(0.01, &[rule(1.0, true, 3)]);
-        panel.begin_step(10.0, 25.0, false);
-        feed(&mut panel, 0, &[GOOD, GOOD, GOOD], 60);
-        assert_eq!(panel.verdict(), Verdict::Pass);
-        let mut slow = Panel::new(0.01, &[rule(1.0, true, 3)]);
-        slow.begin_step(10.0, 25.0, false);
-        feed(&mut slow, 0, &[GOOD, GOOD, BAD], 10);
-        assert_eq!(slow.verdict(), Verdict::Fail);
-        assert_eq!(slow.assessment(0).map(|a| a.in_step.candidate.bad), Some(400));
-    }
-
-    #[test]
-    fn the_metric_that_all_wait_for_speaks() {
-        let mut panel = Panel::new(0.01, &[rule(1.0, true, 1), rule(1.0, true, 1), rule(1.0, false, 1)]);
-        panel.begin_step(10.0, 25.0, false);
-        feed(&mut panel, 0, &[GOOD], 60);
-        feed(&mut panel, 1, &[((10, 0), (90, 0))], 60);
-        assert_eq!((panel.verdict(), panel.telling()), (Verdict::Continue, Some(1)));
-    }
-
-    #[test]
-    fn a_share_that_is_not_the_weight_is_found() {
-        let mut panel = Panel::new(0.01, &[rule(1.0, true, 1)]);
-        panel.begin_step(10.0, 25.0, false);
-        feed(&mut panel, 0, &[((2_500, 2), (2_500, 2))], 2);
-        assert_eq!(panel.not_honoured(0, 10.0), Some(50.0));
-        assert_eq!(panel.not_honoured(0, 50.0), None);
-        assert_eq!(panel.not_honoured(1, 10.0), None);
-    }
-}
+mod tests;

@@ -93,7 +93,7 @@ impl Stream {
         for (index, metric) in self.metrics.iter_mut().enumerate() {
             if let Some(arms) = line.metrics.get(metric.name.as_str()) {
                 let seen = metric.read(arms, seconds, self.t);
-                panel.set_candidate_pods(seen.pods);
+                panel.set_candidate_pods(index, seen.pods);
                 panel.observe(index, seen.ticks);
             }
         }
@@ -105,7 +105,11 @@ impl Stream {
         if verdict == Verdict::Pass {
             self.baked += seconds;
         }
-        let stayed = if line.last { self.baked - seconds } else { self.held };
+        let stayed = if line.last {
+            self.baked - seconds
+        } else {
+            self.held
+        };
         self.verdict = Some(verdict);
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.last) - 1e-9;
         Ok(self.answer(line, t, advance))
@@ -209,7 +213,9 @@ impl Stream {
             advance,
             reason: telling
                 .and_then(seen)
-                .map_or_else(String::new, |(name, assessment)| words::sentence(name, &assessment)),
+                .map_or_else(String::new, |(name, assessment)| {
+                    words::sentence(name, &assessment)
+                }),
             metrics: (0..self.metrics.len())
                 .filter_map(seen)
                 .map(|(name, assessment)| (name, answer::Metric::from(&assessment)))

@@ -1,7 +1,7 @@
 //! A release on its way up: preflight, scaling, judging. Weight grows only here, and only on a pass.
 
 use super::super::observation::{Gate, Problem, Route, Workload};
-use super::super::plan::{OnSilence, RungKind};
+use super::super::plan::RungKind;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
@@ -170,6 +170,9 @@ impl Turn<'_> {
         if let Some(wait) = self.silence(&release) {
             return wait;
         }
+        if let Some(wait) = self.share_wait(&release) {
+            return Some(wait);
+        }
         if !proven || !held {
             if proven || !self.over(release.entered, rung.deadline) {
                 return Some(self.judging_wait(&release, deadline, since));
@@ -335,40 +338,6 @@ impl Turn<'_> {
                 Waiting::on(reason::BAKING, format!("the bake at {}", release.weight)).until(Some(end))
             }
         }
-    }
-
-    /// Metrics that stay away: hold, and after the deadline what the user chose. `Some(wait)` ends the turn.
-    fn silence(&mut self, release: &Release) -> Option<Option<Waiting>> {
-        let (since, why) = self.seen.evidence.silent.clone()?;
-        let since = since.max(release.entered);
-        // One missing scrape is no news.
-        if !self.over(since, self.plan.analysis.interval.saturating_mul(2)) {
-            return None;
-        }
-        if self.plan.on_no_data == OnSilence::Rollback && self.over(since, self.plan.no_data_deadline) {
-            return Some(self.retreat(&release.revision, release.started, Cause::NoData, why));
-        }
-        let until =
-            (self.plan.on_no_data == OnSilence::Rollback).then(|| after(since, self.plan.no_data_deadline));
-        Some(Some(
-            Waiting::on(
-                reason::NO_DATA,
-                format!("{why}; the weight stays at {}", release.weight),
-            )
-            .until(until),
-        ))
-    }
-
-    fn inconclusive(&mut self, release: &Release) -> Option<Waiting> {
-        let step = self.plan.rung(release.rung).step + 1;
-        if self.plan.on_inconclusive == OnSilence::Rollback {
-            let detail = format!("no verdict at the deadline of step {step}");
-            return self.retreat(&release.revision, release.started, Cause::Inconclusive, detail);
-        }
-        let message = format!(
-            "no verdict at the deadline of step {step}: waits for more traffic, an abort, or a new template"
-        );
-        Some(Waiting::on(reason::INCONCLUSIVE, message))
     }
 
     /// Ready candidate pods that a rung's weight needs; in the last step, as many as may have to serve alone.

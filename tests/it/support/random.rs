@@ -184,6 +184,7 @@ impl Dice {
             silent: self.maybe(10, |dice| (dice.moment(now), "prometheus is down".to_owned())),
             verdict: self.one(&[Verdict::Pass, Verdict::Pass, Verdict::Continue, Verdict::Fail]),
             summary: "numbers".to_owned(),
+            share: None,
         }
     }
 
