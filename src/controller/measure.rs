@@ -281,7 +281,7 @@ impl Measure {
         };
         let mut trial = Trial::begin(look.plan, key, learned, arms, (place, fresh, look.pace()))?;
         if let Some(why) = anew {
-            trial.judge.begin_anew(look.plan, place.pods, &why);
+            trial.begin_anew(look.plan, &why);
         }
         self.trial = Some(trial);
         Ok(())

@@ -204,12 +204,9 @@ impl Judge {
         self.anew = None;
     }
 
-    /// The present rung's evidence starts anew, because what was counted in the meantime is not to be had.
-    pub fn begin_anew(&mut self, plan: &Plan, pods: u32, why: &str) {
-        let rungs: Vec<usize> = self.metrics.iter().map(|tried| tried.rung).collect();
-        for (index, rung) in rungs.into_iter().enumerate() {
-            self.begin_rung_of(index, plan, (rung, pods), None);
-        }
+    /// The evidence of `rung` starts anew, because what was counted in the meantime is not to be had.
+    pub fn begin_anew(&mut self, plan: &Plan, (rung, pods): (usize, u32), why: &str) {
+        self.begin_rung(plan, rung, pods);
         self.anew = Some(why.to_owned());
     }
 

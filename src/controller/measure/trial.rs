@@ -247,8 +247,10 @@ impl Trial {
             if at == lead {
                 // It was judged when it was first read; now it only says where the counters stood.
                 if outcome.is_err() {
-                    let why = "the metric provider has lost the history of the time without a leader";
-                    self.judge.begin_anew(plan, self.place.pods, why);
+                    self.begin_anew(
+                        plan,
+                        "the metric provider has lost the history of the time without a leader",
+                    );
                 }
                 return;
             }
@@ -257,6 +259,13 @@ impl Trial {
             Ok(reading) => self.judge(plan, index, &reading),
             Err(why) => self.judge.miss(index, at, &why.to_string()),
         }
+    }
+
+    /// The present rung's evidence starts anew, and says why.
+    pub(super) fn begin_anew(&mut self, plan: &Plan, why: &str) {
+        self.lines.iter_mut().for_each(|line| line.straddling = false);
+        self.judge
+            .begin_anew(plan, (self.place.rung, self.place.pods), why);
     }
 
     fn judge(&mut self, plan: &Plan, index: usize, reading: &Reading) {
