@@ -199,7 +199,11 @@ impl Play {
         }
         let mut lines = String::new();
         for note in &decision.notes {
-            let sign = if note.warning { '!' } else { '*' };
+            let sign = match (note.warning, note.detail) {
+                (true, _) => '!',
+                (false, true) => '.',
+                (false, false) => '*',
+            };
             let _ = writeln!(lines, "         {sign} {}: {}", note.reason, note.message);
         }
         if text != self.told {
