@@ -105,6 +105,8 @@ reasons! {
     ADOPTED = "Adopted";
     /// The first revision is not serving yet.
     FIRST_REVISION = "FirstRevision";
+    /// The gate is being put on the Deployment.
+    GATING = "Gating";
     /// A template reached the pods without a release.
     UNGATED = "Ungated";
     /// The gate does not hold, or was passed by.

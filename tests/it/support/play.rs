@@ -291,6 +291,9 @@ impl Play {
             ["someone", "resumes", "the", "deployment"] => {
                 self.cluster.deployment.as_mut().unwrap().resume(now);
             }
+            ["someone", "takes", "the", "gate", "off"] => {
+                self.cluster.deployment.as_mut().unwrap().facts.gated = false;
+            }
             ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
             ["rollout", "deleted"] => self.cluster.deleting = true,
             ["deployment", "deleted"] => self.cluster.deployment = None,

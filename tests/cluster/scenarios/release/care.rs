@@ -63,11 +63,11 @@ impl Care {
             route,
         };
         care.wait_phase("Idle", Duration::from_secs(30)).await?;
-        // A moment after the status has told of the adoption.
-        let gated = |it: &Value| !it["metadata"]["labels"]["serin.dev/gate"].is_null();
-        scenario
-            .wait(DEPLOYMENT, "app", "the gate", Duration::from_secs(10), gated)
-            .await?;
+        // From this very moment on.
+        let deployment = scenario.get(DEPLOYMENT, "app").await?;
+        if deployment["metadata"]["labels"]["serin.dev/gate"].is_null() {
+            return Err("the Rollout is Idle and the gate is not on".into());
+        }
         Ok(care)
     }
 
