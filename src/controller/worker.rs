@@ -1,5 +1,6 @@
 //! One Rollout's loop: observe → decide → check → commit → apply → tell, then wait.
 
+mod commit;
 mod tell;
 
 use std::sync::Arc;
@@ -13,16 +14,15 @@ use super::memory::Memory;
 use super::spec::{Spec, generation};
 use crate::api;
 use crate::cluster::apply::{ApplyError, Job};
-use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
-use crate::engine::observation::{Gate, Observation, Route};
+use crate::engine::observation::{Gate, Observation};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
-use crate::engine::{Decision, Moment, State, Weight, check, decide, report};
-use crate::render::{names, route};
+use crate::engine::{Decision, Moment, State, check, decide, report};
+use crate::render::names;
 use crate::telemetry::metrics::RolloutKey;
 
 /// The shortest sleep: a wake that is due already must not become a busy loop.
@@ -33,8 +33,6 @@ const RESYNC: Duration = Duration::from_secs(300);
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// After a conflict: the watch brings what we missed.
 const CONFLICT: Duration = Duration::from_millis(200);
-/// Between two writes of a status that says nothing new but its numbers.
-const REFRESH: Duration = Duration::from_secs(300);
 
 /// One Rollout's worker.
 pub(super) struct Worker {
@@ -126,9 +124,11 @@ impl Worker {
             &self.key.name,
             self.measure.verdicts(&spec.plan),
         );
-        let changed =
-            decision.next != state || status.observed_generation != Some(generation(&snapshot.rollout));
-        let snapshot = if changed || self.outdated(&status, &decision.next, &seen, now) {
+        self.show(&decision, &seen);
+        let report = self.report_due(&status, &state, (&seen, &decision.next), now);
+        let decided =
+            decision.decides(&state) || status.observed_generation != Some(generation(&snapshot.rollout));
+        let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
                 .commit(snapshot, &spec, &status, (&seen, &decision), now)
                 .await
@@ -139,7 +139,7 @@ impl Worker {
         } else {
             snapshot
         };
-        self.act(&snapshot, &decision, &seen, now).await
+        self.act(&snapshot, &decision, &seen, (now, report)).await
     }
 
     async fn observe(&mut self, snapshot: &Snapshot, spec: &Spec, state: &State, now: Moment) -> Observation {
@@ -190,66 +190,13 @@ impl Worker {
         }
     }
 
-    /// Whether the status should say more than it does, though nothing was decided.
-    fn outdated(&self, status: &api::RolloutStatus, next: &State, seen: &Observation, now: Moment) -> bool {
-        let (Phase::Releasing(_), Some(release)) = (&next.phase, &status.release) else {
-            return false;
-        };
-        let arrived = match &seen.route {
-            Route::Seen {
-                weight: Some(weight),
-                accepted_since: Some(_),
-                ..
-            } => *weight == next.weight() && release.weight.observed != Some(i32::from(weight.percent())),
-            Route::Seen { .. } | Route::Unusable(_) => false,
-        };
-        let stale = self
-            .written
-            .is_some_and(|at| at.checked_add(REFRESH).is_ok_and(|due| due <= now));
-        arrived || stale
-    }
-
-    /// The decision goes into the status before anything is done; a conflict drops it.
-    async fn commit(
-        &mut self,
-        mut snapshot: Snapshot,
-        spec: &Spec,
-        status: &api::RolloutStatus,
-        (seen, decision): (&Observation, &Decision),
-        now: Moment,
-    ) -> Result<Snapshot, Turn> {
-        let frame = report::Frame {
-            before: status,
-            generation: generation(&snapshot.rollout),
-            stamp: Some(self.shared.writer.stamp().to_string()),
-            originals: originals(&snapshot, &decision.next, seen),
-            verdicts: self.measure.verdicts(&spec.plan),
-            metrics: self.measure.metrics(),
-            evidence: self.measure.keep(&spec.plan),
-            now,
-        };
-        let next = report::status(&spec.plan, &decision.next, seen, frame);
-        let next = serde_json::to_value(next).unwrap_or_default();
-        match self.shared.writer.commit_status(&snapshot.rollout, &next).await {
-            Ok(rollout) => {
-                self.shared.metrics.wrote("status");
-                self.written = Some(now);
-                self.shared.cache.put(Kind::Rollout, rollout.clone());
-                snapshot.rollout = rollout;
-                self.tell(&snapshot, decision, seen);
-                Ok(snapshot)
-            }
-            Err(error) => Err(self.failed("commit the status", &error, now)),
-        }
-    }
-
     /// Idempotent, in order; the first that fails ends the turn, and the next turn decides anew.
     async fn act(
         &mut self,
         snapshot: &Snapshot,
         decision: &Decision,
         seen: &Observation,
-        now: Moment,
+        (now, report): (Moment, Option<Moment>),
     ) -> Turn {
         let job = Job {
             snapshot,
@@ -282,9 +229,10 @@ impl Worker {
         let gated =
             self.shared.gate == GateMode::Admission && seen.workload.as_ref().is_some_and(|it| it.gated);
         let proof = self.memory.gate_due().filter(|_| gated);
-        let wakes = [decision.wake, self.measure.next(), proof];
-        let wake = wakes.into_iter().flatten().min();
         let now = self.shared.clock.now();
+        let report = report.filter(|due| *due > now);
+        let wakes = [decision.wake, self.measure.next(), proof, report];
+        let wake = wakes.into_iter().flatten().min();
         let rest = wake.map_or(RESYNC, |wake| {
             Duration::try_from(wake.duration_since(now)).unwrap_or_default()
         });
@@ -340,19 +288,4 @@ impl Worker {
             }
         }
     }
-}
-
-/// The routes as they were before the first change: in the status before that change is made, out of it when the
-/// last trace is gone.
-fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
-    let saved = observe::originals(snapshot);
-    if next.weight() == Weight::NONE && !seen.route.touched() {
-        return Vec::new();
-    }
-    let arms = observe::arms(snapshot);
-    let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
-    let fresh: Result<Vec<_>, _> = routes
-        .map(|object| route::originals(object, &arms, &saved))
-        .collect();
-    fresh.map_or(saved, |fresh| fresh.into_iter().flatten().collect())
 }

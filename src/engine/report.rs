@@ -76,6 +76,7 @@ pub fn phase(state: &State) -> api::Phase {
     };
     match &state.phase {
         Phase::Adopting => api::Phase::Pending,
+        Phase::Idle if waits(reason::GATING) => api::Phase::Pending,
         Phase::Idle => match state.history.first() {
             Some(last) if last.cause.is_none() && Some(&last.revision) == state.stable.as_ref() => {
                 api::Phase::Promoted
@@ -124,11 +125,11 @@ fn conditions(state: &State, message: &str, frame: &Frame<'_>) -> Vec<Condition>
     let stuck = match &state.phase {
         Phase::RolledBack(_) => true,
         Phase::Promoting(promotion) => promotion.stage == PromotionStage::Failed,
-        Phase::Idle => state.waiting.is_some(),
+        Phase::Idle => state.waiting.is_some() && reason != reason::GATING,
         Phase::Adopting => reason != reason::FIRST_REVISION,
         Phase::Releasing(_) | Phase::RollingBack(_) | Phase::Deleting(_) => false,
     };
-    let ready = matches!(state.phase, Phase::Idle) && !stuck;
+    let ready = matches!(state.phase, Phase::Idle) && state.waiting.is_none();
     let mut conditions = vec![condition("Ready", ready, reason, message, frame)];
     if stuck {
         conditions.push(condition("Stalled", true, reason, message, frame));

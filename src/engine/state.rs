@@ -15,7 +15,8 @@ pub struct State {
     /// Where the course stands.
     #[serde(default)]
     pub phase: Phase,
-    /// What it waits for; `None` at rest.
+    /// What it waits for; `None` at rest. No decision rests on an ordinary wait, so one that was not committed yet is
+    /// no loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Requests by people that were answered, until their objects say so too.

@@ -1,29 +1,31 @@
 //! The real operator on the simulated cluster: what it costs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use serin::api::crd;
 use serin::cluster::client::Clients;
 use serin::cluster::lease;
 use serin::controller::Operator;
 use serin::engine::plan::GateMode;
 use serin::ports::{MetricSource, Providers};
+use serin::telemetry::Metrics;
 use serin::world::{Image, Load, Options, Shop, World};
+use tokio::task::JoinSet;
+
+/// Under whose name the operator calls.
+const SERIN: &str = "system:serviceaccount:serin:serin";
 
 struct Simulated(Arc<dyn MetricSource>);
 
 impl Providers for Simulated {
-    fn source(
-        &self,
-        _: &str,
-        _: &str,
-        _: Option<&serde_json::Value>,
-    ) -> Result<Arc<dyn MetricSource>, String> {
+    fn source(&self, _: &str, _: &str, _: Option<&Value>) -> Result<Arc<dyn MetricSource>, String> {
         Ok(Arc::clone(&self.0))
     }
 
-    fn lag(&self, _: Option<&serde_json::Value>) -> Duration {
+    fn lag(&self, _: Option<&Value>) -> Duration {
         Duration::from_secs(5)
     }
 }
@@ -64,11 +66,9 @@ async fn phase_is(world: &World, wanted: &str) {
     }
 }
 
-/// A wake that was due already once made a loop that span through whole phases of a release.
-#[tokio::test(start_paused = true)]
-async fn a_good_release_takes_few_turns_of_the_loop() {
-    let world = shop();
-    let clients = Clients::both(world.client_as("system:serviceaccount:serin:serin"));
+/// The operator at work on `world`, and its own figures.
+fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
+    let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),
@@ -76,19 +76,22 @@ async fn a_good_release_takes_few_turns_of_the_loop() {
         timing: lease::Timing::default(),
     };
     let providers = Arc::new(Simulated(Arc::new(world.metrics())));
-    let operator = Operator::new(
-        clients,
-        Arc::new(world.clock()),
-        providers,
-        GateMode::Admission,
-        lease,
-    );
+    let clock = Arc::new(world.clock());
+    let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
     let (metrics, _) = operator.telemetry();
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     tasks.spawn(world.clone().run());
     tasks.spawn(async move {
         let _ = operator.run(std::future::pending()).await;
     });
+    (tasks, metrics)
+}
+
+/// A wake that was due already once made a loop that span through whole phases of a release.
+#[tokio::test(start_paused = true)]
+async fn a_good_release_takes_few_turns_of_the_loop() {
+    let world = shop();
+    let (_tasks, metrics) = operate(&world);
     phase_is(&world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
     phase_is(&world, "Promoted").await;
@@ -102,4 +105,64 @@ async fn a_good_release_takes_few_turns_of_the_loop() {
         .parse()
         .unwrap();
     assert!(turns < 1_000.0, "{turns} turns for one release");
+}
+
+/// Per cent of the requests that go to a candidate.
+fn in_force(world: &World) -> i64 {
+    let weights = world.weights_in_force("shop", "checkout");
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let candidate: f64 = weights
+        .iter()
+        .filter(|(service, _)| service.contains("-canary-"))
+        .map(|(_, weight)| weight)
+        .sum();
+    (100.0 * candidate / total).round() as i64
+}
+
+/// A decision is in the status at once, how a wait is getting on within ten seconds, and neither more often.
+#[tokio::test(start_paused = true)]
+async fn the_status_follows_a_release_with_few_writes() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    let before = world.trace().len();
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    let (mut phases, mut since, mut was) = (Vec::new(), 0, (0, Value::Null));
+    while phases.last().map(String::as_str) != Some("Promoted") {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let status = world.object("rollouts", "shop", "checkout").unwrap()["status"].take();
+        let phase = status["phase"].as_str().unwrap_or_default().to_owned();
+        let weight = &status["release"]["weight"];
+        let now = (in_force(&world), weight["desired"].clone());
+        since = if now == was { since + 1 } else { 0 };
+        was = now;
+        if since > 11 && weight["desired"] == was.0 {
+            assert_eq!(weight["observed"], was.0, "{status}");
+            assert_ne!(phase, "Shifting", "{status}");
+        }
+        if phases.last() != Some(&phase) {
+            phases.push(phase);
+        }
+    }
+    for phase in [
+        "Preflight",
+        "Scaling",
+        "Shifting",
+        "Judging",
+        "Baking",
+        "Promoting",
+        "Returning",
+    ] {
+        assert!(phases.iter().any(|seen| seen == phase), "{phase} in {phases:?}");
+    }
+    let calls = world.trace().split_off(before);
+    let writes = calls.iter().filter(|call| call.user == SERIN && call.is_write());
+    let mut by_kind = BTreeMap::<String, usize>::new();
+    for call in writes {
+        *by_kind
+            .entry(format!("{} {}", call.verb, call.resource))
+            .or_default() += 1;
+    }
+    println!("{phases:?}\n{by_kind:?}");
+    assert!(by_kind["patch rollouts/status"] <= 22, "{by_kind:?}, {phases:?}");
 }

@@ -1,17 +1,19 @@
 //! What holds a release though nothing has failed: silence, a route that is not honoured, no verdict in time.
 
 use super::super::plan::OnSilence;
+use super::super::quantity::Moment;
 use super::super::reason::{self, Waiting};
 use super::super::state::{Cause, Release};
 use super::{Turn, after};
 
 impl Turn<'_> {
     /// Metrics that stay away: hold, and after the deadline what the user chose. `Some(wait)` ends the turn.
-    pub(super) fn silence(&mut self, release: &Release) -> Option<Option<Waiting>> {
+    pub(super) fn silence(&mut self, release: &Release, in_force: Moment) -> Option<Option<Waiting>> {
         let (since, why) = self.seen.evidence.silent.clone()?;
         let since = since.max(release.entered);
-        // One missing scrape is no news.
-        if !self.over(since, self.plan.analysis.interval.saturating_mul(2)) {
+        // One missing scrape is no news, and a candidate that has had no requests yet has no series.
+        let news = since.max(in_force);
+        if !self.over(news, self.plan.analysis.interval.saturating_mul(2)) {
             return None;
         }
         if self.plan.on_no_data == OnSilence::Rollback && self.over(since, self.plan.no_data_deadline) {

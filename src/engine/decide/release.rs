@@ -126,15 +126,7 @@ impl Turn<'_> {
             return Some(wait);
         }
         let weight = self.plan.rung(release.rung).weight;
-        self.note(Note::normal(
-            reason::WEIGHT_CHANGED,
-            format!(
-                "revision {} gets {weight} of the requests (step {} of {})",
-                release.revision,
-                self.plan.rung(release.rung).step + 1,
-                self.plan.steps
-            ),
-        ));
+        self.announce(&release);
         self.next.phase = Phase::Releasing(Release {
             stage: Stage::Judging,
             entered: self.now,
@@ -143,6 +135,26 @@ impl Turn<'_> {
             ..release
         });
         None
+    }
+
+    /// One event a step; that of the last one tells of its bake too.
+    fn announce(&mut self, release: &Release) {
+        let rung = self.plan.rung(release.rung);
+        let (revision, weight) = (&release.revision, rung.weight);
+        let place = format!("step {} of {}", rung.step + 1, self.plan.steps);
+        let again = release.rung > 0 && self.plan.rung(release.rung - 1).step == rung.step;
+        if again && release.lost == 0 {
+            let message = format!("revision {revision} gets {weight} of the requests for its bake ({place})");
+            return self.note(Note::detail(reason::WEIGHT_CHANGED, message));
+        }
+        let next = self.plan.rung(release.rung + 1);
+        let more = if next.step == rung.step && next.weight > weight {
+            format!(", and {} once it has passed", next.weight)
+        } else {
+            String::new()
+        };
+        let message = format!("revision {revision} gets {weight} of the requests{more} ({place})");
+        self.note(Note::normal(reason::WEIGHT_CHANGED, message));
     }
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
@@ -167,7 +179,7 @@ impl Turn<'_> {
                 .evidence
                 .current(&release.revision, release.rung, release.entered),
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
-        if let Some(wait) = self.silence(&release) {
+        if let Some(wait) = self.silence(&release, since) {
             return wait;
         }
         if let Some(wait) = self.share_wait(&release) {
@@ -205,7 +217,7 @@ impl Turn<'_> {
             self.note(Note::normal(
                 reason::PROMOTING,
                 format!(
-                    "revision {} is proven and gets all traffic while the Deployment rolls",
+                    "revision {} is proven and gets all traffic while the Deployment rolls; then traffic comes back in steps",
                     release.revision
                 ),
             ));

@@ -199,7 +199,11 @@ impl Play {
         }
         let mut lines = String::new();
         for note in &decision.notes {
-            let sign = if note.warning { '!' } else { '*' };
+            let sign = match (note.warning, note.detail) {
+                (true, _) => '!',
+                (false, true) => '.',
+                (false, false) => '*',
+            };
             let _ = writeln!(lines, "         {sign} {}: {}", note.reason, note.message);
         }
         if text != self.told {
@@ -286,6 +290,9 @@ impl Play {
             }
             ["someone", "resumes", "the", "deployment"] => {
                 self.cluster.deployment.as_mut().unwrap().resume(now);
+            }
+            ["someone", "takes", "the", "gate", "off"] => {
+                self.cluster.deployment.as_mut().unwrap().facts.gated = false;
             }
             ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
             ["rollout", "deleted"] => self.cluster.deleting = true,
