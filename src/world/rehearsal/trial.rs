@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::course::{At, moment};
 use super::traffic::Flow;
-use crate::engine::judge::{Evidence, Judge};
+use crate::engine::judge::{Brief, Evidence, Judge};
 use crate::engine::{Plan, Revision};
 use crate::stats::{Counts, Tick};
 
 /// Samples become visible so long after their time: the default of a `MetricProvider`.
 const LAG: At = Duration::from_secs(5).as_millis() as At;
+
+/// Pods of one version are alike here, so their number does not matter.
+const PODS: u32 = 1;
 
 /// A comparison under way.
 #[derive(Clone, Debug)]
@@ -34,8 +37,11 @@ pub(super) struct Trial {
 impl Trial {
     /// A trial whose grid begins at `entered`.
     pub(super) fn new(plan: &Plan, revision: &Revision, rung: usize, entered: At, swapped: bool) -> Self {
-        let mut judge = Judge::new(plan, revision);
-        judge.begin_rung(plan, rung);
+        // What is left out where nobody counts it is left out here.
+        let counted = plan.analysis.metrics.iter().filter(|metric| !metric.optional);
+        let briefs: Vec<Brief> = counted.map(Brief::plain).collect();
+        let mut judge = Judge::of(plan, revision, &briefs, None);
+        judge.begin_rung(plan, rung, PODS);
         let interval = (plan.analysis.interval.as_millis() as At).max(1);
         Self {
             judge,
@@ -82,7 +88,7 @@ impl Trial {
 
     fn take(&mut self, plan: &Plan, flow: &mut Flow, at: At, counts: (Counts, Counts)) {
         let seconds = (at - std::mem::replace(&mut self.before, at)) as f64 / 1000.0;
-        for index in 0..plan.analysis.metrics.len() {
+        for index in 0..self.judge.len() {
             let (candidate, baseline) = match index {
                 0 => counts,
                 _ => flow.by_another(counts),
@@ -93,11 +99,11 @@ impl Trial {
                 (candidate, baseline)
             };
             self.judge
-                .observe(index, moment(at), Tick::new(tested, beside, seconds));
+                .observe(index, moment(at), [Tick::new(tested, beside, seconds)]);
         }
         if self.straddling && at >= self.entered {
             self.straddling = false;
-            self.judge.begin_rung(plan, self.rung);
+            self.judge.begin_rung(plan, self.rung, PODS);
         }
     }
 }
