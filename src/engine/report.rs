@@ -322,7 +322,12 @@ fn entry(outcome: &Outcome) -> api::HistoryEntry {
         Some(Cause::Superseded) => api::Outcome::Superseded,
         Some(Cause::Reverted) => api::Outcome::Reverted,
         Some(
-            Cause::Regression | Cause::NotReady | Cause::CapacityLost | Cause::Inconclusive | Cause::NoData,
+            Cause::Regression
+            | Cause::NotReady
+            | Cause::CapacityLost
+            | Cause::Crashing
+            | Cause::Inconclusive
+            | Cause::NoData,
         ) => api::Outcome::RolledBack,
     };
     let reason = outcome.cause.map_or(reason::PROMOTED, Cause::label);

@@ -38,6 +38,10 @@ impl Turn<'_> {
             let message = "the stable revision is gone: waits until the Deployment serves again";
             return Some(Waiting::on(reason::UNGATED, message));
         }
+        let release = self.forgive(release, workload);
+        if let Some(detail) = self.crashing(&release) {
+            return self.retreat(&release.revision, release.started, Cause::Crashing, detail);
+        }
         let kept = release.weight.share_of(workload.replicas).min(release.granted);
         if self.candidate_ready(&release.revision) < kept {
             return self.lose_capacity(release, kept);
@@ -46,27 +50,15 @@ impl Turn<'_> {
             return Some(wait);
         }
         match release.stage {
-            Stage::Preflight => self.preflight(release, workload),
+            Stage::Preflight => self.preflight(release),
             Stage::Scaling => self.scaling(release, workload),
             Stage::Judging => self.judging(release, workload),
         }
     }
 
-    fn preflight(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
+    fn preflight(&mut self, release: Release) -> Option<Waiting> {
         if let Some(wait) = self.blocked(&release) {
             return Some(wait);
-        }
-        let stable = self
-            .next
-            .stable
-            .as_ref()
-            .map(|stable| workload.pods(stable))
-            .unwrap_or_default();
-        if stable.ready == 0 {
-            return Some(Waiting::on(
-                reason::STABLE_NOT_READY,
-                "no pod of the stable revision is ready to compare with",
-            ));
         }
         let foreign = self
             .seen
@@ -132,6 +124,7 @@ impl Turn<'_> {
             entered: self.now,
             weight,
             granted: needed,
+            restarts: release.restarts.or(Some(self.seen.candidate.crashes.restarts)),
             ..release
         });
         None
@@ -268,6 +261,11 @@ impl Turn<'_> {
             && release.stage != Stage::Preflight
         {
             return Some(of(problem));
+        }
+        if self.incumbent_short() {
+            let message =
+                "too few pods of the stable revision are ready: they may have to take all traffic back";
+            return Some(Waiting::on(reason::STABLE_NOT_READY, message));
         }
         self.paused_wait(release.paused)
     }
