@@ -292,6 +292,7 @@ fn first_sight() -> Observation {
         preflight: Some(Vec::new()),
         evidence: Evidence::none(),
         actions: Vec::new(),
+        refusal: None,
     }
 }
 

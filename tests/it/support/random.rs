@@ -233,6 +233,7 @@ impl Dice {
             preflight: self.maybe(80, |dice| dice.maybe(20, Self::problem).into_iter().collect()),
             evidence: self.evidence(now),
             actions,
+            refusal: self.maybe(8, Self::problem),
         }
     }
 
