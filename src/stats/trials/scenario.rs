@@ -70,7 +70,13 @@ pub struct Scenario {
     pub extra: Extra,
 }
 
-pub(super) const fn row(name: &'static str, pace: f64, baseline: f64, candidate: f64, extra: Extra) -> Scenario {
+pub(super) const fn row(
+    name: &'static str,
+    pace: f64,
+    baseline: f64,
+    candidate: f64,
+    extra: Extra,
+) -> Scenario {
     Scenario {
         name,
         pace,

@@ -4,7 +4,7 @@ use super::methods::{Method, Move, RUNGS};
 use crate::stats::assessment::Verdict;
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::evidence::Evidence;
-use crate::stats::history::{PodCounts, background};
+use crate::stats::history::{PodCounts, background_of};
 use crate::stats::random::Random;
 use crate::stats::settings::Settings;
 
@@ -85,7 +85,7 @@ impl Serin {
 
 impl Method for Serin {
     fn learn(&mut self, past: &[PodCounts]) {
-        let known = background(past, self.evidence.settings().tolerated());
+        let known = background_of(past, self.scrape, self.evidence.settings().tolerated());
         let requests: u64 = past.iter().flatten().map(|c| c.requests).sum();
         let pace = requests as f64 / (past.len() as f64 * self.scrape);
         self.evidence = Evidence::new(*self.evidence.settings())

@@ -64,21 +64,35 @@ impl Traffic {
             Extra::Leak if tick >= 40.0 => ((s.candidate + 0.005 / 4.0 * (tick - 39.0)).min(1.0), s.baseline),
             Extra::Late(from, rate) if tick >= f64::from(from) => (rate, s.baseline),
             Extra::From(least, rate) if weight >= least => (rate, s.baseline),
-            Extra::OnAndOff(rate) if (at / 60.0) as u64 % 2 == 0 => (rate, s.baseline),
+            Extra::OnAndOff(rate) if ((at / 60.0) as u64).is_multiple_of(2) => (rate, s.baseline),
             Extra::Spikes if spike(at) => both(2.0),
             Extra::Falling => both(0.1_f64.powf((at / 1800.0).min(1.0))),
             Extra::Waves => both(3_f64.powf((at / 300.0 * std::f64::consts::TAU).sin())),
             Extra::SlowStart(peak, seconds) => (s.candidate + peak * (-staged / seconds).exp(), s.baseline),
-            _ => both(1.0),
+            Extra::None
+            | Extra::Bursts(_)
+            | Extra::Outage
+            | Extra::ColdStart
+            | Extra::Clumps
+            | Extra::Tipping
+            | Extra::Leak
+            | Extra::Late(..)
+            | Extra::From(..)
+            | Extra::OnAndOff(_)
+            | Extra::Spikes
+            | Extra::Burst(_)
+            | Extra::ClumpsOf(..) => both(1.0),
         }
     }
 
     /// Requests a second at a time.
     fn pace(&self, at: f64) -> f64 {
-        let factor = match self.scenario.extra {
-            Extra::Drift => 0.5 + 1.5 * at / self.scenario.horizon_seconds(),
-            Extra::Spikes if spike(at) => 3.0,
-            _ => 1.0,
+        let factor = if self.scenario.extra == Extra::Drift {
+            0.5 + 1.5 * at / self.scenario.horizon_seconds()
+        } else if self.scenario.extra == Extra::Spikes && spike(at) {
+            3.0
+        } else {
+            1.0
         };
         self.scenario.pace * factor
     }
@@ -107,10 +121,11 @@ impl Traffic {
                 bad.1 + clumps(bad.1, drags_b, random),
             );
         }
-        match self.scenario.extra {
-            Extra::Bursts(ticks) => self.burst(ticks, weight, &mut bad, random),
-            Extra::Burst(burst) => self.continuous(burst, at, weight, &mut bad, random),
-            _ => {}
+        if let Extra::Bursts(ticks) = self.scenario.extra {
+            self.burst(ticks, weight, &mut bad, random);
+        }
+        if let Extra::Burst(burst) = self.scenario.extra {
+            self.continuous(burst, at, weight, &mut bad, random);
         }
         if self.conditions.retries {
             let again = (
@@ -129,10 +144,12 @@ impl Traffic {
 
     /// Failed requests that one drags along on average: in the baseline and in the candidate.
     fn drags(&self) -> (f64, f64) {
-        match self.scenario.extra {
-            Extra::Clumps => (2.0, 2.0),
-            Extra::ClumpsOf(baseline, candidate) => (baseline, candidate),
-            _ => (0.0, 0.0),
+        if let Extra::ClumpsOf(baseline, candidate) = self.scenario.extra {
+            (baseline, candidate)
+        } else if self.scenario.extra == Extra::Clumps {
+            (2.0, 2.0)
+        } else {
+            (0.0, 0.0)
         }
     }
 
@@ -196,12 +213,13 @@ impl Traffic {
                     Counts::new(n, bad)
                 })
                 .collect();
-            match self.scenario.extra {
-                Extra::Bursts(length) => self.past_burst(length, &mut burst, &mut pods, random),
-                Extra::Burst(kind) if kind.every > 0.0 => {
-                    self.past_continuous(kind, tick, &mut bursts, &mut pods, random);
-                }
-                _ => {}
+            if let Extra::Bursts(length) = self.scenario.extra {
+                self.past_burst(length, &mut burst, &mut pods, random);
+            }
+            if let Extra::Burst(kind) = self.scenario.extra
+                && kind.every > 0.0
+            {
+                self.past_continuous(kind, tick, &mut bursts, &mut pods, random);
             }
             past.push(pods);
         }
