@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use super::background::Background;
 use super::counts::Counts;
-use super::evidence::guard::REMEMBERED;
 use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
 const VERSION: u64 = 2;
-const WHOLES: usize = 18;
+const WHOLES: usize = 21;
 /// The flag's bit that says that the past is calm.
 const CALM: u32 = 4;
 
@@ -79,6 +78,9 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
         &mut e.arrears.seconds,
         &mut e.arrears.gross,
         &mut e.gross,
+        &mut e.learned.rate,
+        &mut e.learned.squares,
+        &mut e.learned.pairs,
         &mut e.multiplier,
         &mut e.weight,
         &mut e.step_floor,
@@ -104,10 +106,16 @@ fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
     };
     narrow(&mut e.candidate_pods);
     e.guard.waiting.counts.iter_mut().flatten().for_each(&mut narrow);
-    for ticks in [&mut e.guard.touched, &mut e.guard.lasting] {
-        let mut wide = u64::from(*ticks);
+    for few in [
+        &mut e.guard.touched,
+        &mut e.guard.lasting,
+        &mut e.learned.ticks,
+        &mut e.learned.run,
+        &mut e.learned.longest,
+    ] {
+        let mut wide = u64::from(*few);
         visit(&mut wide);
-        *ticks = wide.min(REMEMBERED as u64) as u8;
+        *few = u8::try_from(wide).unwrap_or(u8::MAX);
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod fail;
 pub(super) mod guard;
+mod learned;
 mod margins;
 mod pass;
 mod verdict;
@@ -22,6 +23,7 @@ use super::process::Process;
 use super::settings::Settings;
 pub(super) use fail::Arrears;
 use guard::{BASELINE, CANDIDATE, Guard};
+use learned::Learned;
 pub use margins::step_multiplier;
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
@@ -51,6 +53,7 @@ pub struct Evidence {
     pub(super) fail: Process<5>,
     pub(super) guard: Guard,
     pub(super) arrears: Arrears,
+    pub(super) learned: Learned,
     /// Log e-value of the bet on a gross fault in this step's warm-up.
     pub(super) gross: f32,
     pub(super) release: Process<6>,
@@ -91,6 +94,7 @@ impl Evidence {
             fail: Process::new(FAIL_PRIOR),
             guard: Guard::default(),
             arrears: Arrears::default(),
+            learned: Learned::default(),
             gross: 0.0,
             release: Process::new(PASS_PRIOR),
             step: Process::new(PASS_PRIOR),
@@ -192,12 +196,45 @@ impl Evidence {
             self.rest(tick.seconds);
             return;
         }
-        self.guard.remember(tick, &self.given.background);
-        self.flags.environment = self.is_environment(self.guard.rate(CANDIDATE), self.guard.rate(BASELINE));
+        let past = self.past();
+        self.guard.remember(tick, &past);
+        let rates = (self.guard.rate(CANDIDATE), self.guard.rate(BASELINE));
+        let known = past.rate().is_some();
+        if !(known || self.learned.settled() && self.is_environment(rates)) {
+            self.learned.mean(tick.baseline, self.in_release.baseline.requests);
+        }
+        self.flags.environment = self.is_environment(rates);
         self.observe_fail(tick);
         if !tick.warming {
             self.observe_pass(tick);
         }
+        if !known {
+            self.learn(tick);
+        }
+    }
+
+    /// The baseline's past, or what this release has taught about it so far.
+    fn past(&self) -> Background {
+        let past = self.given.background;
+        if past.rate().is_some() {
+            return past;
+        }
+        Background::new(
+            None,
+            past.dispersion().max(self.learned.dispersion()),
+            past.burst_ticks().max(usize::from(self.learned.longest)),
+            past.pod_spread(),
+        )
+    }
+
+    fn learn(&mut self, tick: &Tick) {
+        let before = self.guard.last[1];
+        let share = f64::from(before.seconds) / tick.seconds.max(1e-3);
+        let requests = tick.baseline.requests;
+        let normal = self.usual_rate().max(self.guard.rate(CANDIDATE));
+        let limit = self.burst_limit(requests, normal, self.learned.dispersion());
+        let before = (requests as f64 * share, f64::from(before.rates[BASELINE]));
+        self.learned.scatter(tick.baseline, before, limit);
     }
 
     /// Time passes without evidence; bets are still dealt out anew.
@@ -210,7 +247,7 @@ impl Evidence {
 
     /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
     /// baseline, is not held for it.
-    fn is_environment(&self, candidate: f64, baseline: f64) -> bool {
+    fn is_environment(&self, (candidate, baseline): (f64, f64)) -> bool {
         let limit = (10.0 * self.usual_rate()).max(0.05);
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
     }
@@ -218,6 +255,6 @@ impl Evidence {
     /// The baseline's normal rate: that of its history, or else of this release so far.
     fn usual_rate(&self) -> f64 {
         let known = self.background().rate();
-        known.or_else(|| self.in_release.baseline.rate()).unwrap_or(0.0)
+        known.unwrap_or_else(|| f64::from(self.learned.rate))
     }
 }

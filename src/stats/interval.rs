@@ -14,7 +14,7 @@ use super::assessment::Ratio;
 use super::counts::Tick;
 
 /// Nodes at which the log-likelihood is kept.
-pub(super) const NODES: usize = 19;
+pub(super) const NODES: usize = 17;
 /// Points of the grid on which the interval is read.
 const POINTS: usize = 257;
 const LAST: u16 = POINTS as u16 - 1;

@@ -68,7 +68,7 @@ impl Evidence {
 
     /// The log e-value of a bet against a margin, tempered by how failures clump.
     fn tempered(&self, tick: &Tick, margin: Margin, bet: f64) -> f64 {
-        fail_log_e(tick, margin, bet * margin.ratio) / self.background().dispersion()
+        fail_log_e(tick, margin, bet * margin.ratio) / self.past().dispersion()
     }
 
     /// The bets against the tolerated margin; returns what they would gain from the failures that were cut.
@@ -113,10 +113,10 @@ impl Evidence {
     }
 
     /// Keeps the account of what was cut. Once every tick has been beyond the limit for longer than any burst, all of
-    /// it counts after all; returns what that gained. Only where the past is calm: elsewhere bursts may follow each
-    /// other.
+    /// it counts after all; returns what that gained. Not where bursts are known: there they may follow each other.
     fn collect(&mut self, beyond: bool, seconds: f64, owed: Arrears) -> f64 {
-        if !beyond || !self.background().calm() {
+        let bursts = !self.background().calm() && self.background().rate().is_some();
+        if !beyond || bursts || self.past().burst_ticks() > 1 {
             self.arrears = Arrears::default();
             return 0.0;
         }

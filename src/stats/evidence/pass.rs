@@ -8,7 +8,7 @@ use crate::stats::settings::Margin;
 
 impl Evidence {
     pub(super) fn observe_pass(&mut self, tick: &Tick) {
-        let dispersion = self.background().dispersion();
+        let dispersion = self.past().dispersion();
         // A burst in the baseline must not speak for the candidate. Known clumps are no burst: cutting them would make
         // the baseline look better than it is and hold good candidates.
         let normal = self.usual_rate().max(self.guard.rate(CANDIDATE));

@@ -131,7 +131,7 @@ impl Evidence {
             f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
         };
         let rates = self.expected_rates();
-        let dispersion = self.background().dispersion();
+        let dispersion = self.past().dispersion();
         let requests = |process: &Process<6>, margin: Margin, short: f64| {
             let growth = PASS_BETS.map(|bet| pass_growth(margin, bet, rates, others) / dispersion);
             requests_to_grow(&process.weights, &growth, short)
