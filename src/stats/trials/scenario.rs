@@ -168,3 +168,35 @@ impl Default for Conditions {
         }
     }
 }
+
+impl Scenario {
+    /// The candidate in words: its error rate, and what else happens.
+    pub fn description(&self) -> String {
+        let extra = match self.extra {
+            Extra::None => String::new(),
+            Extra::Bursts(ticks) => format!("bursts of {} s", f64::from(ticks) * TICK_SECONDS),
+            Extra::Outage => "a shared outage".into(),
+            Extra::ColdStart => "cold caches".into(),
+            Extra::Drift => "rates rise tenfold".into(),
+            Extra::Clumps => "clumps of 3".into(),
+            Extra::Tipping => "10 % from half of the traffic on".into(),
+            Extra::Leak => "rising from minute 10 on".into(),
+            Extra::Late(from, rate) => {
+                format!("{} % from minute {} on", 100.0 * rate, f64::from(from) * TICK_SECONDS / 60.0)
+            }
+            Extra::From(weight, rate) => format!("{} % from weight {} on", 100.0 * rate, 100.0 * weight),
+            Extra::OnAndOff(rate) => format!("{} % every second minute", 100.0 * rate),
+            Extra::Spikes => "spikes of traffic and errors".into(),
+            Extra::Falling => "both fall tenfold".into(),
+            Extra::Waves => "both swing threefold".into(),
+            Extra::Burst(b) if b.every > 0.0 => {
+                format!("{} failures in {} s now and then", b.size, b.seconds)
+            }
+            Extra::Burst(b) => format!("{} failures in {} s, once", b.size, b.seconds),
+            Extra::ClumpsOf(b, c) => format!("clumps of {} beside {}", 1.0 + c, 1.0 + b),
+            Extra::SlowStart(peak, _) => format!("{} % more at first", 100.0 * peak),
+        };
+        let own = self.candidate.to_string();
+        if extra.is_empty() { own } else { format!("{own}, {extra}") }
+    }
+}
