@@ -28,7 +28,7 @@ pub use rollout::{
     WorkloadKind, WorkloadVersion,
 };
 pub use status::{
-    Arm, HistoryEntry, MetricStatus, Original, Outcome, Phase, Ratio, ReleaseStatus, RolloutStatus,
+    Arm, HistoryEntry, Mark, MetricStatus, Original, Outcome, Phase, Ratio, ReleaseStatus, RolloutStatus,
     StableStatus, Verdict, VerdictNumbers, VerdictStatus, WeightStatus,
 };
 pub use traffic::{GatewayApi, RouteKind, RouteReference, Traffic};
@@ -43,6 +43,9 @@ pub const MAX_STEPS: u32 = 20;
 pub const MAX_ITEMS: u32 = 16;
 /// Releases kept in `status.history`.
 pub const MAX_HISTORY: u32 = 10;
+
+/// Moments kept in `status.release.trail`.
+pub const MAX_TRAIL: u32 = 64;
 
 /// A DNS-1123 subdomain: the names of most objects.
 pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

@@ -28,7 +28,7 @@ pub mod trials;
 
 pub use alone::Alone;
 pub use assessment::{Arms, Assessment, Evidenced, Missing, Ratio, Verdict};
-pub use background::Background;
+pub use background::{Background, Bursts};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use counts::{Counts, Tick};
 pub use evidence::Evidence;

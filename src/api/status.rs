@@ -188,6 +188,32 @@ pub struct ReleaseStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = super::MAX_ITEMS))]
     pub metrics: Vec<MetricStatus>,
+    /// How the evidence grew, thinned out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = super::MAX_TRAIL))]
+    pub trail: Vec<Mark>,
+}
+
+/// The evidence at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// The evaluation that it rests on.
+    pub at: Time,
+    /// The step, from 1.
+    #[schemars(range(min = 0, max = 20))]
+    pub step: i32,
+    /// The candidate's weight in per cent.
+    #[schemars(range(min = 0, max = 100))]
+    pub weight: i32,
+    /// Evidence against the candidate as a share of what a rollback needs; 0 where there is none.
+    pub against: f64,
+    /// Evidence for it as a share of what leaving the step needs, of the metric that lacks most; 1 where it suffices.
+    #[serde(rename = "for")]
+    pub in_favour: f64,
+    /// Seconds until it is expected to suffice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_seconds: Option<f64>,
 }
 
 /// The candidate's share of the traffic in per cent.

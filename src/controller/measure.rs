@@ -6,6 +6,7 @@
 mod look;
 mod search;
 mod subject;
+mod trail;
 mod trial;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::engine::{Moment, Plan, Revision, State, report};
 use look::Look;
 use search::{Findings, Search, When};
 use subject::Learned;
+use trail::Trail;
 use trial::{Place, Trial};
 
 /// One Rollout's measurements.
@@ -32,6 +34,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
     looked: Option<Moment>,
+    /// How the evidence of the trial grew.
+    trail: Trail,
     /// What preflight found, while the release lasts.
     learned: Option<(Revision, Learned)>,
 }
@@ -81,7 +85,7 @@ impl Measure {
         };
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
-                self.trial = None;
+                (self.trial, self.trail) = (None, Trail::default());
                 Report {
                     preflight: self.preflight(&look, &release.revision).await,
                     ..Report::nothing()
@@ -164,6 +168,11 @@ impl Measure {
         learned.report(trial.judge.provable())
     }
 
+    /// How the evidence grew, for the status.
+    pub(super) fn trail(&self) -> Vec<api::Mark> {
+        self.trail.marks().to_vec()
+    }
+
     /// What a new process needs to go on from here, for the status.
     pub(super) fn keep(&self, plan: &Plan) -> Option<Value> {
         let kept = self.trial.as_ref()?.keep(plan);
@@ -231,6 +240,9 @@ impl Measure {
         }
         let source = look.source();
         trial.read(look.plan, source.as_deref(), look.now).await;
+        if let Some(mark) = report::mark(look.plan, &trial.judge) {
+            self.trail.add(mark);
+        }
         trial.judge.evidence()
     }
 
@@ -280,6 +292,7 @@ impl Measure {
                     self.learned
                         .get_or_insert_with(|| (key.0.clone(), trial.learned()));
                     if trial.key == key {
+                        self.trail = Trail::resume(look.trail());
                         self.trial = Some(trial);
                         return Ok(());
                     }

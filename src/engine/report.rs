@@ -1,18 +1,18 @@
 //! From the committed state to what people read in the status, and back.
 
+mod release;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use serde_json::Value;
 
-use super::judge::Judge;
-use super::observation::{Observation, Route};
-use super::plan::{Metric, Plan};
+use super::observation::Observation;
+use super::plan::Plan;
 use super::quantity::Moment;
 use super::reason;
 use super::state::{Cause, Outcome, Phase, PromotionStage, Stage, State};
-use super::words;
 use crate::api;
-use crate::stats;
+pub use release::{mark, verdicts};
 
 /// What the status says besides the state: the shell's own knowledge.
 pub struct Frame<'a> {
@@ -28,6 +28,8 @@ pub struct Frame<'a> {
     pub verdicts: Vec<api::VerdictStatus>,
     /// What is measured, once it is known.
     pub metrics: Vec<api::MetricStatus>,
+    /// How the evidence grew.
+    pub trail: Vec<api::Mark>,
     /// The judge's memory.
     pub evidence: Option<serde_json::Value>,
     /// The present time.
@@ -69,6 +71,7 @@ pub fn unreadable(raw: &Value, why: &str, generation: i64, now: Moment) -> Optio
         originals: Vec::new(),
         verdicts: Vec::new(),
         metrics: Vec::new(),
+        trail: Vec::new(),
         evidence: None,
         now,
     };
@@ -96,7 +99,7 @@ pub fn status(plan: &Plan, state: &State, seen: &Observation, frame: Frame<'_>) 
         observed_generation: Some(frame.generation),
         conditions: conditions(state, &message, &frame),
         phase: Some(phase),
-        release: release(plan, state, seen, &frame),
+        release: release::release(plan, state, seen, &frame),
         stable: state.stable.as_ref().map(|revision| api::StableStatus {
             revision: revision.to_string(),
         }),
@@ -199,162 +202,6 @@ pub fn condition(kind: &str, holds: bool, reason: &str, message: &str, frame: &F
         last_transition_time: before.map_or(Time(frame.now), |condition| {
             condition.last_transition_time.clone()
         }),
-    }
-}
-
-fn release(plan: &Plan, state: &State, seen: &Observation, frame: &Frame<'_>) -> Option<api::ReleaseStatus> {
-    let steps = i32::try_from(plan.steps).unwrap_or(i32::MAX);
-    let number = |rung: usize| i32::try_from(plan.rung(rung).step + 1).unwrap_or(steps);
-    let (step, started, entered) = match &state.phase {
-        Phase::Releasing(release) if release.stage == Stage::Preflight => {
-            (0, release.started, release.entered)
-        }
-        Phase::Releasing(release) => (number(release.rung), release.started, release.entered),
-        Phase::Promoting(promotion) => (steps, promotion.started, promotion.entered),
-        Phase::RollingBack(retreat) => (last_step(frame), retreat.started, retreat.entered),
-        Phase::RolledBack(rejection) => (
-            last_step(frame),
-            started_at(frame).unwrap_or(rejection.since),
-            rejection.since,
-        ),
-        Phase::Adopting | Phase::Idle | Phase::Deleting(_) => return None,
-    };
-    let revision = state.active()?.to_string();
-    let observed = match &seen.route {
-        Route::Seen { weight, .. } => weight.map(|weight| i32::from(weight.percent())),
-        Route::Unusable(_) => None,
-    };
-    let verdicts = kept_verdicts(frame, &revision);
-    Some(api::ReleaseStatus {
-        step,
-        steps,
-        weight: api::WeightStatus {
-            desired: i32::from(state.weight().percent()),
-            observed,
-        },
-        verdict: overall(state, &verdicts, step),
-        started_at: Some(Time(started)),
-        entered_at: Some(Time(entered)),
-        deadline: state.waiting.as_ref().and_then(|waiting| waiting.until).map(Time),
-        waiting_for: state.waiting.as_ref().map(|waiting| bounded(&waiting.message)),
-        verdicts,
-        metrics: kept_metrics(frame, &revision),
-        revision,
-    })
-}
-
-fn last_step(frame: &Frame<'_>) -> i32 {
-    frame.before.release.as_ref().map_or(0, |release| release.step)
-}
-
-fn started_at(frame: &Frame<'_>) -> Option<Moment> {
-    frame
-        .before
-        .release
-        .as_ref()
-        .and_then(|release| release.started_at.as_ref())
-        .map(|time| time.0)
-}
-
-/// The judge's view of each metric on its present rung, as the status says it. `returning`: of the promoted pods, while
-/// traffic comes back to them.
-pub fn verdicts(plan: &Plan, judge: &Judge, returning: bool) -> Vec<api::VerdictStatus> {
-    let step = if returning {
-        plan.steps
-    } else {
-        plan.rung(judge.rung()).step + 1
-    };
-    let step = i32::try_from(step).unwrap_or(i32::MAX);
-    let entry = |(metric, seen): (&Metric, stats::Assessment)| api::VerdictStatus {
-        step,
-        metric: if returning {
-            format!("{} of the return", metric.name)
-        } else {
-            metric.name.clone()
-        },
-        verdict: match seen.verdict {
-            stats::Verdict::Pass => api::Verdict::Pass,
-            stats::Verdict::Fail => api::Verdict::Fail,
-            stats::Verdict::Continue => api::Verdict::Continue,
-        },
-        reason: bounded(&words::sentence(&metric.name, &seen)),
-        numbers: Some(numbers(&seen)),
-    };
-    judge.assessments().map(entry).collect()
-}
-
-fn numbers(seen: &stats::Assessment) -> api::VerdictNumbers {
-    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let arm = |counts: stats::Counts| api::Arm {
-        total: whole(counts.requests),
-        bad: whole(counts.bad),
-    };
-    let telling = if seen.verdict == stats::Verdict::Fail {
-        seen.fail
-    } else {
-        seen.step
-    };
-    api::VerdictNumbers {
-        candidate: arm(seen.in_step.candidate),
-        baseline: arm(seen.in_step.baseline),
-        ratio: seen.ratio.map(|ratio| api::Ratio {
-            low: Some(ratio.low),
-            estimate: ratio.estimate,
-            high: ratio.high,
-        }),
-        evidence: Some(telling.evidence),
-        needed: Some(telling.needed),
-        missing_requests: seen.missing.requests.map(whole),
-        missing_seconds: seen.missing.seconds,
-    }
-}
-
-/// The newest verdict of each step and metric of this revision.
-fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
-    let earlier = frame
-        .before
-        .release
-        .as_ref()
-        .filter(|release| release.revision == revision);
-    let mut all: Vec<api::VerdictStatus> = earlier
-        .map(|release| release.verdicts.clone())
-        .unwrap_or_default();
-    all.retain(|old| {
-        frame
-            .verdicts
-            .iter()
-            .all(|new| (new.step, &new.metric) != (old.step, &old.metric))
-    });
-    all.extend(frame.verdicts.iter().cloned());
-    all.sort_by(|a, b| (a.step, &a.metric).cmp(&(b.step, &b.metric)));
-    all
-}
-
-/// What is measured, once it is known; what was known of this revision before is kept.
-fn kept_metrics(frame: &Frame<'_>, revision: &str) -> Vec<api::MetricStatus> {
-    if !frame.metrics.is_empty() {
-        return frame.metrics.clone();
-    }
-    let earlier = frame.before.release.as_ref();
-    earlier
-        .filter(|release| release.revision == revision)
-        .map(|release| release.metrics.clone())
-        .unwrap_or_default()
-}
-
-fn overall(state: &State, verdicts: &[api::VerdictStatus], step: i32) -> Option<api::Verdict> {
-    let waits = state.waiting.as_ref().map(|waiting| waiting.reason.as_str());
-    match (&state.phase, waits) {
-        (Phase::RollingBack(_) | Phase::RolledBack(_), _) => verdicts
-            .iter()
-            .map(|verdict| verdict.verdict)
-            .find(|verdict| *verdict == api::Verdict::Fail),
-        (_, Some(reason::INCONCLUSIVE)) => Some(api::Verdict::Inconclusive),
-        _ => verdicts
-            .iter()
-            .filter(|verdict| verdict.step == step)
-            .map(|verdict| verdict.verdict)
-            .max(),
     }
 }
 

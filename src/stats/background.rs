@@ -10,8 +10,20 @@ pub struct Background {
     dispersion: f64,
     burst_ticks: usize,
     tick_seconds: f64,
-    calm: bool,
+    bursts: Bursts,
     pod_spread: f64,
+}
+
+/// What the past tells of bursts of failures on single pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bursts {
+    /// Too little is known of it.
+    #[default]
+    Unknown,
+    /// It is long enough, and shows none.
+    None,
+    /// It shows some: they may follow each other.
+    Seen,
 }
 
 /// Most ticks that a burst is believed to last: an hour of seconds.
@@ -25,7 +37,7 @@ impl Default for Background {
             dispersion: 1.0,
             burst_ticks: 1,
             tick_seconds: 0.0,
-            calm: false,
+            bursts: Bursts::Unknown,
             pod_spread: 0.0,
         }
     }
@@ -60,10 +72,10 @@ impl Background {
         }
     }
 
-    /// The same, knowing that the past was calm: long enough, and without bursts on single pods.
+    /// The same, knowing what the past tells of bursts.
     #[must_use]
-    pub const fn with_calm(self, calm: bool) -> Self {
-        Self { calm, ..self }
+    pub const fn with_bursts(self, bursts: Bursts) -> Self {
+        Self { bursts, ..self }
     }
 
     /// Typical bad rate of the baseline; `None` without history.
@@ -81,10 +93,10 @@ impl Background {
         self.burst_ticks
     }
 
-    /// Seconds that one burst on one pod may last, where a scrape takes `scrape` seconds. A calm past tells nothing:
-    /// a scrape.
+    /// Seconds that one burst on one pod may last, where a scrape takes `scrape` seconds. A past without bursts
+    /// tells nothing: a scrape.
     pub fn burst_seconds(&self, scrape: f64) -> f64 {
-        if self.calm() {
+        if !self.bursty() && self.burst_ticks <= 1 {
             return scrape;
         }
         let tick = if self.tick_seconds > 0.0 {
@@ -102,7 +114,12 @@ impl Background {
 
     /// Whether the past is known and shows no bursts: then what is normal can be relied on as a second opinion.
     pub const fn calm(&self) -> bool {
-        self.calm && self.rate.is_some()
+        matches!(self.bursts, Bursts::None) && self.rate.is_some()
+    }
+
+    /// Whether the past shows bursts on single pods.
+    pub const fn bursty(&self) -> bool {
+        matches!(self.bursts, Bursts::Seen)
     }
 
     /// Spread of the log rate between pods.

@@ -7,16 +7,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::background::Background;
+use super::background::{Background, Bursts};
 use super::counts::Counts;
 use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 const WHOLES: usize = 21;
-/// The flag's bit that says that the past is calm.
+/// The flags' bits that say that the past is calm, and that it shows bursts.
 const CALM: u32 = 4;
+const BURSTY: u32 = 5;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,7 +136,7 @@ impl Evidence {
             self.given.release_floor,
         ]);
         let f = self.flags;
-        let flags = [f.last, f.failed, f.environment, f.warming, b.calm()];
+        let flags = [f.last, f.failed, f.environment, f.warming, b.calm(), b.bursty()];
         let packed = flags
             .iter()
             .enumerate()
@@ -188,7 +189,11 @@ impl Evidence {
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
         let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread)
             .with_tick_seconds(tick)
-            .with_calm(packed >> CALM & 1 == 1);
+            .with_bursts(match (packed >> CALM & 1, packed >> BURSTY & 1) {
+                (1, _) => Bursts::None,
+                (_, 1) => Bursts::Seen,
+                _ => Bursts::Unknown,
+            });
         let pace = (pace > 0.0).then_some(pace);
         let given = Given {
             background,

@@ -4,7 +4,7 @@
 //! here: clumps of failures (dispersion), bursts that last (ticks), and pods that are persistently better or worse
 //! (spread). Each tick is compared with its own total, so a fault that all pods shared raises none of them.
 
-use super::background::Background;
+use super::background::{Background, Bursts};
 use super::counts::Counts;
 use super::settings::Margin;
 
@@ -92,7 +92,11 @@ pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Ba
         spread(&totals, dispersion),
     )
     .with_tick_seconds(seconds)
-    .with_calm(ticks.len() >= ENOUGH && bursts.is_empty())
+    .with_bursts(match bursts.is_empty() {
+        false => Bursts::Seen,
+        true if ticks.len() >= ENOUGH => Bursts::None,
+        true => Bursts::Unknown,
+    })
 }
 
 /// The largest significant ratio of observed to chance variance between pods over the block lengths.

@@ -70,6 +70,14 @@ impl Look<'_> {
         serde_json::from_value(kept.clone()).ok()
     }
 
+    /// How the evidence grew until the status was written.
+    pub(super) fn trail(&self) -> Vec<api::Mark> {
+        let trail = self.snapshot.rollout.pointer("/status/release/trail").cloned();
+        trail
+            .and_then(|trail| serde_json::from_value(trail).ok())
+            .unwrap_or_default()
+    }
+
     /// Pods that the user's Deployment asks for.
     pub(super) fn replicas(&self) -> u32 {
         let workload = self.snapshot.workload.as_ref();

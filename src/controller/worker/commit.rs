@@ -55,6 +55,7 @@ impl Worker {
             originals: originals(&snapshot, &decision.next, seen),
             verdicts: self.measure.verdicts(&spec.plan),
             metrics: self.measure.metrics(),
+            trail: self.measure.trail(),
             evidence: self.measure.keep(&spec.plan),
             now,
         };

@@ -1,7 +1,7 @@
 //! What a single burst of failures may do to the evidence: nothing that stays.
 //!
 //! How long a burst may last is known before it comes: from the service's past, or else as long as a scrape at any
-//! moment, and 5 s at least. Three rules follow, all in units of time rather than of scrapes:
+//! moment, and a second at least. Three rules follow, all in units of time rather than of scrapes:
 //!
 //! - scrapes that are much shorter than a burst are read together;
 //! - failures count only up to what chance explains, unless the trouble outlasts any burst or the other arm shares
@@ -16,8 +16,8 @@ use crate::stats::counts::{Counts, Tick};
 pub(in crate::stats) const REMEMBERED: usize = 6;
 /// A burst is resolved into at most this many ticks.
 const RESOLUTION: f64 = 4.0;
-/// A burst this long is thought possible in any service, in seconds.
-const SHORTEST: f64 = 5.0;
+/// A burst this long is thought possible in any service, in seconds. Whoever scrapes as often wants a verdict as fast.
+const SHORTEST: f64 = 1.0;
 /// Scrapes are not quite regular: what differs by less than this share is taken for equal.
 const JITTER: f64 = 0.1;
 /// The two arms, as positions.
@@ -63,7 +63,7 @@ fn narrow(n: u64) -> u32 {
 /// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
 /// measured over ticks of a certain length, and are cut as they were.
 fn grain(past: &Background) -> f64 {
-    if past.rate().is_some() && !past.calm() {
+    if past.bursty() || (past.dispersion() > 1.0 && !past.calm()) {
         Background::LEAST_TICK.max(past.burst_seconds(0.0) / RESOLUTION)
     } else {
         SHORTEST

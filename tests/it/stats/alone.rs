@@ -2,14 +2,14 @@
 
 use serin::stats::alone::ALONE;
 use serin::stats::random::Random;
-use serin::stats::{Alone, Background, Counts, Settings, Verdict};
+use serin::stats::{Alone, Background, Bursts, Counts, Settings, Verdict};
 
 const PAST: f64 = 0.001;
 
 fn past() -> Background {
     Background::new(Some(PAST), 1.0, 1, 0.0)
         .with_tick_seconds(15.0)
-        .with_calm(true)
+        .with_bursts(Bursts::None)
 }
 
 /// Scrapes of 15 s at 50 requests a second until a fail; `None` if it never comes within `ticks`.
