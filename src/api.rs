@@ -17,7 +17,8 @@ pub mod traffic;
 
 pub use action::{Action, ActionPhase, RolloutAction, RolloutActionSpec, RolloutActionStatus};
 pub use analysis::{
-    Analysis, Baseline, BaselineKind, Confidence, Margin, Metric, MetricPreset, OnDoubt, Query,
+    Analysis, Baseline, BaselineKind, Confidence, Latency, LatencyUnit, Margin, Metric, MetricKind,
+    MetricPreset, OnDoubt, Query,
 };
 pub use duration::Duration;
 pub use preset::Preset;
@@ -27,8 +28,8 @@ pub use rollout::{
     WorkloadKind, WorkloadVersion,
 };
 pub use status::{
-    Arm, HistoryEntry, Original, Outcome, Phase, Ratio, ReleaseStatus, RolloutStatus, StableStatus, Verdict,
-    VerdictNumbers, VerdictStatus, WeightStatus,
+    Arm, HistoryEntry, MetricStatus, Original, Outcome, Phase, Ratio, ReleaseStatus, RolloutStatus,
+    StableStatus, Verdict, VerdictNumbers, VerdictStatus, WeightStatus,
 };
 pub use traffic::{GatewayApi, RouteKind, RouteReference, Traffic};
 

@@ -10,6 +10,7 @@ mod connect;
 mod crds;
 mod demo;
 pub mod judge;
+pub mod rehearse;
 mod run;
 mod status;
 mod version;
@@ -53,6 +54,7 @@ enum Command {
     Crds(crds::Crds),
     Demo(demo::Demo),
     Judge(judge::Judge),
+    Rehearse(rehearse::Rehearse),
     Run(Box<run::Run>),
     Status(status::Status),
     Version(version::Version),
@@ -72,6 +74,7 @@ impl Command {
             Self::Crds(command) => command.run(out),
             Self::Bench(command) => command.run(out),
             Self::Judge(command) => command.run(&mut io::stdin().lock(), out),
+            Self::Rehearse(command) => command.run(&mut io::stdin().lock(), out),
             Self::Version(command) => command.run(out),
         }
     }

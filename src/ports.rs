@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -46,7 +47,29 @@ pub enum SourceError {
     Unusable(String),
 }
 
-/// A server of time series that answers PromQL instant queries.
+/// Evaluation times: `start`, `start + step`, and so on until `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub start: Timestamp,
+    /// None is later; not before `start`.
+    pub end: Timestamp,
+    /// Between two of them; above zero, in whole milliseconds.
+    pub step: Duration,
+}
+
+impl Span {
+    /// The times, in order.
+    pub fn times(self) -> impl Iterator<Item = Timestamp> {
+        let next = move |at: &Timestamp| at.checked_add(self.step).ok().filter(|at| *at <= self.end);
+        std::iter::successors(Some(self.start), next)
+    }
+}
+
+/// What a query gives at each of several times; a time without samples is absent.
+pub type Samples = BTreeMap<Timestamp, Vec<Sample>>;
+
+/// A server of time series that answers PromQL queries.
 pub trait MetricSource: Send + Sync {
     /// Evaluates `query`, which must give an instant vector, at time `at`.
     ///
@@ -57,15 +80,33 @@ pub trait MetricSource: Send + Sync {
         query: &'a str,
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>>;
+
+    /// Evaluates `query` at every time of `span`: the same as as many instant queries, but for the number of calls.
+    ///
+    /// # Errors
+    /// As for [`Self::instant`]; one failure fails all.
+    fn range<'a>(&'a self, query: &'a str, span: Span) -> BoxFuture<'a, Result<Samples, SourceError>> {
+        Box::pin(async move {
+            let mut all = Samples::new();
+            for at in span.times() {
+                let samples = self.instant(query, at).await?;
+                if !samples.is_empty() {
+                    all.insert(at, samples);
+                }
+            }
+            Ok(all)
+        })
+    }
 }
 
 /// What one arm has served between two evaluations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Increment {
     /// Requests.
     pub requests: u64,
-    /// Bad ones among them: never more than `requests`.
-    pub bad: u64,
+    /// Bad ones among them, for each comparison of the metric: failed ones, or for each edge of a histogram those
+    /// that took longer. Never more than `requests`.
+    pub bad: Vec<u64>,
 }
 
 /// The metric servers that an administrator has named.
@@ -83,7 +124,7 @@ pub trait Providers: Send + Sync {
     ) -> Result<Arc<dyn MetricSource>, String>;
 
     /// How late this provider's samples come.
-    fn lag(&self, object: Option<&serde_json::Value>) -> std::time::Duration;
+    fn lag(&self, object: Option<&serde_json::Value>) -> Duration;
 }
 
 /// The only reader of the wall clock.

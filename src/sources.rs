@@ -7,6 +7,7 @@
 //! Nothing here has a clock: every evaluation time is an input, and the same samples give the same increments.
 
 pub mod counters;
+pub mod history;
 pub mod preflight;
 pub mod presets;
 pub mod prometheus;
@@ -14,9 +15,10 @@ pub mod promql;
 pub mod reader;
 pub mod registry;
 
-pub use counters::{ArmName, NoData, Reading, Role};
+pub use counters::{ArmName, Kind, NoData, Reading, Role};
+pub use history::Past;
 pub use preflight::{Choice, Outlook, Preflight};
-pub use presets::{Preset, Queries};
+pub use presets::{Preset, Queries, Tally};
 pub use prometheus::{Address, Prometheus, Settings};
 pub use promql::{Arm, pods_of_deployment, pods_of_replica_set};
 pub use reader::{Grid, Point, Reader};

@@ -31,6 +31,7 @@ mod pods;
 mod query;
 mod read;
 mod refusal;
+pub mod rehearsal;
 mod replicasets;
 mod request;
 mod resources;

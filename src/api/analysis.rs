@@ -20,7 +20,8 @@ pub struct Analysis {
     /// The MetricProvider that is asked; `default` comes from the controller's own settings.
     #[schemars(length(min = 1, max = 253), pattern(super::SUBDOMAIN))]
     pub provider: String,
-    /// What is measured. By default the error rate, by the first preset that has data.
+    /// What is measured. By default the error rate, and latency where a histogram is found, each by the first preset
+    /// that has data.
     #[schemars(length(min = 1, max = super::MAX_ITEMS))]
     pub metrics: Vec<Metric>,
     /// Error probabilities of the whole release; by default those of the preset.
@@ -42,7 +43,7 @@ impl Default for Analysis {
             warm_up: Duration::from_secs(30),
             baseline: Baseline::default(),
             provider: "default".into(),
-            metrics: vec![Metric::named("error-rate")],
+            metrics: vec![Metric::named("error-rate"), Metric::latency("latency")],
             confidence: None,
             on_inconclusive: OnDoubt::default(),
             on_no_data: OnDoubt::default(),
@@ -68,12 +69,16 @@ impl Analysis {
 
     /// The margin of `metric` that is not worth a rollback: its own, else the preset's.
     pub fn tolerated(&self, metric: &Metric) -> Margin {
-        metric.tolerated.unwrap_or_else(|| self.preset.tolerated())
+        metric
+            .tolerated
+            .unwrap_or_else(|| self.preset.tolerated(metric.kind))
     }
 
     /// The margin of `metric` that a promotion must rule out: its own, else the preset's.
     pub fn unacceptable(&self, metric: &Metric) -> Margin {
-        metric.unacceptable.unwrap_or_else(|| self.preset.unacceptable())
+        metric
+            .unacceptable
+            .unwrap_or_else(|| self.preset.unacceptable(metric.kind))
     }
 }
 
@@ -109,20 +114,26 @@ pub enum BaselineKind {
     Stable,
 }
 
-/// One thing that is measured as a share of bad requests. At most one of `preset` and `query` is set; with neither,
-/// the first preset that has data is taken.
+/// One thing that is measured as a share of bad requests. At most one of `preset` and an own query (`query`, or
+/// `latency.buckets`) is set; with neither, the first preset that has data is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
     /// Its name in status, events and metrics.
     #[schemars(length(min = 1, max = 63), pattern(super::LABEL))]
     pub name: String,
+    /// What makes a request bad: that it failed, or that it took long.
+    #[serde(default)]
+    pub kind: MetricKind,
     /// Ready-made queries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<MetricPreset>,
-    /// Your own queries.
+    /// Your own queries, for an error rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Query>,
+    /// What is particular to latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
     /// A difference that is not worth a rollback; by default the preset's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerated: Option<Margin>,
@@ -132,6 +143,9 @@ pub struct Metric {
     /// Whether a promotion needs this metric's pass. Without it the metric can only roll back.
     #[serde(default = "yes")]
     pub gating: bool,
+    /// Whether the metric is left out where no preset has its data. Otherwise the release waits for them.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 impl Metric {
@@ -139,17 +153,80 @@ impl Metric {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),
+            kind: MetricKind::ErrorRate,
             preset: None,
             query: None,
+            latency: None,
             tolerated: None,
             unacceptable: None,
             gating: true,
+            optional: false,
+        }
+    }
+
+    /// An optional latency metric with every default.
+    pub fn latency(name: &str) -> Self {
+        Self {
+            kind: MetricKind::Latency,
+            optional: true,
+            ..Self::named(name)
         }
     }
 }
 
 const fn yes() -> bool {
     true
+}
+
+/// What makes a request bad.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum MetricKind {
+    /// It failed.
+    #[default]
+    ErrorRate,
+    /// It took longer than an edge of the histogram. The edges near the baseline's median, 90th and 99th percentile are
+    /// compared.
+    Latency,
+}
+
+/// What is particular to latency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Latency {
+    /// Per cent by which the candidate may be slower, 0 to 100: its requests beyond an edge are compared with the
+    /// baseline's beyond a lower one.
+    #[schemars(range(min = 0, max = 100))]
+    pub slowdown: i32,
+    /// An edge of your own beside those three: the bucket at or below this time, 1ms to 1h.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Duration>,
+    /// Your own query: PromQL for the cumulative buckets of an arm, raw, with their label `le`. `{{le}}` stands for the
+    /// edges that are needed, the other placeholders are those of `query`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub buckets: Option<String>,
+    /// The unit of the edges of your own query.
+    pub unit: LatencyUnit,
+}
+
+/// The unit of a histogram's edges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LatencyUnit {
+    /// Seconds, as most client libraries count.
+    #[default]
+    Seconds,
+    /// Milliseconds, as Envoy and Istio count.
+    Milliseconds,
+}
+
+impl LatencyUnit {
+    /// How many seconds it is.
+    pub const fn seconds(self) -> f64 {
+        match self {
+            Self::Seconds => 1.0,
+            Self::Milliseconds => 0.001,
+        }
+    }
 }
 
 /// Ready-made queries for common sources of request counts.

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, Margin};
+use super::{Duration, Margin, MetricKind};
 
 /// How much proof a release needs, and how long it takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,28 +37,22 @@ impl Preset {
     }
 
     /// A difference that is not worth a rollback.
-    pub const fn tolerated(self) -> Margin {
-        Margin {
-            ratio: 1.05,
-            absolute: 0.000_05,
+    pub const fn tolerated(self, kind: MetricKind) -> Margin {
+        match kind {
+            MetricKind::ErrorRate => margin(1.05, 0.000_05),
+            MetricKind::Latency => margin(1.05, 0.002),
         }
     }
 
     /// A difference that a promotion must rule out.
-    pub const fn unacceptable(self) -> Margin {
-        match self {
-            Self::Fast => Margin {
-                ratio: 2.0,
-                absolute: 0.002,
-            },
-            Self::Balanced => Margin {
-                ratio: 1.5,
-                absolute: 0.001,
-            },
-            Self::Cautious => Margin {
-                ratio: 1.3,
-                absolute: 0.000_5,
-            },
+    pub const fn unacceptable(self, kind: MetricKind) -> Margin {
+        match (kind, self) {
+            (MetricKind::ErrorRate, Self::Fast) => margin(2.0, 0.002),
+            (MetricKind::ErrorRate, Self::Balanced) => margin(1.5, 0.001),
+            (MetricKind::ErrorRate, Self::Cautious) => margin(1.3, 0.000_5),
+            (MetricKind::Latency, Self::Fast) => margin(2.0, 0.01),
+            (MetricKind::Latency, Self::Balanced) => margin(1.5, 0.005),
+            (MetricKind::Latency, Self::Cautious) => margin(1.3, 0.003),
         }
     }
 
@@ -88,4 +82,8 @@ impl Preset {
             Self::Cautious => 900,
         })
     }
+}
+
+const fn margin(ratio: f64, absolute: f64) -> Margin {
+    Margin { ratio, absolute }
 }

@@ -4,7 +4,7 @@
 //! the standard macros, `isSorted`, `duration`, `matches`, and `lowerAscii`. Rules see objects after defaulting. Each
 //! message names the field and the remedy. A rule over a list needs the list's `maxItems`, or its cost is refused.
 
-use super::Preset;
+use super::{Margin, MetricKind, Preset};
 
 /// The kind that a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,12 @@ const LIMITS: &[(Kind, &str, &str, &str)] = &[
     (Kind::Rollout, "spec.analysis.interval", "1s", "5m"),
     (Kind::Rollout, "spec.analysis.warmUp", "0s", "30m"),
     (Kind::Rollout, "spec.analysis.noDataDeadline", "10s", "24h"),
+    (
+        Kind::Rollout,
+        "spec.analysis.metrics[].latency.objective",
+        "1ms",
+        "1h",
+    ),
     (Kind::Rollout, "spec.rollback.drain", "0s", "1h"),
     (Kind::Rollout, "spec.rollback.keep", "0s", "168h"),
     (Kind::Rollout, "spec.promotion.bake", "0s", "168h"),
@@ -194,25 +200,50 @@ fn analysis() -> Vec<Rule> {
         ),
         rollout(
             "spec.analysis.metrics",
-            "self.exists(m, m.gating)",
-            "metrics need one with gating: true, or nothing could ever pass: set gating on one of them",
+            "self.exists(m, m.gating && !m.optional)",
+            "metrics need one with gating: true that is not optional, or nothing could ever pass: set gating on one of them",
         ),
         rollout(
             "spec.analysis.metrics[]",
             "!(has(self.preset) && has(self.query))",
             "preset and query exclude each other: remove one of them",
         ),
+        rollout(
+            "spec.analysis.metrics[]",
+            "self.kind != 'Latency' || !has(self.query)",
+            "query is for an error rate: write latency.buckets, or remove kind: Latency",
+        ),
+        rollout(
+            "spec.analysis.metrics[]",
+            "self.kind == 'Latency' || !has(self.latency)",
+            "latency needs kind: Latency: add it, or remove latency",
+        ),
+        rollout(
+            "spec.analysis.metrics[]",
+            "!(has(self.preset) && has(self.latency) && has(self.latency.buckets))",
+            "preset and latency.buckets exclude each other: remove one of them",
+        ),
+        rollout(
+            "spec.analysis.metrics[]",
+            "!self.optional || !(has(self.query) || (has(self.latency) && has(self.latency.buckets)))",
+            "optional is for presets: a query of your own must have data, remove optional",
+        ),
     ]
 }
 
-/// The queries of a metric: each of the two fields by the same rules.
+/// The queries of a metric: each field by the same rules.
 fn metrics() -> Vec<Rule> {
     let fields = [
-        ("spec.analysis.metrics[].query.total", "total"),
-        ("spec.analysis.metrics[].query.bad", "bad"),
+        ("spec.analysis.metrics[].query.total", "total", SHARE),
+        ("spec.analysis.metrics[].query.bad", "bad", SHARE),
+        ("spec.analysis.metrics[].latency.buckets", "buckets", HISTOGRAM),
     ];
-    let of = |(path, field): (&'static str, &str)| {
-        [
+    let of = |(path, field, places): (&'static str, &str, &[&str])| {
+        let shown: Vec<String> = places.iter().map(|place| format!("{{{{{place}}}}}")).collect();
+        let [others @ .., last] = shown.as_slice() else {
+            return Vec::new();
+        };
+        vec![
             rule(
                 Kind::Rollout,
                 path,
@@ -222,9 +253,13 @@ fn metrics() -> Vec<Rule> {
             rule(
                 Kind::Rollout,
                 path,
-                r"!self.matches('\\{\\{') || self.matches('^([^{]|\\{[^{]|\\{\\{(namespace|pods|ports|service)\\}\\})*\\{?$')",
                 &format!(
-                    "{field} has an unknown placeholder: use only {{{{namespace}}}}, {{{{pods}}}}, {{{{ports}}}} and {{{{service}}}}"
+                    r"!self.matches('\\{{\\{{') || self.matches('^([^{{]|\\{{[^{{]|\\{{\\{{({})\\}}\\}})*\\{{?$')",
+                    places.join("|")
+                ),
+                &format!(
+                    "{field} has an unknown placeholder: use only {} and {last}",
+                    others.join(", ")
                 ),
             ),
             rule(
@@ -240,11 +275,24 @@ fn metrics() -> Vec<Rule> {
     fields.into_iter().flat_map(of).collect()
 }
 
+/// Placeholders of a query, in the order of the alphabet.
+const SHARE: &[&str] = &["namespace", "pods", "ports", "service"];
+/// The same where the edges of buckets are chosen.
+const HISTOGRAM: &[&str] = &["le", "namespace", "pods", "ports", "service"];
+
 /// Tolerated must lie below unacceptable, wherever either of them comes from.
 fn margins() -> Vec<Rule> {
-    let one = |field: &str, tolerated: fn(Preset) -> f64, unacceptable: fn(Preset) -> f64| {
-        let low = by_preset("self.preset", |preset| number(tolerated(preset)));
-        let high = by_preset("self.preset", |preset| number(unacceptable(preset)));
+    let one = |field: &str, part: fn(Margin) -> f64| {
+        let by_kind = |margin: fn(Preset, MetricKind) -> Margin| {
+            let [errors, latency] = [MetricKind::ErrorRate, MetricKind::Latency]
+                .map(|kind| by_preset("self.preset", |preset| number(part(margin(preset, kind)))));
+            if errors == latency {
+                errors
+            } else {
+                format!("(m.kind == 'Latency' ? {latency} : {errors})")
+            }
+        };
+        let (low, high) = (by_kind(Preset::tolerated), by_kind(Preset::unacceptable));
         Rule {
             kind: Kind::Rollout,
             path: "spec.analysis",
@@ -257,16 +305,8 @@ fn margins() -> Vec<Rule> {
         }
     };
     vec![
-        one(
-            "ratio",
-            |preset| preset.tolerated().ratio,
-            |preset| preset.unacceptable().ratio,
-        ),
-        one(
-            "absolute",
-            |preset| preset.tolerated().absolute,
-            |preset| preset.unacceptable().absolute,
-        ),
+        one("ratio", |margin| margin.ratio),
+        one("absolute", |margin| margin.absolute),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! `Rollout.status`: what a release does, why, and what it waits for.
 //!
-//! People and tools read everything here but `course`, `stamp` and `originals`, which are the controller's own
+//! People and tools read everything here but `course`, `evidence`, `stamp` and `originals`, which are the controller's own
 //! memory: its decisions live nowhere else. Lists are bounded by the controller and by the schema.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -48,6 +48,27 @@ pub struct RolloutStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "opaque")]
     pub course: Option<serde_json::Value>,
+    /// What the judge knows, for the next process. Not for other readers: its form changes without notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "opaque")]
+    pub evidence: Option<serde_json::Value>,
+}
+
+/// What is measured in a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricStatus {
+    /// The metric's name.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Where it comes from: a preset, or a query of your own. Absent where it is not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub source: Option<String>,
+    /// What should be known about it: why it is not judged, or what so little traffic can prove.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub note: Option<String>,
 }
 
 /// An object whose fields the API server keeps as they are.
@@ -163,6 +184,10 @@ pub struct ReleaseStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 320))]
     pub verdicts: Vec<VerdictStatus>,
+    /// What is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = super::MAX_ITEMS))]
+    pub metrics: Vec<MetricStatus>,
 }
 
 /// The candidate's share of the traffic in per cent.
@@ -210,8 +235,8 @@ pub struct VerdictStatus {
     /// The step, from 1.
     #[schemars(range(min = 0, max = 20))]
     pub step: i32,
-    /// The metric's name.
-    #[schemars(length(max = 63))]
+    /// The metric's name; of the promoted pods `NAME of the return`.
+    #[schemars(length(max = 80))]
     pub metric: String,
     /// What the evidence says.
     pub verdict: Verdict,

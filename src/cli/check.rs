@@ -4,7 +4,7 @@
 //! cluster (does the workload exist?) is not looked at. Objects of other kinds are passed over.
 
 mod complete;
-mod documents;
+pub(super) mod documents;
 mod finding;
 mod object;
 mod rules;
@@ -123,7 +123,7 @@ impl Tally {
 }
 
 /// `Kind/name` as far as the object has them.
-fn title(object: &Value) -> String {
+pub(super) fn title(object: &Value) -> String {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
     let name = if object.pointer("/metadata/name").is_some() {
         "/metadata/name"

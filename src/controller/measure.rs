@@ -1,9 +1,11 @@
 //! Measuring: before a release the search for a baseline, during one the readings on the evaluation grid.
 //!
-//! What is kept here can be lost: a new process reads the present step anew from its committed start, and never
-//! assumes a pass.
+//! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
+//! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
+mod look;
 mod search;
+mod subject;
 mod trial;
 
 use std::sync::Arc;
@@ -13,20 +15,15 @@ use serde_json::Value;
 
 use super::Shared;
 use crate::api;
-use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
-use crate::cluster::observe;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{Moment, Plan, Revision, State, report};
-use crate::ports::MetricSource;
-use crate::sources::preflight::{Choice, Outlook};
-use crate::sources::promql::{Arm, pods_of_deployment};
-use crate::sources::reader::Reader;
-use search::Search;
-use trial::Trial;
+use look::Look;
+use search::{Findings, Search, When};
+use subject::Learned;
+use trial::{Place, Trial};
 
 /// One Rollout's measurements.
 #[derive(Default)]
@@ -35,8 +32,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
     looked: Option<Moment>,
-    /// The queries that preflight found for each metric, while the release lasts.
-    found: Option<(Revision, Vec<Choice>)>,
+    /// What preflight found, while the release lasts.
+    learned: Option<(Revision, Learned)>,
 }
 
 /// The shortest time between two looks at the metrics.
@@ -48,13 +45,14 @@ pub(super) struct Report {
     pub(super) evidence: Evidence,
 }
 
-/// Everything that one look needs.
-struct Look<'a> {
-    shared: &'a Shared,
-    snapshot: &'a Snapshot,
-    spec: &'a api::RolloutSpec,
-    plan: &'a Plan,
-    now: Moment,
+impl Report {
+    /// Nothing was measured.
+    pub(super) fn nothing() -> Self {
+        Self {
+            preflight: None,
+            evidence: Evidence::none(),
+        }
+    }
 }
 
 impl Measure {
@@ -67,12 +65,10 @@ impl Measure {
         (plan, state): (&Plan, &State),
         now: Moment,
     ) -> Report {
-        let nothing = Report {
-            preflight: None,
-            evidence: Evidence::none(),
-        };
         self.looked = None;
-        let Some(spec) = spec else { return nothing };
+        let Some(spec) = spec else {
+            return Report::nothing();
+        };
         if reads(&state.phase) {
             self.looked = Some(now);
         }
@@ -87,41 +83,56 @@ impl Measure {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
                 self.trial = None;
                 Report {
-                    preflight: self.preflight(&look, release).await,
-                    ..nothing
+                    preflight: self.preflight(&look, &release.revision).await,
+                    ..Report::nothing()
                 }
             }
-            Phase::Releasing(release) => {
-                // After a restart the search begins anew, and takes two looks as the first one did.
-                if self
-                    .found
-                    .as_ref()
-                    .is_some_and(|(revision, _)| *revision == release.revision)
-                {
-                    self.search = None;
-                }
-                Report {
-                    preflight: Some(Vec::new()),
-                    evidence: self.climb(&look, release).await,
-                }
-            }
+            Phase::Releasing(release) => Report {
+                preflight: Some(Vec::new()),
+                evidence: self.climb(&look, release).await,
+            },
             Phase::Promoting(promotion) if matches!(promotion.stage, PromotionStage::Returning(_)) => {
                 Report {
                     evidence: self.come_back(&look, promotion).await,
-                    ..nothing
+                    ..Report::nothing()
                 }
             }
-            Phase::Promoting(_) => nothing,
+            Phase::Promoting(_) | Phase::RollingBack(_) => Report::nothing(),
+            Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => {
+                *self = Self::default();
+                Report::nothing()
+            }
+        }
+    }
+
+    /// What is known without another look.
+    pub(super) fn known(&self, state: &State) -> Report {
+        let on_trial = |key: (&Revision, bool)| {
+            let trial = self.trial.as_ref()?;
+            ((&trial.key.0, trial.key.1) == key).then(|| trial.judge.evidence())
+        };
+        match &state.phase {
+            Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
+                preflight: self
+                    .learned
+                    .as_ref()
+                    .filter(|(of, _)| *of == release.revision)
+                    .map(|_| Vec::new()),
+                ..Report::nothing()
+            },
+            Phase::Releasing(release) => Report {
+                preflight: Some(Vec::new()),
+                evidence: on_trial((&release.revision, false)).unwrap_or_else(Evidence::none),
+            },
+            Phase::Promoting(promotion) => Report {
+                evidence: on_trial((&promotion.revision, true)).unwrap_or_else(Evidence::none),
+                ..Report::nothing()
+            },
             Phase::Adopting
             | Phase::Idle
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
-            | Phase::Deleting(_) => {
-                if !matches!(state.phase, Phase::RollingBack(_)) {
-                    *self = Self::default();
-                }
-                nothing
-            }
+            | Phase::Deleting(_) => Report::nothing(),
         }
     }
 
@@ -129,68 +140,73 @@ impl Measure {
     /// does not answer is not asked without pause.
     pub(super) fn next(&self) -> Option<Moment> {
         let pace = self.looked?.checked_add(PACE).ok()?;
-        let search = self.search.as_ref().map(|search| search.next);
-        let readers = self
-            .trial
-            .iter()
-            .flat_map(|trial| trial.readers.iter().map(Reader::wake));
-        search.into_iter().chain(readers).min().map(|due| due.max(pace))
+        let search = self.search.as_ref().map(Search::next);
+        let trial = self.trial.as_ref().and_then(Trial::wake);
+        search.into_iter().chain(trial).min().map(|due| due.max(pace))
     }
 
     /// The verdicts on the present rung, for the status.
     pub(super) fn verdicts(&self, plan: &Plan) -> Vec<api::VerdictStatus> {
         self.trial
             .as_ref()
-            .map(|trial| report::verdicts(plan, &trial.judge))
+            .map(|trial| report::verdicts(plan, &trial.judge, trial.key.1))
             .unwrap_or_default()
     }
 
-    async fn preflight(&mut self, look: &Look<'_>, release: &Release) -> Option<Vec<Problem>> {
+    /// What the status says of the metrics.
+    pub(super) fn metrics(&self) -> Vec<api::MetricStatus> {
+        let Some((_, learned)) = self.learned.as_ref().filter(|(_, learned)| !learned.told) else {
+            return Vec::new();
+        };
+        let Some(trial) = &self.trial else {
+            return learned.report(std::iter::empty());
+        };
+        learned.report(trial.judge.provable())
+    }
+
+    /// What a new process needs to go on from here, for the status.
+    pub(super) fn keep(&self, plan: &Plan) -> Option<Value> {
+        let kept = self.trial.as_ref()?.keep(plan);
+        serde_json::to_value(kept).ok()
+    }
+
+    /// `None`: it is being looked for. Otherwise what stands in the way of a comparison.
+    async fn preflight(&mut self, look: &Look<'_>, revision: &Revision) -> Option<Vec<Problem>> {
+        if self.learned.as_ref().is_some_and(|(of, _)| of == revision) {
+            return Some(Vec::new());
+        }
         let source = match look.source() {
             Ok(source) => source,
             Err(problem) => return Some(vec![problem]),
         };
+        let (_, baseline) = look.arms(revision);
         if self
             .search
             .as_ref()
-            .is_none_or(|search| search.revision != release.revision)
+            .is_none_or(|search| search.revision != *revision)
         {
-            match Search::new(look, &release.revision) {
+            match Search::new(look.spec, &baseline, revision, look.now) {
                 Ok(search) => self.search = Some(search),
                 Err(problem) => return Some(vec![problem]),
             }
         }
         let search = self.search.as_mut()?;
-        if look.now >= search.next {
-            search.outlook.clear();
-            for preflight in &mut search.searches {
-                search
-                    .outlook
-                    .push(preflight.look(&*source, look.sampled()).await);
-            }
-            search.next = look.later(look.plan.analysis.interval);
-        }
-        let mut choices = Vec::new();
-        for outlook in &search.outlook {
-            match outlook {
-                Outlook::Found(choice) => choices.push(choice.clone()),
-                Outlook::Looking(why) => {
-                    // The first looks only set the base that a counter must move from.
-                    if look.now < look.patience(release) {
-                        return None;
-                    }
-                    return Some(vec![Problem {
-                        reason: "MetricsNotFound",
-                        message: why.clone(),
-                    }]);
-                }
+        let when = When {
+            now: look.now,
+            sampled: look.sampled(),
+        };
+        match search.look(&*source, look.plan, &baseline, when).await {
+            Findings::Looking => None,
+            Findings::Missing(message) => Some(vec![Problem {
+                reason: "MetricsNotFound",
+                message,
+            }]),
+            Findings::Found(learned) => {
+                self.learned = Some((revision.clone(), learned));
+                self.search = None;
+                Some(Vec::new())
             }
         }
-        if choices.len() < search.searches.len() || choices.is_empty() {
-            return None;
-        }
-        self.found = Some((release.revision.clone(), choices));
-        Some(Vec::new())
     }
 
     async fn climb(&mut self, look: &Look<'_>, release: &Release) -> Evidence {
@@ -198,131 +214,96 @@ impl Measure {
             self.trial = None;
             return Evidence::none();
         }
+        let place = Place {
+            rung: release.rung,
+            entered: release.entered,
+            pods: release.granted.max(1),
+        };
         let key = (release.revision.clone(), false);
-        if self.trial.as_ref().is_none_or(|trial| trial.key != key) {
-            let choices = match self.choices(look, release).await {
-                Ok(choices) => choices,
-                Err(why) => return silent(&release.revision, release, &why),
-            };
-            let (candidate, baseline) = look.arms(&release.revision);
-            let fresh = release.rung == 0;
-            match Trial::new(
-                look,
-                key,
-                &choices,
-                (&candidate, &baseline),
-                (release.rung, release.entered, fresh),
-            ) {
-                Ok(trial) => self.trial = Some(trial),
-                Err(why) => return silent(&release.revision, release, &why),
-            }
+        if let Err(why) = self.on_trial(look, key, place, release.rung == 0).await {
+            return silent(&release.revision, release, &why);
         }
         let Some(trial) = &mut self.trial else {
             return Evidence::none();
         };
         if release.stage == Stage::Judging {
-            trial.enter(release.rung, release.entered);
+            trial.enter(place);
         }
-        trial.read(look).await
+        let source = look.source();
+        trial.read(look.plan, source.as_deref(), look.now).await;
+        trial.judge.evidence()
     }
 
     /// The judged return: the promoted pods are on trial, the candidate's stand beside them.
     async fn come_back(&mut self, look: &Look<'_>, promotion: &Promotion) -> Evidence {
+        let place = Place {
+            rung: 0,
+            entered: promotion.entered,
+            pods: look.replicas(),
+        };
         let key = (promotion.revision.clone(), true);
-        if self.trial.as_ref().is_none_or(|trial| trial.key != key) {
-            let Some((_, choices)) = self.found.clone() else {
-                return Evidence::none();
-            };
-            let (candidate, baseline) = look.arms(&promotion.revision);
-            let place = (0, promotion.entered, false);
-            match Trial::new(look, key, &choices, (&baseline, &candidate), place) {
-                Ok(trial) => self.trial = Some(trial),
-                Err(_) => return Evidence::none(),
-            }
+        if self.on_trial(look, key, place, false).await.is_err() {
+            return Evidence::none();
         }
+        let source = look.source();
         match &mut self.trial {
-            Some(trial) => trial.read(look).await,
+            Some(trial) => {
+                trial.read(look.plan, source.as_deref(), look.now).await;
+                trial.judge.evidence()
+            }
             None => Evidence::none(),
         }
     }
 
-    /// What preflight found; after a restart it is looked for again.
-    async fn choices(&mut self, look: &Look<'_>, release: &Release) -> Result<Vec<Choice>, String> {
-        if let Some((revision, choices)) = &self.found
-            && *revision == release.revision
-        {
-            return Ok(choices.clone());
+    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps, or a new one.
+    async fn on_trial(
+        &mut self,
+        look: &Look<'_>,
+        key: (Revision, bool),
+        place: Place,
+        fresh: bool,
+    ) -> Result<(), String> {
+        if self.trial.as_ref().is_some_and(|trial| trial.key == key) {
+            return Ok(());
         }
-        match self.preflight(look, release).await {
-            Some(problems) if problems.is_empty() => Ok(self
-                .found
-                .as_ref()
-                .map(|(_, choices)| choices.clone())
-                .unwrap_or_default()),
-            Some(problems) => Err(problems
-                .into_iter()
-                .map(|problem| problem.message)
-                .collect::<Vec<_>>()
-                .join("; ")),
-            None => Err("the baseline's metrics are being looked for again".to_owned()),
-        }
-    }
-}
-
-impl Look<'_> {
-    fn provider(&self) -> Option<Arc<Value>> {
-        self.shared
-            .cache
-            .get(Kind::MetricProvider, "", &self.spec.analysis.provider)
-    }
-
-    fn source(&self) -> Result<Arc<dyn MetricSource>, Problem> {
-        let provider = self.provider();
-        self.shared
-            .providers
-            .source(
-                &self.spec.analysis.provider,
-                &self.snapshot.namespace,
-                provider.as_deref(),
-            )
-            .map_err(|message| Problem {
-                reason: "ProviderNotFound",
-                message,
-            })
-    }
-
-    fn lag(&self) -> Duration {
-        self.shared.providers.lag(self.provider().as_deref())
-    }
-
-    /// The latest moment whose samples are visible.
-    fn sampled(&self) -> Moment {
-        self.now.checked_sub(self.lag()).unwrap_or(self.now)
-    }
-
-    /// Until when a search without result is no news.
-    fn patience(&self, release: &Release) -> Moment {
-        let span = self.plan.analysis.interval.saturating_mul(3);
-        release.entered.checked_add(span).unwrap_or(Moment::MAX)
-    }
-
-    fn later(&self, span: Duration) -> Moment {
-        self.now.checked_add(span).unwrap_or(Moment::MAX)
-    }
-
-    /// The candidate's arm and the stable one.
-    fn arms(&self, revision: &Revision) -> (Arm, Arm) {
-        let workload = text(&self.snapshot.rollout, "/spec/workload/name");
-        let candidate = crate::render::names::candidate(workload, revision);
-        let arms = observe::arms(self.snapshot);
-        let ports = observe::stable_ports(self.snapshot);
-        let arm = |service: &str, deployment: &str| Arm {
-            namespace: self.snapshot.namespace.clone(),
-            service: service.to_owned(),
-            ports: ports.clone(),
-            pods: pods_of_deployment(deployment),
+        let (candidate, baseline) = look.arms(&key.0);
+        let arms = if key.1 {
+            (&baseline, &candidate)
+        } else {
+            (&candidate, &baseline)
         };
-        (arm(&candidate, &candidate), arm(arms.stable, workload))
+        let mut anew = None;
+        if let Some(kept) = look.kept().filter(|kept| kept.judge.revision == key.0) {
+            // A trial of the way up tells at least what was found and learned.
+            match Trial::resume(look.plan, kept, arms, look.pace()) {
+                Ok(trial) => {
+                    self.learned
+                        .get_or_insert_with(|| (key.0.clone(), trial.learned()));
+                    if trial.key == key {
+                        self.trial = Some(trial);
+                        return Ok(());
+                    }
+                }
+                Err(why) => anew = Some(why),
+            }
+        }
+        match self.preflight(look, &key.0).await {
+            Some(problems) if problems.is_empty() => {}
+            Some(problems) => {
+                let messages: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+                return Err(messages.join("; "));
+            }
+            None => return Err("the baseline's metrics are being looked for again".to_owned()),
+        }
+        let Some((_, learned)) = &self.learned else {
+            return Err("the baseline's metrics are being looked for again".to_owned());
+        };
+        let mut trial = Trial::begin(look.plan, key, learned, arms, (place, fresh, look.pace()))?;
+        if let Some(why) = anew {
+            trial.begin_anew(look.plan, &why);
+        }
+        self.trial = Some(trial);
+        Ok(())
     }
 }
 

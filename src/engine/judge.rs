@@ -1,9 +1,14 @@
 //! Evidence as the engine sees it, and the fold from metric increments to it.
 
+mod saved;
+
+use std::time::Duration;
+
 use super::plan::{Metric, Plan};
-use super::quantity::{Moment, Revision};
+use super::quantity::{Moment, Revision, Weight};
 use super::words;
 use crate::stats;
+pub use saved::{Saved, SavedMetric, Unusable};
 
 /// What the judge says at a moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +25,8 @@ pub struct Evidence {
     pub verdict: Verdict,
     /// One sentence with the numbers.
     pub summary: String,
+    /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
+    pub share: Option<Weight>,
 }
 
 /// A verdict on the candidate.
@@ -43,6 +50,7 @@ impl Evidence {
             silent: None,
             verdict: Verdict::Continue,
             summary: String::new(),
+            share: None,
         }
     }
 
@@ -65,61 +73,153 @@ impl Evidence {
     }
 }
 
+/// How long after a weight is decided its share is not looked at: the gateway takes it over meanwhile, and clients
+/// keep connections.
+const SHARE_GRACE: Duration = Duration::from_secs(10);
+
+/// What is known of a metric before its comparison begins, and does not change while it lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brief {
+    /// Its name in the plan.
+    pub metric: String,
+    /// It counts only requests that came through the route.
+    pub routed: bool,
+    /// How the baseline behaved before, for each comparison: one, or one for each edge of a histogram.
+    pub past: Vec<stats::Background>,
+}
+
+impl Brief {
+    /// A metric of one comparison without a past.
+    pub fn plain(metric: &Metric) -> Self {
+        Self {
+            metric: metric.name.clone(),
+            routed: false,
+            past: vec![stats::Background::default()],
+        }
+    }
+}
+
 /// The fold from increments to evidence, for one release: the same increments give the same evidence, bit for bit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judge {
     revision: Revision,
-    rung: usize,
     metrics: Vec<Tried>,
+    panel: stats::Panel,
+    /// Why the step's evidence was begun anew, if it was.
+    anew: Option<String>,
 }
 
 /// One metric on trial.
 #[derive(Clone, Debug, PartialEq)]
 struct Tried {
     metric: Metric,
-    evidence: stats::Evidence,
+    routed: bool,
+    rung: usize,
+    weight: Weight,
     at: Option<Moment>,
     silent: Option<(Moment, String)>,
+    /// Since when the weight's share is looked at, and the counts until then.
+    share_from: Option<Moment>,
+    before_share: stats::Arms,
 }
 
 impl Judge {
-    /// A judge without evidence, standing before the first rung.
+    /// A judge without evidence, standing before the first rung, of all the plan's metrics without a past.
     pub fn new(plan: &Plan, revision: &Revision) -> Self {
-        let count = plan.analysis.metrics.len().max(1) as f64;
-        let tried = |metric: &Metric| {
-            // Each metric may convict alone, so the chance of a false rollback is shared among them.
-            let settings = settings(plan, metric, plan.analysis.false_rollback / count);
-            Tried {
-                metric: metric.clone(),
-                evidence: stats::Evidence::new(settings),
-                at: None,
-                silent: None,
+        let briefs: Vec<Brief> = plan.analysis.metrics.iter().map(Brief::plain).collect();
+        Self::of(plan, revision, &briefs, None)
+    }
+
+    /// A judge without evidence of the metrics in `briefs`, standing before the first rung. `pace`: requests a second
+    /// to both arms together, as far as they are known beforehand.
+    pub fn of(plan: &Plan, revision: &Revision, briefs: &[Brief], pace: Option<f64>) -> Self {
+        let named = |name: &str| plan.analysis.metrics.iter().find(|metric| metric.name == name);
+        let judged: Vec<(&Metric, &Brief)> = briefs
+            .iter()
+            .filter_map(|brief| Some((named(&brief.metric)?, brief)))
+            .collect();
+        let rules: Vec<stats::Rule> = judged
+            .iter()
+            .map(|(metric, brief)| rule(plan, metric, brief.past.len()))
+            .collect();
+        let mut panel = stats::Panel::new(plan.analysis.false_rollback, &rules);
+        for (index, (_, brief)) in judged.iter().enumerate() {
+            for (part, past) in brief.past.iter().enumerate() {
+                panel.learn(index, part, *past);
             }
+        }
+        if let Some(pace) = pace {
+            panel.expect(pace, &proofs(plan));
+        }
+        let tried = |(metric, brief): (&Metric, &Brief)| Tried {
+            metric: metric.clone(),
+            routed: brief.routed,
+            rung: 0,
+            weight: Weight::NONE,
+            at: None,
+            silent: None,
+            share_from: None,
+            before_share: stats::Arms::default(),
         };
         Self {
             revision: revision.clone(),
-            rung: 0,
-            metrics: plan.analysis.metrics.iter().map(tried).collect(),
+            metrics: judged.into_iter().map(tried).collect(),
+            panel,
+            anew: None,
         }
     }
 
-    /// The rung whose data comes next.
-    pub fn begin_rung(&mut self, plan: &Plan, rung: usize) {
-        let percent = |rung: usize| f64::from(plan.rung(rung).weight.percent());
+    /// For every metric: the rung whose data comes next. `pods`: candidate pods that take part.
+    pub fn begin_rung(&mut self, plan: &Plan, rung: usize, pods: u32) {
+        for index in 0..self.metrics.len() {
+            self.begin_rung_of(index, plan, (rung, pods), None);
+        }
+    }
+
+    /// The same for the metric at `index`, which has data up to the moment when the rung was `entered`.
+    pub fn begin_rung_of(
+        &mut self,
+        index: usize,
+        plan: &Plan,
+        (rung, pods): (usize, u32),
+        entered: Option<Moment>,
+    ) {
+        let Some(tried) = self.metrics.get_mut(index) else {
+            return;
+        };
+        let weight = |rung: usize| plan.rung(rung).weight;
+        tried.rung = rung;
+        tried.weight = weight(rung);
+        tried.at = None;
+        tried.before_share = stats::Arms::default();
+        tried.share_from = entered.and_then(|entered| {
+            let grace = SHARE_GRACE.max(plan.propagation.saturating_mul(2));
+            entered.checked_add(grace).ok()
+        });
+        let percent = |rung: usize| f64::from(weight(rung).percent());
         let last = plan.rung(rung).step + 1 == plan.steps;
-        self.rung = rung;
-        for tried in &mut self.metrics {
-            tried.evidence.begin_step(percent(rung), percent(rung + 1), last);
-            tried.at = None;
-        }
+        self.panel
+            .begin_step_of(index, (percent(rung), percent(rung + 1), last));
+        self.panel.set_candidate_pods(index, pods);
+        self.anew = None;
     }
 
-    /// An evaluation of the metric at `index` with data.
-    pub fn observe(&mut self, index: usize, at: Moment, tick: stats::Tick) {
-        if let Some(tried) = self.metrics.get_mut(index) {
-            tried.evidence.observe(tick);
-            tried.at = Some(at);
-            tried.silent = None;
+    /// The evidence of `rung` starts anew, because what was counted in the meantime is not to be had.
+    pub fn begin_anew(&mut self, plan: &Plan, (rung, pods): (usize, u32), why: &str) {
+        self.begin_rung(plan, rung, pods);
+        self.anew = Some(why.to_owned());
+    }
+
+    /// An evaluation of the metric at `index` with data: a tick for each of its comparisons.
+    pub fn observe(&mut self, index: usize, at: Moment, ticks: impl IntoIterator<Item = stats::Tick>) {
+        let Some(tried) = self.metrics.get_mut(index) else {
+            return;
+        };
+        self.panel.observe(index, ticks);
+        tried.at = Some(at);
+        tried.silent = None;
+        if tried.share_from.is_some_and(|from| at < from) {
+            tried.before_share = self.panel.in_step(index).unwrap_or_default();
         }
     }
 
@@ -133,31 +233,15 @@ impl Judge {
 
     /// What the engine decides on.
     pub fn evidence(&self) -> Evidence {
-        let verdicts = || {
-            self.metrics
-                .iter()
-                .map(|tried| (&tried.metric, tried.evidence.verdict()))
+        let verdict = match self.panel.verdict() {
+            stats::Verdict::Fail => Verdict::Fail,
+            stats::Verdict::Pass => Verdict::Pass,
+            stats::Verdict::Continue => Verdict::Continue,
         };
-        let verdict = if verdicts().any(|(_, verdict)| verdict == stats::Verdict::Fail) {
-            Verdict::Fail
-        } else if !self.metrics.is_empty()
-            && verdicts().all(|(metric, verdict)| !metric.gating || verdict == stats::Verdict::Pass)
-        {
-            Verdict::Pass
-        } else {
-            Verdict::Continue
-        };
-        let telling = |assessment: &stats::Assessment| {
-            verdict != Verdict::Fail || assessment.verdict == stats::Verdict::Fail
-        };
-        let sentences: Vec<String> = self
-            .assessments()
-            .filter(|(_, assessment)| telling(assessment))
-            .map(|(metric, assessment)| words::sentence(&metric.name, &assessment))
-            .collect();
         Evidence {
             revision: Some(self.revision.clone()),
-            rung: self.rung,
+            // While one metric still speaks of the rung before, so does the whole.
+            rung: self.rung(),
             at: self.metrics.iter().map(|tried| tried.at).min().flatten(),
             silent: self
                 .metrics
@@ -165,15 +249,84 @@ impl Judge {
                 .filter_map(|tried| tried.silent.clone())
                 .min_by_key(|(since, _)| *since),
             verdict,
-            summary: sentences.join("; "),
+            summary: self.summary(verdict),
+            share: self.share(),
         }
+    }
+
+    /// The sentences of the metrics that matter: after a fail the one that decided.
+    fn summary(&self, verdict: Verdict) -> String {
+        let telling = self.panel.telling();
+        let sentences: Vec<String> = self
+            .assessments()
+            .enumerate()
+            .filter(|(index, _)| verdict != Verdict::Fail || Some(*index) == telling)
+            .map(|(_, (metric, assessment))| words::sentence(&metric.name, &assessment))
+            .collect();
+        let mut summary = sentences.join("; ");
+        if let Some(share) = self.share() {
+            summary = format!(
+                "{summary}; it gets {share} of the requests instead of {}",
+                self.weight()
+            );
+        }
+        if let Some(why) = &self.anew {
+            summary = format!("{summary} (the step's evidence was begun anew: {why})");
+        }
+        summary
+    }
+
+    /// What share of the requests the candidate really gets, where that is surely not the weight.
+    fn share(&self) -> Option<Weight> {
+        let mut routed = self.metrics.iter().enumerate().filter(|(_, tried)| tried.routed);
+        let (index, tried) = routed.next()?;
+        let now = self.panel.in_step(index)?;
+        let since = |now: stats::Counts, before: stats::Counts| {
+            stats::Counts::new(now.requests.saturating_sub(before.requests), 0)
+        };
+        let counts = stats::Arms {
+            candidate: since(now.candidate, tried.before_share.candidate),
+            baseline: since(now.baseline, tried.before_share.baseline),
+        };
+        let seen = stats::share::not_honoured(f64::from(tried.weight.percent()), counts)?;
+        Some(Weight::clamped(seen.round().clamp(0.0, 100.0) as u8))
+    }
+
+    /// The weight that the metrics were read at.
+    fn weight(&self) -> Weight {
+        self.metrics
+            .iter()
+            .map(|tried| tried.weight)
+            .min()
+            .unwrap_or_default()
     }
 
     /// The numbers of each metric.
     pub fn assessments(&self) -> impl Iterator<Item = (&Metric, stats::Assessment)> {
-        self.metrics
-            .iter()
-            .map(|tried| (&tried.metric, tried.evidence.assessment()))
+        let metrics = self.metrics.iter().map(|tried| &tried.metric).enumerate();
+        metrics.filter_map(|(index, metric)| Some((metric, self.panel.assessment(index)?)))
+    }
+
+    /// The rates that a promotion surely excludes, where they are above those of the plan's margins because the
+    /// traffic is thin: metric and rate.
+    pub fn provable(&self) -> impl Iterator<Item = (&Metric, f64)> {
+        let metrics = self.metrics.iter().map(|tried| &tried.metric).enumerate();
+        metrics.filter_map(|(index, metric)| Some((metric, self.panel.widened(index)?)))
+    }
+
+    /// What was known before the comparison began.
+    pub fn briefs(&self) -> Vec<Brief> {
+        let brief = |(index, tried): (usize, &Tried)| Brief {
+            metric: tried.metric.name.clone(),
+            routed: tried.routed,
+            past: self.panel.pasts(index),
+        };
+        self.metrics.iter().enumerate().map(brief).collect()
+    }
+
+    /// The evidence of all metrics against the candidate.
+    pub fn against(&self) -> stats::Evidenced {
+        self.panel.against()
     }
 
     /// The revision on trial.
@@ -181,21 +334,45 @@ impl Judge {
         &self.revision
     }
 
-    /// The rung on trial.
+    /// The rung on trial: the lowest that any metric still speaks of.
     pub fn rung(&self) -> usize {
-        self.rung
+        self.metrics.iter().map(|tried| tried.rung).min().unwrap_or(0)
+    }
+
+    /// How many metrics are on trial.
+    pub fn len(&self) -> usize {
+        self.metrics.len()
+    }
+
+    /// Whether there is nothing to judge.
+    pub fn is_empty(&self) -> bool {
+        self.metrics.is_empty()
     }
 }
 
-/// A plan's margins are checked at admission; should they be unusable all the same, the judge takes its own.
-fn settings(plan: &Plan, metric: &Metric, alpha: f64) -> stats::Settings {
+/// The weights that are left by proof, in per cent.
+fn proofs(plan: &Plan) -> Vec<f64> {
+    let proof = |rung: &&super::plan::Rung| rung.kind == super::plan::RungKind::Proof;
+    let rungs = plan.rungs.iter().filter(proof);
+    rungs.map(|rung| f64::from(rung.weight.percent())).collect()
+}
+
+/// How a metric is judged. A plan's margins are checked at admission; should they be unusable all the same, the judge
+/// takes its own.
+fn rule(plan: &Plan, metric: &Metric, parts: usize) -> stats::Rule {
     let margin = |margin: super::plan::Margin| stats::Margin::new(margin.ratio, margin.absolute);
-    stats::Settings::new(
+    let settings = stats::Settings::new(
         margin(metric.tolerated),
         margin(metric.unacceptable),
-        alpha,
+        plan.analysis.false_rollback,
         plan.analysis.wrong_promotion,
     )
     .and_then(|settings| settings.with_warmup(plan.analysis.warm_up.as_secs_f64()))
-    .unwrap_or_default()
+    .unwrap_or_default();
+    stats::Rule {
+        settings,
+        weight: metric.kind.weight(),
+        gating: metric.gating,
+        parts,
+    }
 }

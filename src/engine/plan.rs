@@ -127,12 +127,40 @@ pub struct Analysis {
 pub struct Metric {
     /// Its name, unique in the plan.
     pub name: String,
+    /// What makes a request bad.
+    pub kind: MetricKind,
+    /// It is left out where nothing counts it.
+    pub optional: bool,
     /// A promotion needs its pass; otherwise it can only roll back.
     pub gating: bool,
     /// A worse rate than this one begins to count against the candidate.
     pub tolerated: Margin,
     /// A better rate than this one must be proven before the candidate passes.
     pub unacceptable: Margin,
+}
+
+/// What makes a request bad.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MetricKind {
+    /// It failed.
+    ErrorRate,
+    /// It took longer than an edge of the baseline's histogram.
+    Latency {
+        /// The slow-down that is tolerated: 0.1 allows a tenth more time.
+        slowdown: f64,
+        /// An edge of the user's own, in seconds.
+        objective: Option<f64>,
+    },
+}
+
+impl MetricKind {
+    /// Its part of the chance of a false rollback, relative to others: failures matter most.
+    pub const fn weight(self) -> f64 {
+        match self {
+            Self::ErrorRate => 5.0,
+            Self::Latency { .. } => 3.0,
+        }
+    }
 }
 
 /// An affine margin: `candidate = ratio × baseline + absolute`.

@@ -125,6 +125,8 @@ reasons! {
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted";
     /// A route of the spec does not exist.
     ROUTE_NOT_FOUND = "RouteNotFound";
+    /// The candidate's share of the requests is not its weight.
+    SHARE_NOT_HONOURED = "ShareNotHonoured";
     /// The evidence grows.
     JUDGING = "Judging";
     /// The weight is kept for the rest of the hold.

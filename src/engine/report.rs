@@ -26,6 +26,10 @@ pub struct Frame<'a> {
     pub originals: Vec<api::Original>,
     /// Verdicts on the present rung, a metric each.
     pub verdicts: Vec<api::VerdictStatus>,
+    /// What is measured, once it is known.
+    pub metrics: Vec<api::MetricStatus>,
+    /// The judge's memory.
+    pub evidence: Option<serde_json::Value>,
     /// The present time.
     pub now: Moment,
 }
@@ -64,6 +68,8 @@ pub fn unreadable(raw: &Value, why: &str, generation: i64, now: Moment) -> Optio
         stamp: None,
         originals: Vec::new(),
         verdicts: Vec::new(),
+        metrics: Vec::new(),
+        evidence: None,
         now,
     };
     let conditions = ["Ready", "Stalled"]
@@ -99,6 +105,7 @@ pub fn status(plan: &Plan, state: &State, seen: &Observation, frame: Frame<'_>) 
         stamp: frame.stamp,
         originals: frame.originals,
         course: serde_json::to_value(state).ok(),
+        evidence: frame.evidence,
     }
 }
 
@@ -231,6 +238,7 @@ fn release(plan: &Plan, state: &State, seen: &Observation, frame: &Frame<'_>) ->
         deadline: state.waiting.as_ref().and_then(|waiting| waiting.until).map(Time),
         waiting_for: state.waiting.as_ref().map(|waiting| bounded(&waiting.message)),
         verdicts,
+        metrics: kept_metrics(frame, &revision),
         revision,
     })
 }
@@ -248,12 +256,22 @@ fn started_at(frame: &Frame<'_>) -> Option<Moment> {
         .map(|time| time.0)
 }
 
-/// The judge's view of each metric on its present rung, as the status says it.
-pub fn verdicts(plan: &Plan, judge: &Judge) -> Vec<api::VerdictStatus> {
-    let step = i32::try_from(plan.rung(judge.rung()).step + 1).unwrap_or(i32::MAX);
+/// The judge's view of each metric on its present rung, as the status says it. `returning`: of the promoted pods, while
+/// traffic comes back to them.
+pub fn verdicts(plan: &Plan, judge: &Judge, returning: bool) -> Vec<api::VerdictStatus> {
+    let step = if returning {
+        plan.steps
+    } else {
+        plan.rung(judge.rung()).step + 1
+    };
+    let step = i32::try_from(step).unwrap_or(i32::MAX);
     let entry = |(metric, seen): (&Metric, stats::Assessment)| api::VerdictStatus {
         step,
-        metric: metric.name.clone(),
+        metric: if returning {
+            format!("{} of the return", metric.name)
+        } else {
+            metric.name.clone()
+        },
         verdict: match seen.verdict {
             stats::Verdict::Pass => api::Verdict::Pass,
             stats::Verdict::Fail => api::Verdict::Fail,
@@ -312,6 +330,18 @@ fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
     all
 }
 
+/// What is measured, once it is known; what was known of this revision before is kept.
+fn kept_metrics(frame: &Frame<'_>, revision: &str) -> Vec<api::MetricStatus> {
+    if !frame.metrics.is_empty() {
+        return frame.metrics.clone();
+    }
+    let earlier = frame.before.release.as_ref();
+    earlier
+        .filter(|release| release.revision == revision)
+        .map(|release| release.metrics.clone())
+        .unwrap_or_default()
+}
+
 fn overall(state: &State, verdicts: &[api::VerdictStatus], step: i32) -> Option<api::Verdict> {
     let waits = state.waiting.as_ref().map(|waiting| waiting.reason.as_str());
     match (&state.phase, waits) {
@@ -335,7 +365,12 @@ fn entry(outcome: &Outcome) -> api::HistoryEntry {
         Some(Cause::Superseded) => api::Outcome::Superseded,
         Some(Cause::Reverted) => api::Outcome::Reverted,
         Some(
-            Cause::Regression | Cause::NotReady | Cause::CapacityLost | Cause::Inconclusive | Cause::NoData,
+            Cause::Regression
+            | Cause::NotReady
+            | Cause::CapacityLost
+            | Cause::Crashing
+            | Cause::Inconclusive
+            | Cause::NoData,
         ) => api::Outcome::RolledBack,
     };
     let reason = outcome.cause.map_or(reason::PROMOTED, Cause::label);

@@ -21,6 +21,15 @@ pub fn sentence(metric: &str, seen: &Assessment) -> String {
     )
 }
 
+/// What so little traffic can prove.
+pub fn thin(pace: f64, rate: f64) -> String {
+    format!(
+        "at {} requests a second this release can only prove a rate below {}",
+        digits(pace),
+        percent(rate)
+    )
+}
+
 /// The rate of an arm with its counts.
 pub fn rate(counts: Counts) -> String {
     let share = counts.rate().map_or_else(|| "–".to_owned(), percent);

@@ -13,6 +13,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::ports::{Increment, Sample, SourceError};
+pub(super) use samples::EDGE_LABEL;
 use samples::Values;
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, Target};
 
@@ -58,9 +59,9 @@ impl fmt::Display for Role {
 /// What the queries of one arm have given at one evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArmSamples {
-    /// Counters of all requests.
+    /// Counters of all requests; for a histogram its cumulative buckets.
     pub total: Vec<Sample>,
-    /// Counters of bad requests; empty means that none has occurred yet.
+    /// Counters of bad requests; empty means that none has occurred yet. A histogram has none.
     pub bad: Vec<Sample>,
     /// When the targets' processes started, as far as known: Unix seconds.
     pub starts: Vec<Sample>,
@@ -75,8 +76,17 @@ pub struct Snapshot {
     pub baseline: ArmSamples,
 }
 
+/// How an arm's samples are counted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Requests, and bad ones among them.
+    Share,
+    /// A histogram at these edges, in its own unit: a request is bad that took longer.
+    Histogram(Vec<f64>),
+}
+
 /// What both arms have served up to `at`, since the reading before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The evaluation time.
     pub at: Timestamp,
@@ -130,6 +140,14 @@ pub enum NoData {
         /// What it counts.
         role: Role,
     },
+    /// A histogram has no bucket at an edge that is compared.
+    #[error("the {arm}'s histogram has no bucket up to {edge}: give both versions the same buckets")]
+    Edge {
+        /// Whose histogram.
+        arm: ArmName,
+        /// The edge, in the histogram's own unit.
+        edge: String,
+    },
     /// More than [`MAX_SERIES`].
     #[error("more than {MAX_SERIES} series count the {arm}'s {role}: narrow the query")]
     TooMany {
@@ -159,6 +177,7 @@ impl NoData {
             | Self::Stale { .. }
             | Self::Duplicate { .. }
             | Self::TooMany { .. }
+            | Self::Edge { .. }
             | Self::OutOfOrder => false,
         }
     }
@@ -175,15 +194,17 @@ pub struct Counters {
 }
 
 /// One arm.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Track {
+    kind: Kind,
     /// Nothing was counted for it before the first evaluation.
     fresh: bool,
     /// A series has counted its requests at some evaluation.
     seen: bool,
-    total: BTreeMap<Labels, f64>,
-    bad: BTreeMap<Labels, f64>,
-    pending: Increment,
+    /// The last value of each series: of all requests, then of each part that is counted by itself.
+    last: Vec<BTreeMap<Labels, f64>>,
+    /// What each of these has grown by, and is not emitted yet.
+    pending: Vec<u64>,
 }
 
 /// What decides where the count of an unknown series begins.
@@ -209,15 +230,13 @@ impl Birth<'_> {
 }
 
 impl Counters {
-    /// A state that has seen nothing. `fresh`: the candidate has served nothing before the first evaluation (its first
-    /// rung), so that all its series count from 0; otherwise the first evaluation only sets the base.
-    pub fn new(fresh: bool) -> Self {
+    /// A state that has seen nothing, for how the candidate is counted and how the baseline is. `fresh`: the candidate
+    /// has served nothing before the first evaluation (its first rung), so that all its series count from 0; otherwise
+    /// the first evaluation only sets the base.
+    pub fn new((candidate, baseline): (Kind, Kind), fresh: bool) -> Self {
         Self {
-            candidate: Track {
-                fresh,
-                ..Track::default()
-            },
-            baseline: Track::default(),
+            candidate: Track::new(candidate, fresh),
+            baseline: Track::new(baseline, false),
             targets: BTreeSet::new(),
             at: None,
         }
@@ -234,11 +253,9 @@ impl Counters {
         let track = self.track(arm);
         self.at.is_some()
             && !track.fresh
-            && samples.iter().any(|sample| {
-                !track.total.contains_key(&sample.labels)
-                    && !track.bad.contains_key(&sample.labels)
-                    && !self.targets.contains(&Target::of(&sample.labels))
-            })
+            && samples
+                .iter()
+                .any(|sample| !track.knows(sample) && !self.targets.contains(&Target::of(&sample.labels)))
     }
 
     fn track(&self, arm: ArmName) -> &Track {
@@ -257,18 +274,19 @@ impl Counters {
         if self.at.is_some_and(|before| at <= before) {
             return Err(NoData::OutOfOrder);
         }
-        let candidate = Values::read(ArmName::Candidate, at, &snapshot.candidate)?;
-        let baseline = Values::read(ArmName::Baseline, at, &snapshot.baseline)?;
+        let read = |arm, kind, samples| Values::read(arm, kind, at, samples);
+        let candidate = read(ArmName::Candidate, &self.candidate.kind, &snapshot.candidate)?;
+        let baseline = read(ArmName::Baseline, &self.baseline.kind, &snapshot.baseline)?;
         self.candidate.advance(&candidate, &self.targets, self.at);
         self.baseline.advance(&baseline, &self.targets, self.at);
         for values in [&candidate, &baseline] {
             self.targets.extend(values.targets());
         }
         self.at = Some(at);
-        if baseline.total.is_empty() {
+        if baseline.is_empty() {
             return Err(NoData::Missing(ArmName::Baseline));
         }
-        if candidate.total.is_empty() {
+        if candidate.is_empty() {
             if !self.candidate.seen {
                 // It has served nothing yet, so nothing of it waits for what the baseline has served meanwhile.
                 self.baseline.take();
@@ -284,6 +302,28 @@ impl Counters {
 }
 
 impl Track {
+    fn new(kind: Kind, fresh: bool) -> Self {
+        let parts = match &kind {
+            Kind::Share => 2,
+            Kind::Histogram(edges) => 1 + edges.len(),
+        };
+        Self {
+            kind,
+            fresh,
+            seen: false,
+            last: vec![BTreeMap::new(); parts],
+            pending: vec![0; parts],
+        }
+    }
+
+    fn knows(&self, sample: &Sample) -> bool {
+        let mut labels = sample.labels.clone();
+        if matches!(self.kind, Kind::Histogram(_)) {
+            labels.remove(EDGE_LABEL);
+        }
+        self.last.iter().any(|series| series.contains_key(&labels))
+    }
+
     fn advance(&mut self, values: &Values, targets: &BTreeSet<Target>, before: Option<Timestamp>) {
         if self.fresh && before.is_none() {
             // All that it shows by now counts at the next evaluation, which the baseline can match.
@@ -295,19 +335,21 @@ impl Track {
             starts: &values.starts,
             before,
         };
-        let requests = difference(&mut self.total, &values.total, &birth);
-        let bad = difference(&mut self.bad, &values.bad, &birth);
-        self.seen |= !values.total.is_empty();
-        self.pending.requests = self.pending.requests.saturating_add(requests);
-        self.pending.bad = self.pending.bad.saturating_add(bad);
+        self.seen |= !values.is_empty();
+        for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
+            *pending = pending.saturating_add(difference(last, now, &birth));
+        }
     }
 
     fn take(&mut self) -> Increment {
-        let Increment { requests, bad } = std::mem::take(&mut self.pending);
-        Increment {
-            requests,
-            bad: bad.min(requests),
-        }
+        let requests = self.pending[0];
+        let parts = self.pending[1..].iter();
+        let bad = match self.kind {
+            Kind::Share => parts.map(|bad| *bad.min(&requests)).collect(),
+            Kind::Histogram(_) => parts.map(|within| requests.saturating_sub(*within)).collect(),
+        };
+        self.pending.fill(0);
+        Increment { requests, bad }
     }
 }
 

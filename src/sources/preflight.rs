@@ -16,7 +16,7 @@ use crate::ports::{MetricSource, Sample, SourceError};
 const PATIENCE: u32 = 3;
 
 /// Queries that may fit, under the name that messages give them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     /// A preset's name, or what the user's own queries are called.
     pub name: String,
@@ -33,27 +33,31 @@ impl Choice {
         }
     }
 
-    /// What the preset `name` stands for; empty where it is unknown.
-    pub fn named(name: &str) -> Vec<Self> {
-        Self::of(&Preset::named(name))
-    }
-
-    /// What is searched when nothing is named.
-    pub fn searched() -> Vec<Self> {
-        Self::of(&Preset::searched())
-    }
-
-    fn of(presets: &[&Preset]) -> Vec<Self> {
-        let choice = |preset: &&Preset| Self {
-            name: preset.name.into(),
-            queries: preset.queries(),
-        };
-        presets.iter().map(choice).collect()
+    /// What the preset `name` stands for, or without one what is searched. `latency`: for how long requests take.
+    /// Empty where the name is unknown, or nothing is known of how long its requests take.
+    pub fn preset(name: Option<&str>, latency: bool) -> Vec<Self> {
+        let presets = name.map_or_else(Preset::searched, Preset::named);
+        let mut choices: Vec<Self> = Vec::new();
+        for preset in presets {
+            let queries = if latency {
+                preset.latency()
+            } else {
+                Some(preset.queries())
+            };
+            let Some(queries) = queries else { continue };
+            if choices.iter().all(|known| known.queries != queries) {
+                choices.push(Self {
+                    name: preset.name.into(),
+                    queries,
+                });
+            }
+        }
+        choices
     }
 }
 
 /// What preflight knows so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outlook {
     /// These queries count the baseline's requests, and their counters move.
     Found(Choice),
@@ -66,7 +70,7 @@ pub enum Outlook {
 pub struct Look {
     /// The baseline's counters of all requests.
     pub total: Result<Vec<Sample>, SourceError>,
-    /// Those of its bad requests.
+    /// Those of its bad requests; nothing for a histogram.
     pub bad: Result<Vec<Sample>, SourceError>,
 }
 
@@ -81,7 +85,7 @@ pub struct Preflight {
 struct Candidate {
     choice: Choice,
     total: String,
-    bad: String,
+    bad: Option<String>,
     last: BTreeMap<Labels, f64>,
     /// At how many looks its counters stood still.
     still: u32,
@@ -126,10 +130,13 @@ impl Preflight {
     pub async fn look(&mut self, source: &dyn MetricSource, at: Timestamp) -> Outlook {
         let mut looks = Vec::with_capacity(self.choices.len());
         for candidate in &self.choices {
-            let (total, bad) = futures::join!(
-                source.instant(&candidate.total, at),
-                source.instant(&candidate.bad, at)
-            );
+            let bad = async {
+                match &candidate.bad {
+                    Some(bad) => source.instant(bad, at).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let (total, bad) = futures::join!(source.instant(&candidate.total, at), bad);
             looks.push(Look { total, bad });
         }
         self.observe(looks)
@@ -149,6 +156,15 @@ impl Preflight {
             }
         }
         Outlook::Looking(self.missing())
+    }
+
+    /// Whether nothing that the last look has shown may yet become what is searched.
+    pub fn hopeless(&self) -> bool {
+        let hopeless = |state: &State| match state {
+            State::Refused(_) | State::Absent | State::Summed => true,
+            State::Unseen | State::Still | State::Moving => false,
+        };
+        self.choices.iter().all(|choice| hopeless(&choice.state))
     }
 
     /// What is missing, and how to cure it: the most promising choice speaks.

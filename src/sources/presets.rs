@@ -3,37 +3,85 @@
 //! All are plain instant selectors of raw cumulative counters: no `sum`, no `rate`. Total and bad of one preset come
 //! from one metric, so that a request cannot show in one and not in the other. The selectors of two arms never overlap.
 
+use serde::{Deserialize, Serialize};
+
 use super::promql::{Arm, TemplateError, render};
 
+/// What is counted of an arm's requests: templates of PromQL for raw cumulative counters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tally {
+    /// All requests, and the bad ones among them.
+    Share {
+        /// Counters of all requests of an arm.
+        total: String,
+        /// Counters of its bad requests.
+        bad: String,
+    },
+    /// How long requests took.
+    Histogram {
+        /// Cumulative buckets of an arm, with a label `le`.
+        buckets: String,
+        /// How many seconds one unit of `le` is.
+        unit: f64,
+    },
+}
+
 /// Query templates of one metric: from a preset, or the user's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Queries {
-    /// Counters of all requests of an arm.
-    pub total: String,
-    /// Counters of its bad requests.
-    pub bad: String,
+    /// What is counted.
+    pub tally: Tally,
     /// Start times of the processes that are counted, in Unix seconds; asked only when a new target appears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<String>,
+    /// Only requests that went through the route are counted: their shares must be the weights.
+    #[serde(default)]
+    pub routed: bool,
 }
 
 /// Queries of one metric, filled in for one arm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArmQueries {
-    /// Counters of all its requests.
+    /// Counters of all its requests, or the buckets of its histogram.
     pub total: String,
-    /// Counters of its bad requests.
-    pub bad: String,
+    /// Counters of its bad requests; a histogram needs none.
+    pub bad: Option<String>,
     /// Start times of its processes.
     pub starts: Option<String>,
 }
 
 impl Queries {
-    /// The user's own queries.
+    /// The user's own queries for a share of bad requests.
     pub fn custom(total: impl Into<String>, bad: impl Into<String>) -> Self {
-        Self {
+        Self::of(Tally::Share {
             total: total.into(),
             bad: bad.into(),
+        })
+    }
+
+    /// The user's own query for a histogram whose edges are in units of so many seconds.
+    pub fn histogram(buckets: impl Into<String>, unit: f64) -> Self {
+        Self::of(Tally::Histogram {
+            buckets: buckets.into(),
+            unit,
+        })
+    }
+
+    fn of(tally: Tally) -> Self {
+        Self {
+            tally,
             starts: None,
+            routed: false,
+        }
+    }
+
+    /// How many seconds one unit of `le` is, where it is a histogram.
+    pub fn unit(&self) -> Option<f64> {
+        match self.tally {
+            Tally::Share { .. } => None,
+            Tally::Histogram { unit, .. } => Some(unit),
         }
     }
 
@@ -42,21 +90,22 @@ impl Queries {
     /// # Errors
     /// A placeholder that is unknown or has no usable value.
     pub fn render(&self, arm: &Arm) -> Result<ArmQueries, TemplateError> {
+        let (total, bad) = match &self.tally {
+            Tally::Share { total, bad } => (render(total, arm)?, Some(render(bad, arm)?)),
+            Tally::Histogram { buckets, .. } => (render(buckets, arm)?, None),
+        };
+        let starts = self.starts.as_deref();
         Ok(ArmQueries {
-            total: render(&self.total, arm)?,
-            bad: render(&self.bad, arm)?,
-            starts: self
-                .starts
-                .as_deref()
-                .map(|starts| render(starts, arm))
-                .transpose()?,
+            total,
+            bad,
+            starts: starts.map(|starts| render(starts, arm)).transpose()?,
         })
     }
 }
 
 /// A named source of request counts. One name can stand for several variants, of which preflight takes the first that
 /// has data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preset {
     /// What a Rollout calls it.
     pub name: &'static str,
@@ -70,6 +119,9 @@ pub struct Preset {
     graded: &'static str,
     bad: &'static str,
     starts: Option<&'static str>,
+    /// The histogram of the same requests: its name without `_bucket`, and how many seconds a unit of it is.
+    histogram: Option<(&'static str, f64)>,
+    routed: bool,
 }
 
 impl Preset {
@@ -83,22 +135,44 @@ impl Preset {
         PRESETS.iter().filter(|preset| preset.verified).collect()
     }
 
-    /// Its query templates.
+    /// Its query templates for the share of bad requests.
     pub fn queries(&self) -> Queries {
-        let select = |more: &str| {
-            let comma = if more.is_empty() { "" } else { "," };
-            format!("{}{{{}{comma}{more}}}", self.metric, self.arm)
-        };
-        Queries {
+        let select = |more: &str| self.select(self.metric, more);
+        self.complete(Tally::Share {
             total: select(self.graded),
             bad: select(self.bad),
+        })
+    }
+
+    /// Its query template for how long requests take; `None` where it knows no histogram.
+    pub fn latency(&self) -> Option<Queries> {
+        let (metric, unit) = self.histogram?;
+        Some(self.complete(Tally::Histogram {
+            buckets: self.select(&format!("{metric}_bucket"), r#"le=~"{{le}}""#),
+            unit,
+        }))
+    }
+
+    fn select(&self, metric: &str, more: &str) -> String {
+        let comma = if more.is_empty() { "" } else { "," };
+        format!("{metric}{{{}{comma}{more}}}", self.arm)
+    }
+
+    fn complete(&self, tally: Tally) -> Queries {
+        Queries {
+            tally,
             starts: self.starts.map(str::to_owned),
+            routed: self.routed,
         }
     }
 }
 
 /// Envoy clusters as Contour names them: one for each port of each Service.
 const CONTOUR_ARM: &str = r#"envoy_cluster_name=~"{{namespace}}_{{service}}_({{ports}})""#;
+/// Units of `le`, in seconds.
+const SECOND: f64 = 1.0;
+const MILLISECOND: f64 = 0.001;
+
 const ENVOY_BAD: &str = r#"envoy_response_code=~"5..""#;
 const POD_ARM: &str = r#"namespace="{{namespace}}",pod=~"{{pods}}""#;
 const POD_STARTS: &str = r#"process_start_time_seconds{namespace="{{namespace}}",pod=~"{{pods}}"}"#;
@@ -114,6 +188,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: ENVOY_BAD,
         starts: None,
+        histogram: Some(("envoy_cluster_external_upstream_rq_time", MILLISECOND)),
+        routed: true,
     },
     Preset {
         name: "contour",
@@ -124,6 +200,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: ENVOY_BAD,
         starts: None,
+        histogram: Some(("envoy_cluster_upstream_rq_time", MILLISECOND)),
+        routed: true,
     },
     Preset {
         name: "http-requests",
@@ -134,6 +212,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: r#"code!="""#,
         bad: r#"code=~"5..""#,
         starts: Some(POD_STARTS),
+        histogram: Some(("http_request_duration_seconds", SECOND)),
+        routed: false,
     },
     Preset {
         name: "http-requests",
@@ -144,6 +224,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: r#"status!="""#,
         bad: r#"status=~"5..""#,
         starts: Some(POD_STARTS),
+        histogram: Some(("http_request_duration_seconds", SECOND)),
+        routed: false,
     },
     Preset {
         name: "istio",
@@ -154,6 +236,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: r#"response_code=~"5..""#,
         starts: None,
+        histogram: Some(("istio_request_duration_milliseconds", MILLISECOND)),
+        routed: true,
     },
     Preset {
         name: "envoy-gateway",
@@ -164,6 +248,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: ENVOY_BAD,
         starts: None,
+        histogram: Some(("envoy_cluster_upstream_rq_time", MILLISECOND)),
+        routed: true,
     },
     Preset {
         name: "linkerd",
@@ -174,6 +260,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: r#"http_status=~"5..|""#,
         starts: None,
+        histogram: Some(("outbound_http_route_backend_response_duration_seconds", SECOND)),
+        routed: true,
     },
     Preset {
         name: "traefik",
@@ -184,6 +272,8 @@ pub const PRESETS: [Preset; 8] = [
         graded: "",
         bad: r#"code=~"5..""#,
         starts: None,
+        histogram: Some(("traefik_service_request_duration_seconds", SECOND)),
+        routed: true,
     },
 ];
 
@@ -200,6 +290,7 @@ mod tests {
             service: service.into(),
             ports: vec![80, 8080],
             pods,
+            edges: Vec::new(),
         }
     }
 
@@ -213,7 +304,8 @@ mod tests {
         for preset in &PRESETS {
             let queries = preset.queries().render(&baseline()).expect("renders");
             let Preset { name, variant, .. } = preset;
-            let _ = writeln!(text, "{name} ({variant})\n  {}\n  {}", queries.total, queries.bad);
+            let bad = queries.bad.expect("a share");
+            let _ = writeln!(text, "{name} ({variant})\n  {}\n  {bad}", queries.total);
         }
         let expected = r#"contour (users' requests)
   envoy_cluster_external_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)"}

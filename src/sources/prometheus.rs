@@ -15,7 +15,7 @@ use prometheus_http_query::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Response, StatusCode, redirect, retry};
 
-use crate::ports::{BoxFuture, MetricSource, Sample, SourceError};
+use crate::ports::{BoxFuture, MetricSource, Sample, Samples, SourceError, Span};
 pub use address::{Address, AddressError};
 
 /// How long a connection may take to be made.
@@ -113,30 +113,63 @@ impl Prometheus {
     }
 
     async fn ask(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, SourceError> {
-        let milliseconds = at.as_millisecond();
-        let time = format!(
-            "{}.{:03}",
-            milliseconds.div_euclid(1000),
-            milliseconds.rem_euclid(1000)
-        );
-        let limit = i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX);
-        let mut request = self.client.query(query).query("time", time).timeout(limit);
+        let mut request = self
+            .client
+            .query(query)
+            .query("time", seconds(at))
+            .timeout(self.limit());
         if let Some(path) = &self.bearer_token_file {
             request = request.header(AUTHORIZATION, bearer(path).await?);
         }
-        let response = request.post_raw().await.map_err(|_| SourceError::Unreachable)?;
-        let status = response.status();
-        match status {
-            StatusCode::OK => answer::samples(&body(response).await?),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(SourceError::Denied(status.as_u16())),
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
-                let class = body(response)
-                    .await
-                    .map_or("no reason", |body| answer::class(&body));
-                Err(SourceError::Refused(format!("HTTP {}: {class}", status.as_u16())))
-            }
-            other => Err(SourceError::Status(other.as_u16())),
+        answer::samples(&good(request.post_raw().await).await?)
+    }
+
+    async fn ask_range(&self, query: &str, span: Span) -> Result<Samples, SourceError> {
+        // The library knows whole seconds only, as our grid mostly has them.
+        let whole = |at: Timestamp| (at.subsec_nanosecond() == 0).then(|| at.as_second());
+        let (Some(start), Some(end)) = (whole(span.start), whole(span.end)) else {
+            return Err(SourceError::Unusable("it begins within a second".into()));
+        };
+        let step = span.step.as_secs_f64();
+        let mut request = self
+            .client
+            .query_range(query, start, end, step)
+            .timeout(self.limit());
+        if let Some(path) = &self.bearer_token_file {
+            request = request.header(AUTHORIZATION, bearer(path).await?);
         }
+        answer::ranges(&good(request.post_raw().await).await?)
+    }
+
+    fn limit(&self) -> i64 {
+        i64::try_from(self.timeout.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A moment as the API writes it: seconds with three decimals.
+fn seconds(at: Timestamp) -> String {
+    let milliseconds = at.as_millisecond();
+    format!(
+        "{}.{:03}",
+        milliseconds.div_euclid(1000),
+        milliseconds.rem_euclid(1000)
+    )
+}
+
+/// The body of a good answer.
+async fn good(response: Result<Response, prometheus_http_query::Error>) -> Result<Vec<u8>, SourceError> {
+    let response = response.map_err(|_| SourceError::Unreachable)?;
+    let status = response.status();
+    match status {
+        StatusCode::OK => body(response).await,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(SourceError::Denied(status.as_u16())),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            let class = body(response)
+                .await
+                .map_or("no reason", |body| answer::class(&body));
+            Err(SourceError::Refused(format!("HTTP {}: {class}", status.as_u16())))
+        }
+        other => Err(SourceError::Status(other.as_u16())),
     }
 }
 
@@ -147,6 +180,10 @@ impl MetricSource for Prometheus {
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
         Box::pin(self.ask(query, at))
+    }
+
+    fn range<'a>(&'a self, query: &'a str, span: Span) -> BoxFuture<'a, Result<Samples, SourceError>> {
+        Box::pin(self.ask_range(query, span))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 /// One side of a comparison, as queries name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
     /// Namespace of the Service and its pods.
     pub namespace: String,
@@ -16,13 +16,26 @@ pub struct Arm {
     /// A regular expression (RE2, anchored by PromQL) that matches the names of the arm's pods and no others; see
     /// [`pods_of_replica_set`] and [`pods_of_deployment`].
     pub pods: String,
+    /// Edges of the histogram buckets that are read, in the histogram's own unit; none: every bucket.
+    pub edges: Vec<f64>,
+}
+
+impl Arm {
+    /// The same arm, whose histograms are read at these edges only.
+    #[must_use]
+    pub fn at(&self, edges: Vec<f64>) -> Self {
+        Self {
+            edges,
+            ..self.clone()
+        }
+    }
 }
 
 /// Why a template cannot be filled in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A placeholder that does not exist.
-    #[error("unknown placeholder `{{{{{0}}}}}` in a query: use namespace, service, ports or pods")]
+    #[error("unknown placeholder `{{{{{0}}}}}` in a query: use namespace, service, ports, pods or le")]
     Unknown(String),
     /// `{{` without `}}`.
     #[error("a placeholder in a query is not closed: `{{{{` needs `}}}}`")]
@@ -57,7 +70,14 @@ fn value(name: &str, arm: &Arm) -> Result<String, TemplateError> {
         "namespace" => arm.namespace.clone(),
         "service" => arm.service.clone(),
         "pods" => arm.pods.clone(),
-        "ports" => alternatives(&arm.ports),
+        "ports" => alternatives(arm.ports.iter().map(u16::to_string)),
+        "le" if arm.edges.is_empty() => ".+".into(),
+        "le" => alternatives(
+            arm.edges
+                .iter()
+                .flat_map(|edge| spellings(*edge))
+                .chain([r"[+]Inf".into()]),
+        ),
         _ => return Err(TemplateError::Unknown(name.into())),
     };
     if plain.is_empty() {
@@ -66,13 +86,30 @@ fn value(name: &str, arm: &Arm) -> Result<String, TemplateError> {
     quoted(&plain).ok_or_else(|| TemplateError::Unsafe(name.into()))
 }
 
-fn alternatives(ports: &[u16]) -> String {
+/// A regular expression that matches any of these.
+fn alternatives(all: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
-    for port in ports {
+    for one in all {
         let bar = if text.is_empty() { "" } else { "|" };
-        let _ = write!(text, "{bar}{port}");
+        let _ = write!(text, "{bar}{one}");
     }
     text
+}
+
+/// How clients write a bucket's edge: `1`, `1.0`, and small ones with an exponent of two digits.
+fn spellings(edge: f64) -> Vec<String> {
+    let plain = format!("{edge}");
+    let mut all = vec![plain.replace('.', "[.]")];
+    if edge.fract() == 0.0 {
+        all.push(format!("{plain}[.]0"));
+    }
+    if edge < 1e-4 {
+        let scientific = format!("{edge:e}");
+        if let Some((digits, exponent)) = scientific.split_once("e-") {
+            all.push(format!("{}e-{exponent:0>2}", digits.replace('.', "[.]")));
+        }
+    }
+    all
 }
 
 /// `value` as it stands within the quotes of a PromQL string; `None` where no kind of quotes could hold it.
@@ -114,6 +151,7 @@ mod tests {
             service: "checkout".into(),
             ports: vec![80, 8443],
             pods: r"checkout-\w+".into(),
+            edges: Vec::new(),
         }
     }
 
@@ -140,6 +178,25 @@ mod tests {
             render("{{ports}}", &bare),
             Err(TemplateError::Empty("ports".into()))
         );
+    }
+
+    #[test]
+    fn edges_match_however_a_client_writes_them() {
+        let read = |edges: &[f64]| render("{{le}}", &arm().at(edges.to_vec())).unwrap();
+        assert_eq!(read(&[]), ".+");
+        for (edge, written) in [
+            (0.25, "0.25"),
+            (1.0, "1"),
+            (1.0, "1.0"),
+            (50.0, "50"),
+            (0.000_05, "5e-05"),
+            (0.000_05, "0.00005"),
+            (2.5, "+Inf"),
+        ] {
+            let pattern = regex::Regex::new(&format!("^(?:{})$", read(&[0.1, edge]))).unwrap();
+            assert!(pattern.is_match(written), "{written} in {pattern}");
+            assert!(!pattern.is_match("10"), "{pattern}");
+        }
     }
 
     #[test]

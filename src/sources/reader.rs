@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::counters::{ArmName, ArmSamples, Counters, NoData, Reading, Role, Snapshot};
+use super::counters::{ArmName, ArmSamples, Counters, Kind, NoData, Reading, Role, Snapshot};
 use super::presets::{ArmQueries, Queries};
 use super::promql::{Arm, TemplateError};
-use crate::ports::{MetricSource, Sample};
+use crate::ports::{MetricSource, Sample, Samples, Span};
 
-/// How many points one call of [`Reader::catch_up`] passes, so that the caller stays responsive.
+/// How many points one call of [`Reader::catch_up`] passes, so that the caller stays responsive and an answer small.
 pub const MAX_POINTS: usize = 64;
+/// From so many points on they are asked for together.
+const TOGETHER: usize = 3;
 
 /// Evaluation times: `start`, `start + interval`, and so on. Each is read once it lies `lag` in the past, when its
 /// samples have become visible.
@@ -28,10 +30,11 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A grid from the committed `start`. An `interval` below a millisecond counts as one.
+    /// A grid from the whole second of the committed `start` on, because a server's ranges are in whole seconds. An
+    /// `interval` below a millisecond counts as one.
     pub fn new(start: Timestamp, interval: Duration, lag: Duration) -> Self {
         Self {
-            start,
+            start: Timestamp::from_second(start.as_second()).unwrap_or(start),
             interval: interval.max(Duration::from_millis(1)),
             lag,
         }
@@ -53,6 +56,13 @@ impl Grid {
         let next = jiff::SignedDuration::try_from_nanos_i128(next);
         next.and_then(|next| self.start.checked_add(next).ok())
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// The grid point at `moment`, or the last one before it; the very first where there is none.
+    pub fn before(&self, moment: Timestamp) -> Timestamp {
+        let next = self.after(Some(moment));
+        let back = next.checked_sub(self.interval).unwrap_or(next);
+        back.max(self.start)
     }
 
     /// When `point` can be read.
@@ -83,7 +93,8 @@ pub struct Reader {
 impl Reader {
     /// A reader that has read nothing. `fresh`: the candidate has served nothing before the grid's start, as on the
     /// first rung of a release; its first error then counts whatever series it opens. The caller decides which track
-    /// is which arm: in a promotion the promoted pods are the candidate.
+    /// is which arm: in a promotion the promoted pods are the candidate. A histogram is compared at the arms' edges,
+    /// of which both must have as many.
     ///
     /// # Errors
     /// A placeholder that is unknown or has no usable value.
@@ -94,13 +105,25 @@ impl Reader {
         grid: Grid,
         fresh: bool,
     ) -> Result<Self, TemplateError> {
+        let kind = |arm: &Arm| match queries.unit() {
+            None => Kind::Share,
+            Some(_) => Kind::Histogram(arm.edges.clone()),
+        };
         Ok(Self {
             candidate: queries.render(candidate)?,
             baseline: queries.render(baseline)?,
             grid,
             done: None,
-            counters: Counters::new(fresh),
+            counters: Counters::new((kind(candidate), kind(baseline)), fresh),
         })
+    }
+
+    /// The same, but the first point is the one at `from` or the next after it.
+    #[must_use]
+    pub fn from(mut self, from: Timestamp) -> Self {
+        let before = from.checked_sub(Duration::from_nanos(1)).unwrap_or(from);
+        self.done = (before >= self.grid.start()).then_some(before);
+        self
     }
 
     /// The next point to be read.
@@ -113,48 +136,131 @@ impl Reader {
         self.grid.readable(self.next())
     }
 
-    /// Reads every point that is due at `now` and not passed yet, oldest first. Stops after [`MAX_POINTS`], and after a
-    /// point about which the server could not be asked: that one is tried again by the next call.
-    pub async fn catch_up(&mut self, source: &dyn MetricSource, now: Timestamp) -> Vec<Point> {
-        let mut points = Vec::new();
-        while points.len() < MAX_POINTS && self.wake() <= now {
-            let at = self.next();
-            let outcome = self.read(source, at).await;
+    /// Reads every point that is due at `now` and not passed yet, oldest first, and adds each to `read` as soon as it
+    /// is known: what was read is not lost if the caller does not wait for the rest. Stops after [`MAX_POINTS`], and
+    /// after a point about which the server could not be asked: that one is tried again by the next call. Gives
+    /// whether more is due.
+    pub async fn catch_up(
+        &mut self,
+        source: &dyn MetricSource,
+        now: Timestamp,
+        read: &mut Vec<Point>,
+    ) -> bool {
+        let due = self.due(now);
+        let together = if due.len() >= TOGETHER {
+            self.together(source, &due).await
+        } else {
+            None
+        };
+        for at in due {
+            let asked = match &together {
+                Some(known) => self.of(source, known, at).await,
+                None => self.ask(source, at).await,
+            };
+            let outcome = asked.and_then(|snapshot| self.counters.advance(at, &snapshot));
             let stuck = outcome.as_ref().is_err_and(NoData::transient);
             if !stuck {
                 self.done = Some(at);
             }
-            points.push(Point { at, outcome });
+            read.push(Point { at, outcome });
             if stuck {
-                break;
+                return false;
             }
         }
-        points
+        self.wake() <= now
     }
 
-    async fn read(&mut self, source: &dyn MetricSource, at: Timestamp) -> Result<Reading, NoData> {
+    /// The points that are due, oldest first.
+    fn due(&self, now: Timestamp) -> Vec<Timestamp> {
+        let later = |at: &Timestamp| Some(self.grid.after(Some(*at)));
+        std::iter::successors(Some(self.next()), later)
+            .take(MAX_POINTS)
+            .take_while(|at| self.grid.readable(*at) <= now)
+            .collect()
+    }
+
+    /// What all queries give at all these points; `None` where the server does not answer such a question, for whatever
+    /// reason: then each point is asked for by itself.
+    async fn together(&self, source: &dyn MetricSource, due: &[Timestamp]) -> Option<Together> {
+        let span = Span {
+            start: *due.first()?,
+            end: *due.last()?,
+            step: self.grid.interval,
+        };
+        let all = |query: Option<&String>| {
+            let query = query.cloned();
+            async move {
+                match query {
+                    Some(query) => source.range(&query, span).await,
+                    None => Ok(Samples::new()),
+                }
+            }
+        };
+        let (candidate, baseline) = (&self.candidate, &self.baseline);
+        let answers = futures::try_join!(
+            all(Some(&candidate.total)),
+            all(candidate.bad.as_ref()),
+            all(Some(&baseline.total)),
+            all(baseline.bad.as_ref()),
+        );
+        let (total, bad, beside, beside_bad) = answers.ok()?;
+        Some(Together {
+            candidate: (total, bad),
+            baseline: (beside, beside_bad),
+        })
+    }
+
+    async fn of(
+        &self,
+        source: &dyn MetricSource,
+        known: &Together,
+        at: Timestamp,
+    ) -> Result<Snapshot, NoData> {
+        let samples = |(total, bad): &(Samples, Samples)| {
+            let of = |all: &Samples| all.get(&at).cloned().unwrap_or_default();
+            (of(total), of(bad))
+        };
         let (candidate, baseline) = futures::try_join!(
-            self.arm(source, ArmName::Candidate, at),
-            self.arm(source, ArmName::Baseline, at)
+            self.complete(source, ArmName::Candidate, at, samples(&known.candidate)),
+            self.complete(source, ArmName::Baseline, at, samples(&known.baseline)),
         )?;
-        self.counters.advance(at, &Snapshot { candidate, baseline })
+        Ok(Snapshot { candidate, baseline })
     }
 
-    async fn arm(
+    async fn ask(&self, source: &dyn MetricSource, at: Timestamp) -> Result<Snapshot, NoData> {
+        let (candidate, baseline) = futures::try_join!(
+            self.ask_arm(source, ArmName::Candidate, at),
+            self.ask_arm(source, ArmName::Baseline, at)
+        )?;
+        Ok(Snapshot { candidate, baseline })
+    }
+
+    async fn ask_arm(
         &self,
         source: &dyn MetricSource,
         arm: ArmName,
         at: Timestamp,
     ) -> Result<ArmSamples, NoData> {
-        let queries = match arm {
-            ArmName::Candidate => &self.candidate,
-            ArmName::Baseline => &self.baseline,
+        let queries = self.queries(arm);
+        let bad = async {
+            match &queries.bad {
+                Some(bad) => ask(source, arm, Role::Bad, bad, at).await,
+                None => Ok(Vec::new()),
+            }
         };
-        let (total, bad) = futures::try_join!(
-            ask(source, arm, Role::Total, &queries.total, at),
-            ask(source, arm, Role::Bad, &queries.bad, at)
-        )?;
-        let starts = match &queries.starts {
+        let samples = futures::try_join!(ask(source, arm, Role::Total, &queries.total, at), bad)?;
+        self.complete(source, arm, at, samples).await
+    }
+
+    /// Adds when the arm's processes started, where that matters.
+    async fn complete(
+        &self,
+        source: &dyn MetricSource,
+        arm: ArmName,
+        at: Timestamp,
+        (total, bad): (Vec<Sample>, Vec<Sample>),
+    ) -> Result<ArmSamples, NoData> {
+        let starts = match &self.queries(arm).starts {
             Some(starts) if self.counters.wants_starts(arm, &total) => {
                 ask(source, arm, Role::Start, starts, at).await?
             }
@@ -162,6 +268,19 @@ impl Reader {
         };
         Ok(ArmSamples { total, bad, starts })
     }
+
+    const fn queries(&self, arm: ArmName) -> &ArmQueries {
+        match arm {
+            ArmName::Candidate => &self.candidate,
+            ArmName::Baseline => &self.baseline,
+        }
+    }
+}
+
+/// What the queries give at several points: all requests and bad ones, of each arm.
+struct Together {
+    candidate: (Samples, Samples),
+    baseline: (Samples, Samples),
 }
 
 async fn ask(

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use serin::api::{
-    self, Approval, Duration, MetricPreset, MetricProvider, Preset, Rollout, RolloutAction, RolloutSpec,
-    Step, crd, rules,
+    self, Approval, Duration, MetricKind, MetricPreset, MetricProvider, Preset, Rollout, RolloutAction,
+    RolloutSpec, Step, crd, rules,
 };
 
 fn root(path: &str) -> std::path::PathBuf {
@@ -88,7 +88,7 @@ fn what_is_set_goes_before_the_preset() {
     let metric = &spec.analysis.metrics[0];
     assert_eq!(
         spec.analysis.unacceptable(metric),
-        Preset::Cautious.unacceptable()
+        Preset::Cautious.unacceptable(MetricKind::ErrorRate)
     );
 }
 

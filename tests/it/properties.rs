@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serin::engine::effect::Effect;
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Candidate, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
 use serin::engine::reason::{self, Waiting};
 use serin::engine::state::{Phase, PromotionStage, Release, Stage};
 use serin::engine::{Decision, Moment, Plan, Revision, State, Weight, check, decide};
@@ -257,9 +257,13 @@ fn mend(dice: &mut Dice, seen: &mut Observation) {
         seen.gate = Gate::Closed;
         seen.preflight = Some(Vec::new());
         seen.deleting = false;
+        seen.candidate.crashes = Crashes::default();
         if let Some(workload) = &mut seen.workload {
             workload.observed = true;
             workload.replicas = workload.replicas.clamp(1, 4);
+            for pods in workload.revisions.values_mut() {
+                pods.ready = pods.ready.max(pods.desired);
+            }
         } else {
             seen.workload = Some(dice.workload());
         }

@@ -12,13 +12,13 @@ const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// A document, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
+pub(in crate::cli) struct Document {
     /// The file, or `-`.
-    pub(super) file: String,
+    pub(in crate::cli) file: String,
     /// The document in the file, from 1.
-    pub(super) number: usize,
+    pub(in crate::cli) number: usize,
     /// Its content; the error is that of the YAML or JSON parser.
-    pub(super) content: Result<Value, String>,
+    pub(in crate::cli) content: Result<Value, String>,
 }
 
 /// The manifests that `path` stands for: itself, or every .yaml, .yml and .json below a folder, in order.
@@ -45,7 +45,7 @@ pub(super) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Reads the documents of one input. A `List` counts as its items.
-pub(super) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<Document>> {
+pub(in crate::cli) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<Document>> {
     let mut text = String::new();
     let length = input.take(LIMIT + 1).read_to_string(&mut text)?;
     if u64::try_from(length).unwrap_or(u64::MAX) > LIMIT {

@@ -1,69 +1,76 @@
-//! One metric of a stream: its comparisons, and what an arm of a line must be like.
+//! One metric of a stream: its counts, and what an arm of a line must be like.
 
 use super::line::{Arm, Arms, Increments};
 use super::series::Counters;
 use crate::stats::latency::{self, Bucket, Edge};
-use crate::stats::{Assessment, Counts, Evidence, Settings, Tick, Verdict};
+use crate::stats::{Counts, Tick};
 
-/// One metric of a stream: one comparison, or one for each latency edge.
+/// One metric of a stream: how its lines become the ticks of its comparisons.
 #[derive(Debug)]
 pub(super) struct Metric {
     pub(super) name: String,
-    pub(super) gating: bool,
-    pub(super) parts: Vec<Compared>,
-    pub(super) counters: [Counters; 2],
-    pub(super) latency: bool,
+    /// The edges that are compared where it is a histogram.
+    pub(super) edges: Option<Vec<Edge>>,
+    counters: [Counters; 2],
 }
 
-/// One comparison; the edge is there for latency.
-#[derive(Debug)]
-pub(super) struct Compared {
-    pub(super) edge: Option<Edge>,
-    pub(super) evidence: Evidence,
+/// What one line says of a metric.
+pub(super) struct Seen {
+    /// A tick for each comparison.
+    pub(super) ticks: Vec<Tick>,
+    /// Candidate pods that are told apart: each raw series is one.
+    pub(super) pods: u32,
 }
 
 impl Metric {
-    pub(super) fn observe(&mut self, arms: &Arms<'_>, seconds: f64, since: Option<f64>) {
-        let [mine, theirs] = &mut self.counters;
-        let plain = |arm: &Arm<'_>, counters: &mut Counters| match arm {
-            Arm::Increments(i) => Counts::new(i.n.0, i.x.0),
-            Arm::Series(list) => counters.take(list, since),
-        };
-        let (candidate, baseline) = (plain(&arms.candidate, mine), plain(&arms.baseline, theirs));
-        // Each raw series is a pod.
+    pub(super) fn new(name: &str, edges: Option<Vec<Edge>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            edges,
+            counters: Default::default(),
+        }
+    }
+
+    /// How many comparisons it has.
+    pub(super) fn parts(&self) -> usize {
+        self.edges.as_ref().map_or(1, Vec::len)
+    }
+
+    /// Reads the arms of a line that spans `seconds`, after one at `since`.
+    pub(super) fn read(&mut self, arms: &Arms<'_>, seconds: f64, since: Option<f64>) -> Seen {
         let pods = match &arms.candidate {
             Arm::Series(list) => list.len().max(1) as u32,
             Arm::Increments(_) => 1,
         };
-        for part in &mut self.parts {
-            part.evidence.set_candidate_pods(pods);
-            let tick = match (part.edge, &arms.candidate, &arms.baseline) {
-                (Some(edge), Arm::Increments(c), Arm::Increments(b)) => Tick::new(
-                    latency::slower_than(&buckets(c), edge.candidate),
-                    latency::slower_than(&buckets(b), edge.baseline),
-                    seconds,
-                ),
-                (_, _, _) => Tick::new(candidate, baseline, seconds),
-            };
-            part.evidence.observe(tick);
-        }
-    }
-
-    /// The assessment of the comparison that speaks most against the candidate, or that lacks most.
-    pub(super) fn assessment(&self) -> Assessment {
-        let mut all = self.parts.iter().map(|p| p.evidence.assessment());
-        let Some(mut worst) = all.next() else {
-            return Evidence::new(Settings::default()).assessment();
-        };
-        for next in all {
-            let later = next.verdict == Verdict::Fail
-                || (worst.verdict == Verdict::Pass && next.verdict != Verdict::Pass);
-            let same = next.verdict == worst.verdict && next.fail.evidence > worst.fail.evidence;
-            if worst.verdict != Verdict::Fail && (later || same) {
-                worst = next;
+        let ticks = match (&self.edges, &arms.candidate, &arms.baseline) {
+            (Some(edges), Arm::Increments(c), Arm::Increments(b)) => {
+                let (candidate, baseline) = (buckets(c), buckets(b));
+                let tick = |edge: &Edge| {
+                    Tick::new(
+                        latency::slower_than(&candidate, edge.candidate),
+                        latency::slower_than(&baseline, edge.baseline),
+                        seconds,
+                    )
+                };
+                edges.iter().map(tick).collect()
             }
-        }
-        worst
+            (_, candidate, baseline) => {
+                let [mine, theirs] = &mut self.counters;
+                vec![Tick::new(
+                    counts(candidate, mine, since),
+                    counts(baseline, theirs, since),
+                    seconds,
+                )]
+            }
+        };
+        Seen { ticks, pods }
+    }
+}
+
+fn counts(arm: &Arm<'_>, counters: &mut Counters, since: Option<f64>) -> Counts {
+    match arm {
+        Arm::Increments(i) => Counts::new(i.n.0, i.x.0),
+        Arm::Series(list) => counters.take(list, since),
     }
 }
 

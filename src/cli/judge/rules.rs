@@ -1,8 +1,17 @@
 //! What holds for all streams: the analysis of a Rollout, or its defaults.
 
-use crate::api::Analysis;
-use crate::stats::latency;
-use crate::stats::{Margin, Settings};
+use super::metric::Metric;
+use crate::api::{self, Analysis, MetricKind};
+use crate::engine::plan;
+use crate::stats::{Margin, Rule, Settings};
+
+/// Parts of the chance of a false rollback, as in a Rollout: failures matter most.
+const ERRORS_WEIGHT: f64 = plan::MetricKind::ErrorRate.weight();
+const LATENCY_WEIGHT: f64 = plan::MetricKind::Latency {
+    slowdown: 0.0,
+    objective: None,
+}
+.weight();
 
 /// What holds for all streams.
 #[derive(Debug)]
@@ -14,23 +23,18 @@ impl Rules {
     /// The settings of a metric, before its share among several; `latency` has margins of its own.
     pub(super) fn settings(&self, name: &str, latency: bool) -> Result<Settings, String> {
         let wire = self.analysis.metrics.iter().find(|m| m.name == name);
-        let own = |m: crate::api::Margin| Margin::new(m.ratio, m.absolute);
-        let preset = &self.analysis.preset;
-        let pick = |set: Option<crate::api::Margin>, usual: crate::api::Margin, slow: Margin| match set {
-            Some(margin) => own(margin),
-            None if latency => slow,
-            None => own(usual),
+        let kind = if latency {
+            MetricKind::Latency
+        } else {
+            MetricKind::ErrorRate
         };
-        let tolerated = pick(
-            wire.and_then(|m| m.tolerated),
-            preset.tolerated(),
-            latency::TOLERATED,
-        );
-        let unacceptable = pick(
-            wire.and_then(|m| m.unacceptable),
-            preset.unacceptable(),
-            latency::UNACCEPTABLE,
-        );
+        let preset = self.analysis.preset;
+        let margin = |set: Option<api::Margin>, usual: api::Margin| {
+            let margin = set.unwrap_or(usual);
+            Margin::new(margin.ratio, margin.absolute)
+        };
+        let tolerated = margin(wire.and_then(|m| m.tolerated), preset.tolerated(kind));
+        let unacceptable = margin(wire.and_then(|m| m.unacceptable), preset.unacceptable(kind));
         let warm_up = std::time::Duration::from(self.analysis.warm_up).as_secs_f64();
         Settings::new(
             tolerated,
@@ -42,7 +46,18 @@ impl Rules {
         .map_err(|wrong| format!("metric {name}: {wrong}"))
     }
 
-    pub(super) fn gating(&self, name: &str) -> bool {
+    /// How a metric is judged.
+    pub(super) fn rule(&self, metric: &Metric) -> Result<Rule, String> {
+        let latency = metric.edges.is_some();
+        Ok(Rule {
+            settings: self.settings(&metric.name, latency)?,
+            weight: if latency { LATENCY_WEIGHT } else { ERRORS_WEIGHT },
+            gating: self.gating(&metric.name),
+            parts: metric.parts(),
+        })
+    }
+
+    fn gating(&self, name: &str) -> bool {
         self.analysis
             .metrics
             .iter()

@@ -2,22 +2,24 @@
 
 use super::answer::{self, Answer};
 use super::line::{Arm, Line, Past};
-use super::metric::{Compared, Metric, buckets, is_latency, sound};
+use super::metric::{Metric, buckets, is_latency, sound};
 use super::rules::Rules;
 use crate::engine::words;
 use crate::stats::history::background;
 use crate::stats::latency::{self, Edge};
-use crate::stats::{Assessment, Background, Counts, Evidence, Part, Verdict, joint};
+use crate::stats::{Background, Counts, Panel, Verdict};
 
 /// The step after one that is neither last nor told: ladders mostly grow by about this factor.
 const USUAL_GROWTH: f64 = 2.5;
+/// The weights that thin traffic is measured against: a stream does not tell its ladder beforehand.
+const USUAL_LADDER: [f64; 3] = [10.0, 25.0, 80.0];
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     metrics: Vec<Metric>,
+    panel: Option<Panel>,
     past: Option<(Background, f64)>,
-    began: bool,
     t: Option<f64>,
     step: u32,
     /// Seconds in the step, and since the verdict that ends the last one.
@@ -34,7 +36,7 @@ impl Stream {
 
     /// Learns the baseline's past.
     pub(super) fn learn(&mut self, past: &[Past], rules: &Rules) -> Result<(), String> {
-        if self.began {
+        if self.panel.is_some() {
             return Err("history must come before the stream's first scrape".into());
         }
         let mut pods = Vec::with_capacity(past.len());
@@ -74,22 +76,43 @@ impl Stream {
             .weight
             .ok_or("weight is missing: the candidate's share in per cent")?;
         self.check(line, t, weight)?;
-        if self.metrics.is_empty() {
-            self.metrics = self.open(line, rules)?;
-        }
-        if !self.began || line.step != self.step {
-            self.begin(line, weight);
-        }
+        let mut panel = match self.panel.take() {
+            Some(panel) if line.step == self.step => panel,
+            Some(mut panel) => {
+                self.begin(&mut panel, line, weight);
+                panel
+            }
+            None => {
+                let mut panel = self.open(line, rules)?;
+                self.begin(&mut panel, line, weight);
+                panel
+            }
+        };
         let interval = std::time::Duration::from(rules.analysis.interval).as_secs_f64();
         let seconds = self.t.map_or(interval, |before| t - before);
-        for metric in &mut self.metrics {
+        for (index, metric) in self.metrics.iter_mut().enumerate() {
             if let Some(arms) = line.metrics.get(metric.name.as_str()) {
-                metric.observe(arms, seconds, self.t);
+                let seen = metric.read(arms, seconds, self.t);
+                panel.set_candidate_pods(index, seen.pods);
+                panel.observe(index, seen.ticks);
             }
         }
-        (self.began, self.step, self.t) = (true, line.step, Some(t));
+        (self.step, self.t) = (line.step, Some(t));
         self.held += seconds;
-        Ok(self.answer(line, t, seconds, rules))
+        let panel = self.panel.insert(panel);
+        let verdict = panel.verdict();
+        // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
+        if verdict == Verdict::Pass {
+            self.baked += seconds;
+        }
+        let stayed = if line.last {
+            self.baked - seconds
+        } else {
+            self.held
+        };
+        self.verdict = Some(verdict);
+        let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.last) - 1e-9;
+        Ok(self.answer(line, t, advance))
     }
 
     fn check(&self, line: &Line<'_>, t: f64, weight: f64) -> Result<(), String> {
@@ -99,7 +122,7 @@ impl Stream {
         if !(weight > 0.0 && weight <= 100.0) {
             return Err(format!("weight must be above 0 and at most 100: {weight}"));
         }
-        if self.began && line.step < self.step {
+        if self.panel.is_some() && line.step < self.step {
             return Err(format!(
                 "step must not go back: {} after {}",
                 line.step, self.step
@@ -130,7 +153,7 @@ impl Stream {
             if line
                 .metrics
                 .get(metric.name.as_str())
-                .is_some_and(|arms| is_latency(arms) != metric.latency)
+                .is_some_and(|arms| is_latency(arms) != metric.edges.is_some())
             {
                 return Err(format!(
                     "metric {} changed between counts and buckets",
@@ -142,114 +165,61 @@ impl Stream {
     }
 
     /// The metrics of a stream, from its first scrape.
-    fn open(&self, line: &Line<'_>, rules: &Rules) -> Result<Vec<Metric>, String> {
-        let share = 1.0 / line.metrics.len() as f64;
-        let mut metrics = Vec::with_capacity(line.metrics.len());
+    fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Panel, String> {
+        let (mut metrics, mut judged) = (Vec::new(), Vec::new());
         for (name, arms) in &line.metrics {
-            let latency = is_latency(arms);
-            let edges: Vec<Option<Edge>> = match &arms.baseline {
-                Arm::Increments(baseline) if latency => latency::edges(&buckets(baseline), 0.0, None)
-                    .into_iter()
-                    .map(Some)
-                    .collect(),
-                Arm::Increments(_) | Arm::Series(_) => vec![None],
+            let edges: Option<Vec<Edge>> = match &arms.baseline {
+                Arm::Increments(baseline) if is_latency(arms) => {
+                    Some(latency::edges(&buckets(baseline), 0.0, None))
+                }
+                Arm::Increments(_) | Arm::Series(_) => None,
             };
-            if edges.is_empty() {
+            if edges.as_ref().is_some_and(Vec::is_empty) {
                 return Err(format!(
                     "metric {name}: the first scrape's baseline has no request to choose edges by"
                 ));
             }
-            let settings = rules.settings(name, latency)?.sharing(share / edges.len() as f64);
-            let parts = edges.into_iter().map(|edge| {
-                let mut evidence = Evidence::new(settings);
-                if let (Some((known, pace)), false) = (&self.past, latency) {
-                    evidence = evidence
-                        .with_background(*known)
-                        .with_traffic(*pace, &[10.0, 25.0, 80.0]);
-                }
-                Compared { edge, evidence }
-            });
-            metrics.push(Metric {
-                name: name.clone().into_owned(),
-                gating: rules.gating(name),
-                parts: parts.collect(),
-                counters: Default::default(),
-                latency,
-            });
+            let metric = Metric::new(name, edges);
+            judged.push(rules.rule(&metric)?);
+            metrics.push(metric);
         }
-        Ok(metrics)
+        let mut panel = Panel::new(rules.analysis.false_rollback(), &judged);
+        if let Some((known, pace)) = self.past {
+            for (index, _) in metrics.iter().enumerate().filter(|(_, m)| m.edges.is_none()) {
+                panel.learn(index, 0, known);
+            }
+            panel.expect(pace, &USUAL_LADDER);
+        }
+        self.metrics = metrics;
+        Ok(panel)
     }
 
-    fn begin(&mut self, line: &Line<'_>, weight: f64) {
+    fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, weight: f64) {
         let next = line.next.unwrap_or_else(|| (weight * USUAL_GROWTH).min(100.0));
-        for part in self.metrics.iter_mut().flat_map(|m| &mut m.parts) {
-            part.evidence.begin_step(weight, next, line.last);
-        }
+        panel.begin_step(weight, next, line.last);
         (self.held, self.baked) = (0.0, 0.0);
     }
 
-    fn answer<'a>(&'a mut self, line: &'a Line<'a>, t: f64, seconds: f64, rules: &Rules) -> Answer<'a> {
-        let share = 1.0 / self.metrics.len() as f64;
-        let parts: Vec<Part<'_>> = self
-            .metrics
-            .iter()
-            .flat_map(|m| {
-                let weight = share / m.parts.len() as f64;
-                m.parts.iter().map(move |p| Part {
-                    evidence: &p.evidence,
-                    weight,
-                    gating: m.gating,
-                })
-            })
-            .collect();
-        let joint = joint(&parts, rules.analysis.false_rollback());
-        let verdict = if self.verdict == Some(Verdict::Fail) {
-            Verdict::Fail
-        } else {
-            joint.verdict
+    fn answer<'a>(&'a self, line: &'a Line<'a>, t: f64, advance: bool) -> Answer<'a> {
+        let seen = |index: usize| {
+            let metric = self.metrics.get(index)?;
+            Some((metric.name.as_str(), self.panel.as_ref()?.assessment(index)?))
         };
-        self.verdict = Some(verdict);
-        // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
-        if verdict == Verdict::Pass {
-            self.baked += seconds;
-        }
-        let over = if line.last {
-            self.baked - seconds
-        } else {
-            self.held
-        } >= rules.hold(line.last) - 1e-9;
-        let assessed: Vec<(&str, Assessment)> = self
-            .metrics
-            .iter()
-            .map(|m| (m.name.as_str(), m.assessment()))
-            .collect();
+        let telling = self.panel.as_ref().and_then(Panel::telling);
         Answer {
             stream: line.stream.as_ref(),
             t,
-            verdict: answer::name(verdict),
-            advance: verdict == Verdict::Pass && over,
-            reason: reason(&assessed, verdict),
-            metrics: assessed
-                .iter()
-                .map(|(name, a)| (*name, answer::Metric::from(a)))
+            verdict: answer::name(self.verdict()),
+            advance,
+            reason: telling
+                .and_then(seen)
+                .map_or_else(String::new, |(name, assessment)| {
+                    words::sentence(name, &assessment)
+                }),
+            metrics: (0..self.metrics.len())
+                .filter_map(seen)
+                .map(|(name, assessment)| (name, answer::Metric::from(&assessment)))
                 .collect(),
         }
     }
-}
-
-/// The sentence about the metric that decides, or that all wait for.
-fn reason(assessed: &[(&str, Assessment)], verdict: Verdict) -> String {
-    let telling = assessed.iter().max_by(|(_, a), (_, b)| {
-        let waits = |x: &Assessment| u8::from(x.verdict != Verdict::Pass);
-        match verdict {
-            Verdict::Continue => waits(a).cmp(&waits(b)).then(short(a).total_cmp(&short(b))),
-            Verdict::Pass | Verdict::Fail => a.fail.evidence.total_cmp(&b.fail.evidence),
-        }
-    });
-    telling.map_or_else(String::new, |(name, a)| words::sentence(name, a))
-}
-
-/// Seconds that a pass is away, as far as they can be told.
-fn short(a: &Assessment) -> f64 {
-    a.missing.seconds.unwrap_or(f64::INFINITY)
 }

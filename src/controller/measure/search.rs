@@ -1,40 +1,158 @@
-//! Preflight: the search for a baseline's metrics, before any traffic shifts.
+//! Preflight: the search for a baseline's metrics, and for what their past says, before any traffic shifts.
 
-use super::Look;
+use std::time::Duration;
+
+use super::subject::Learned;
+use crate::api;
 use crate::engine::observation::Problem;
+use crate::engine::plan::Plan;
 use crate::engine::{Moment, Revision};
+use crate::ports::MetricSource;
 use crate::sources::preflight::{Choice, Outlook, Preflight};
 use crate::sources::presets::Queries;
+use crate::sources::promql::Arm;
+
+/// After so many intervals a search without result is news.
+const PATIENCE: u32 = 3;
 
 /// Preflight of one release: a search a metric, looked at once an interval.
 pub(super) struct Search {
     pub(super) revision: Revision,
-    pub(super) searches: Vec<Preflight>,
-    pub(super) outlook: Vec<Outlook>,
-    pub(super) next: Moment,
+    searches: Vec<Preflight>,
+    outlook: Vec<Outlook>,
+    began: Moment,
+    next: Moment,
+}
+
+/// What a search has come to.
+pub(super) enum Findings {
+    /// It goes on.
+    Looking,
+    /// It goes on, and somebody should know what is missing.
+    Missing(String),
+    /// All that a release needs is known.
+    Found(Learned),
+}
+
+/// When to look, and how far the samples reach.
+#[derive(Clone, Copy)]
+pub(super) struct When {
+    pub(super) now: Moment,
+    /// The latest moment whose samples are visible.
+    pub(super) sampled: Moment,
 }
 
 impl Search {
-    pub(super) fn new(look: &Look<'_>, revision: &Revision) -> Result<Self, Problem> {
-        let (_, baseline) = look.arms(revision);
-        let mut searches = Vec::new();
-        for metric in &look.spec.analysis.metrics {
-            let choices = match (&metric.query, metric.preset) {
-                (Some(query), _) => vec![Choice::custom(Queries::custom(&query.total, &query.bad))],
-                (None, Some(preset)) => Choice::named(preset.as_str()),
-                (None, None) => Choice::searched(),
-            };
-            let search = Preflight::new(choices, &baseline).map_err(|error| Problem {
+    pub(super) fn new(
+        spec: &api::RolloutSpec,
+        baseline: &Arm,
+        revision: &Revision,
+        now: Moment,
+    ) -> Result<Self, Problem> {
+        let search = |metric: &api::Metric| {
+            Preflight::new(choices(metric), baseline).map_err(|error| Problem {
                 reason: "InvalidQuery",
                 message: format!("metric `{}`: {error}", metric.name),
-            })?;
-            searches.push(search);
-        }
+            })
+        };
         Ok(Self {
             revision: revision.clone(),
-            searches,
+            searches: spec
+                .analysis
+                .metrics
+                .iter()
+                .map(search)
+                .collect::<Result<_, _>>()?,
             outlook: Vec::new(),
-            next: look.now,
+            began: now,
+            next: now,
         })
     }
+
+    /// When to look again.
+    pub(super) const fn next(&self) -> Moment {
+        self.next
+    }
+
+    /// Looks if it is due, and says what is known.
+    pub(super) async fn look(
+        &mut self,
+        source: &dyn MetricSource,
+        plan: &Plan,
+        baseline: &Arm,
+        when: When,
+    ) -> Findings {
+        let interval = plan.analysis.interval;
+        if when.now >= self.next {
+            let mut outlook = Vec::with_capacity(self.searches.len());
+            for preflight in &mut self.searches {
+                outlook.push(preflight.look(source, when.sampled).await);
+            }
+            self.outlook = outlook;
+            self.next = after(when.now, interval);
+        }
+        let patient = when.now < after(self.began, interval.saturating_mul(PATIENCE));
+        let (mut found, mut left_out) = (Vec::new(), Vec::new());
+        for ((metric, preflight), outlook) in plan
+            .analysis
+            .metrics
+            .iter()
+            .zip(&self.searches)
+            .zip(&self.outlook)
+        {
+            match outlook {
+                Outlook::Found(choice) => found.push((metric, choice)),
+                Outlook::Looking(why) if metric.optional && (preflight.hopeless() || !patient) => {
+                    left_out.push((metric.name.clone(), why.clone()));
+                }
+                // The first looks only set the base that a counter must move from.
+                Outlook::Looking(_) if patient => return Findings::Looking,
+                Outlook::Looking(why) => return Findings::Missing(why.clone()),
+            }
+        }
+        if found.is_empty() {
+            return Findings::Looking;
+        }
+        let mut learned = Learned {
+            left_out,
+            ..Learned::default()
+        };
+        for (metric, choice) in found {
+            learned
+                .add(source, (plan, metric), choice, baseline, when.sampled)
+                .await;
+            if let Some((_, why)) = learned
+                .left_out
+                .iter()
+                .find(|(name, _)| *name == metric.name && !metric.optional)
+            {
+                return if patient {
+                    Findings::Looking
+                } else {
+                    Findings::Missing(why.clone())
+                };
+            }
+        }
+        Findings::Found(learned)
+    }
+}
+
+/// The queries that may serve a metric.
+fn choices(metric: &api::Metric) -> Vec<Choice> {
+    let latency = metric.kind == api::MetricKind::Latency;
+    let buckets = metric
+        .latency
+        .as_ref()
+        .and_then(|latency| Some((latency.buckets.as_ref()?, latency.unit)));
+    match (&metric.query, buckets) {
+        (Some(query), _) => vec![Choice::custom(Queries::custom(&query.total, &query.bad))],
+        (None, Some((buckets, unit))) => {
+            vec![Choice::custom(Queries::histogram(buckets, unit.seconds()))]
+        }
+        (None, None) => Choice::preset(metric.preset.map(api::MetricPreset::as_str), latency),
+    }
+}
+
+fn after(since: Moment, span: Duration) -> Moment {
+    since.checked_add(span).unwrap_or(Moment::MAX)
 }

@@ -1,95 +1,303 @@
 //! The comparison of one release: readings on the grid, folded into the judge's evidence.
+//!
+//! Invariants: the evidence is a function of the counters and of what was committed; a trial that is kept, resumed and
+//! read on ends in the same bits as one that never stopped, as long as the server keeps its history.
 
-use super::Look;
-use crate::engine::judge::{Evidence, Judge};
-use crate::engine::{Moment, Revision};
-use crate::sources::preflight::Choice;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::subject::{Learned, Subject};
+use crate::engine::judge::{Judge, Saved};
+use crate::engine::observation::Problem;
+use crate::engine::{Moment, Plan, Revision};
+use crate::ports::{Increment, MetricSource};
+use crate::sources::counters::{NoData, Reading};
 use crate::sources::promql::Arm;
-use crate::sources::reader::{Grid, Reader};
+use crate::sources::reader::{Grid, Point, Reader};
 use crate::stats;
 
-/// The comparison of one release.
-pub(super) struct Trial {
-    pub(super) key: (Revision, bool),
-    pub(super) judge: Judge,
-    pub(super) readers: Vec<Reader>,
+/// How long before the last reading a resumed trial begins to read again, to know each series' last value.
+const LEAD: Duration = Duration::from_secs(3600);
+
+/// Where a release stands, as it was committed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
     pub(super) rung: usize,
     pub(super) entered: Moment,
+    /// Pods of the version on trial.
+    pub(super) pods: u32,
+}
+
+/// How an evaluation grid lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) interval: Duration,
+    pub(super) lag: Duration,
+}
+
+/// The comparison of one release.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trial {
+    /// The revision, and whether its traffic is on the way back to the promoted pods.
+    pub(super) key: (Revision, bool),
+    pub(super) judge: Judge,
+    /// Where the grid begins.
+    start: Moment,
+    /// The version on trial had served nothing when the grid began.
+    fresh: bool,
+    place: Place,
+    lines: Vec<Line>,
+}
+
+/// One metric's readings.
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    subject: Subject,
+    reader: Reader,
+    /// The last reading that was judged.
+    last: Option<Moment>,
+    /// Readings up to here were judged before this process began.
+    lead: Option<Moment>,
     /// The rung has changed, and readings that straddle the change still belong to the rung before.
-    pub(super) straddling: Vec<bool>,
-    pub(super) last: Vec<Option<Moment>>,
+    straddling: bool,
+    /// What was read and not judged yet.
+    read: Vec<Point>,
+}
+
+/// A trial as it is kept in the status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Kept {
+    pub(super) returning: bool,
+    start: Moment,
+    fresh: bool,
+    rung: usize,
+    entered: Moment,
+    pods: u32,
+    lines: Vec<KeptLine>,
+    pub(super) judge: Saved,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptLine {
+    subject: Subject,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Moment>,
+    #[serde(default)]
+    straddling: bool,
 }
 
 impl Trial {
-    pub(super) fn new(
-        look: &Look<'_>,
+    /// A trial without evidence. `arms`: the version on trial, and the one beside it.
+    pub(super) fn begin(
+        plan: &Plan,
         key: (Revision, bool),
-        choices: &[Choice],
-        (tested, beside): (&Arm, &Arm),
-        (rung, entered, fresh): (usize, Moment, bool),
+        learned: &Learned,
+        arms: (&Arm, &Arm),
+        (place, fresh, pace): (Place, bool, Pace),
     ) -> Result<Self, String> {
-        let grid = Grid::new(entered, look.plan.analysis.interval, look.lag());
-        let readers: Result<Vec<Reader>, _> = choices
-            .iter()
-            .map(|choice| Reader::new(&choice.queries, tested, beside, grid, fresh))
-            .collect();
-        let readers = readers.map_err(|error| error.to_string())?;
-        let mut judge = Judge::new(look.plan, &key.0);
-        judge.begin_rung(look.plan, rung);
-        let count = readers.len();
+        let mut judge = Judge::of(plan, &key.0, &learned.briefs, learned.pace);
+        for index in 0..judge.len() {
+            judge.begin_rung_of(index, plan, (place.rung, place.pods), Some(place.entered));
+        }
+        let grid = Grid::new(place.entered, pace.interval, pace.lag);
+        let line = |subject: &Subject| {
+            Ok(Line {
+                subject: subject.clone(),
+                reader: reader(subject, arms, grid, fresh)?,
+                last: None,
+                lead: None,
+                straddling: false,
+                read: Vec::new(),
+            })
+        };
+        let lines: Vec<Line> = learned.subjects.iter().map(line).collect::<Result<_, String>>()?;
+        if judge.len() != lines.len() {
+            return Err("`spec.analysis.metrics` has changed since the release began".to_owned());
+        }
         Ok(Self {
             key,
             judge,
-            readers,
-            rung,
-            entered,
-            straddling: vec![false; count],
-            last: vec![None; count],
+            start: place.entered,
+            fresh,
+            place,
+            lines,
         })
     }
 
-    pub(super) fn enter(&mut self, rung: usize, entered: Moment) {
-        if (self.rung, self.entered) != (rung, entered) {
-            (self.rung, self.entered) = (rung, entered);
-            self.straddling.fill(true);
+    /// The trial that was kept.
+    ///
+    /// # Errors
+    /// Why it cannot be used; the evidence must start anew.
+    pub(super) fn resume(plan: &Plan, kept: Kept, arms: (&Arm, &Arm), pace: Pace) -> Result<Self, String> {
+        let judge = Judge::resume(plan, &kept.judge).map_err(|error| error.to_string())?;
+        let grid = Grid::new(kept.start, pace.interval, pace.lag);
+        let line = |line: KeptLine| {
+            let from = line.last.map_or(grid.start(), |last| {
+                grid.before(last.checked_sub(LEAD).unwrap_or(last))
+            });
+            let fresh = kept.fresh && from == grid.start();
+            Ok(Line {
+                reader: reader(&line.subject, arms, grid, fresh)?.from(from),
+                subject: line.subject,
+                last: line.last,
+                lead: line.last,
+                straddling: line.straddling,
+                read: Vec::new(),
+            })
+        };
+        let lines: Vec<Line> = kept.lines.into_iter().map(line).collect::<Result<_, String>>()?;
+        if judge.len() != lines.len() {
+            return Err("what was kept of it is damaged".to_owned());
+        }
+        Ok(Self {
+            key: (kept.judge.revision.clone(), kept.returning),
+            judge,
+            start: kept.start,
+            fresh: kept.fresh,
+            place: Place {
+                rung: kept.rung,
+                entered: kept.entered,
+                pods: kept.pods,
+            },
+            lines,
+        })
+    }
+
+    /// What to keep of it.
+    pub(super) fn keep(&self, plan: &Plan) -> Kept {
+        let line = |line: &Line| KeptLine {
+            subject: line.subject.clone(),
+            // What is still to be read again is as it was when it was kept.
+            last: line.last,
+            straddling: line.straddling,
+        };
+        Kept {
+            returning: self.key.1,
+            start: self.start,
+            fresh: self.fresh,
+            rung: self.place.rung,
+            entered: self.place.entered,
+            pods: self.place.pods,
+            lines: self.lines.iter().map(line).collect(),
+            judge: self.judge.save(plan),
         }
     }
 
-    pub(super) async fn read(&mut self, look: &Look<'_>) -> Evidence {
-        let source = match look.source() {
+    /// What was known before it began.
+    pub(super) fn learned(&self) -> Learned {
+        Learned {
+            subjects: self.lines.iter().map(|line| line.subject.clone()).collect(),
+            briefs: self.judge.briefs(),
+            told: true,
+            ..Learned::default()
+        }
+    }
+
+    /// A rung was entered: readings from then on are its own.
+    pub(super) fn enter(&mut self, place: Place) {
+        if (self.place.rung, self.place.entered) != (place.rung, place.entered) {
+            self.place = place;
+            self.lines.iter_mut().for_each(|line| line.straddling = true);
+        }
+    }
+
+    /// When there is something to read again.
+    pub(super) fn wake(&self) -> Option<Moment> {
+        self.lines.iter().map(|line| line.reader.wake()).min()
+    }
+
+    /// Reads what is due, and judges it when all of it is there: never on a part of what is known. Whoever does not
+    /// wait for the end loses nothing. Metrics are judged in the order of the evaluations, however they were read.
+    pub(super) async fn read(
+        &mut self,
+        plan: &Plan,
+        source: Result<&dyn MetricSource, &Problem>,
+        now: Moment,
+    ) {
+        let source = match source {
             Ok(source) => source,
             Err(problem) => {
-                (0..self.readers.len()).for_each(|index| self.judge.miss(index, look.now, &problem.message));
-                return self.judge.evidence();
+                (0..self.lines.len()).for_each(|index| self.judge.miss(index, now, &problem.message));
+                return;
             }
         };
-        for index in 0..self.readers.len() {
-            for point in self.readers[index].catch_up(&*source, look.now).await {
-                match point.outcome {
-                    Ok(reading) => self.take(look, index, &reading),
-                    Err(why) => self.judge.miss(index, point.at, &why.to_string()),
-                }
-            }
+        for line in &mut self.lines {
+            while line.reader.catch_up(source, now, &mut line.read).await {}
         }
-        self.judge.evidence()
+        let mut points: Vec<(usize, Point)> = Vec::new();
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            points.extend(line.read.drain(..).map(|point| (index, point)));
+        }
+        points.sort_by_key(|(index, point)| (point.at, *index));
+        for (index, point) in points {
+            self.take(plan, index, point.at, point.outcome);
+        }
     }
 
-    /// A reading that began before the rung did still speaks for the rung before.
-    fn take(&mut self, look: &Look<'_>, index: usize, reading: &crate::sources::Reading) {
-        let counts =
-            |increment: crate::ports::Increment| stats::Counts::new(increment.requests, increment.bad);
-        let before = self.last[index].replace(reading.at);
-        let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
-        self.judge.observe(
-            index,
-            reading.at,
-            stats::Tick::new(counts(reading.candidate), counts(reading.baseline), seconds),
-        );
-        if self.straddling[index] && reading.at >= self.entered {
-            self.straddling[index] = false;
-            if self.straddling.iter().all(|straddling| !straddling) {
-                self.judge.begin_rung(look.plan, self.rung);
+    fn take(&mut self, plan: &Plan, index: usize, at: Moment, outcome: Result<Reading, NoData>) {
+        let line = &mut self.lines[index];
+        if let Some(lead) = line.lead {
+            if at < lead {
+                return;
             }
+            line.lead = None;
+            if at == lead {
+                // It was judged when it was first read; now it only says where the counters stood.
+                if outcome.is_err() {
+                    self.begin_anew(
+                        plan,
+                        "the metric provider has lost the history of the time without a leader",
+                    );
+                }
+                return;
+            }
+        }
+        match outcome {
+            Ok(reading) => self.judge(plan, index, &reading),
+            Err(why) => self.judge.miss(index, at, &why.to_string()),
+        }
+    }
+
+    /// The present rung's evidence starts anew, and says why.
+    pub(super) fn begin_anew(&mut self, plan: &Plan, why: &str) {
+        self.lines.iter_mut().for_each(|line| line.straddling = false);
+        self.judge
+            .begin_anew(plan, (self.place.rung, self.place.pods), why);
+    }
+
+    fn judge(&mut self, plan: &Plan, index: usize, reading: &Reading) {
+        let line = &mut self.lines[index];
+        let before = line.last.replace(reading.at);
+        let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
+        self.judge.observe(index, reading.at, ticks(reading, seconds));
+        // A reading that began before the rung did still speaks for the rung before.
+        if line.straddling && reading.at >= self.place.entered {
+            line.straddling = false;
+            let (rung, pods) = (self.place.rung, self.place.pods);
+            self.judge
+                .begin_rung_of(index, plan, (rung, pods), Some(self.place.entered));
         }
     }
 }
+
+/// A tick for each comparison of a metric.
+fn ticks(reading: &Reading, seconds: f64) -> Vec<stats::Tick> {
+    let counts = |increment: &Increment, bad: u64| stats::Counts::new(increment.requests, bad);
+    let (mine, theirs) = (&reading.candidate, &reading.baseline);
+    let pairs = mine.bad.iter().zip(&theirs.bad);
+    pairs
+        .map(|(bad, beside)| stats::Tick::new(counts(mine, *bad), counts(theirs, *beside), seconds))
+        .collect()
+}
+
+fn reader(subject: &Subject, arms: (&Arm, &Arm), grid: Grid, fresh: bool) -> Result<Reader, String> {
+    let (tested, beside) = subject.arms(arms);
+    Reader::new(&subject.queries, &tested, &beside, grid, fresh)
+        .map_err(|error| format!("metric `{}`: {error}", subject.metric))
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,8 @@ impl Worker {
             stamp: Some(self.shared.writer.stamp().to_string()),
             originals: originals(&snapshot, &decision.next, seen),
             verdicts: self.measure.verdicts(&spec.plan),
+            metrics: self.measure.metrics(),
+            evidence: self.measure.keep(&spec.plan),
             now,
         };
         let next = report::status(&spec.plan, &decision.next, seen, frame);

@@ -1,7 +1,7 @@
 //! A release on its way up: preflight, scaling, judging. Weight grows only here, and only on a pass.
 
 use super::super::observation::{Gate, Problem, Route, Workload};
-use super::super::plan::{OnSilence, RungKind};
+use super::super::plan::RungKind;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
@@ -38,6 +38,10 @@ impl Turn<'_> {
             let message = "the stable revision is gone: waits until the Deployment serves again";
             return Some(Waiting::on(reason::UNGATED, message));
         }
+        let release = self.forgive(release, workload);
+        if let Some(detail) = self.crashing(&release) {
+            return self.retreat(&release.revision, release.started, Cause::Crashing, detail);
+        }
         let kept = release.weight.share_of(workload.replicas).min(release.granted);
         if self.candidate_ready(&release.revision) < kept {
             return self.lose_capacity(release, kept);
@@ -46,27 +50,15 @@ impl Turn<'_> {
             return Some(wait);
         }
         match release.stage {
-            Stage::Preflight => self.preflight(release, workload),
+            Stage::Preflight => self.preflight(release),
             Stage::Scaling => self.scaling(release, workload),
             Stage::Judging => self.judging(release, workload),
         }
     }
 
-    fn preflight(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
+    fn preflight(&mut self, release: Release) -> Option<Waiting> {
         if let Some(wait) = self.blocked(&release) {
             return Some(wait);
-        }
-        let stable = self
-            .next
-            .stable
-            .as_ref()
-            .map(|stable| workload.pods(stable))
-            .unwrap_or_default();
-        if stable.ready == 0 {
-            return Some(Waiting::on(
-                reason::STABLE_NOT_READY,
-                "no pod of the stable revision is ready to compare with",
-            ));
         }
         let foreign = self
             .seen
@@ -134,6 +126,7 @@ impl Turn<'_> {
             entered: self.now,
             weight,
             granted: needed,
+            restarts: release.restarts.or(Some(self.seen.candidate.crashes.restarts)),
             ..release
         });
         None
@@ -183,6 +176,9 @@ impl Turn<'_> {
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release, since) {
             return wait;
+        }
+        if let Some(wait) = self.share_wait(&release) {
+            return Some(wait);
         }
         if !proven || !held {
             if proven || !self.over(release.entered, rung.deadline) {
@@ -268,6 +264,11 @@ impl Turn<'_> {
         {
             return Some(of(problem));
         }
+        if self.incumbent_short() {
+            let message =
+                "too few pods of the stable revision are ready: they may have to take all traffic back";
+            return Some(Waiting::on(reason::STABLE_NOT_READY, message));
+        }
         self.paused_wait(release.paused)
     }
 
@@ -349,41 +350,6 @@ impl Turn<'_> {
                 Waiting::on(reason::BAKING, format!("the bake at {}", release.weight)).until(Some(end))
             }
         }
-    }
-
-    /// Metrics that stay away: hold, and after the deadline what the user chose. `Some(wait)` ends the turn.
-    fn silence(&mut self, release: &Release, in_force: Moment) -> Option<Option<Waiting>> {
-        let (since, why) = self.seen.evidence.silent.clone()?;
-        let since = since.max(release.entered);
-        // One missing scrape is no news, and a candidate that has had no requests yet has no series.
-        let news = since.max(in_force);
-        if !self.over(news, self.plan.analysis.interval.saturating_mul(2)) {
-            return None;
-        }
-        if self.plan.on_no_data == OnSilence::Rollback && self.over(since, self.plan.no_data_deadline) {
-            return Some(self.retreat(&release.revision, release.started, Cause::NoData, why));
-        }
-        let until =
-            (self.plan.on_no_data == OnSilence::Rollback).then(|| after(since, self.plan.no_data_deadline));
-        Some(Some(
-            Waiting::on(
-                reason::NO_DATA,
-                format!("{why}; the weight stays at {}", release.weight),
-            )
-            .until(until),
-        ))
-    }
-
-    fn inconclusive(&mut self, release: &Release) -> Option<Waiting> {
-        let step = self.plan.rung(release.rung).step + 1;
-        if self.plan.on_inconclusive == OnSilence::Rollback {
-            let detail = format!("no verdict at the deadline of step {step}");
-            return self.retreat(&release.revision, release.started, Cause::Inconclusive, detail);
-        }
-        let message = format!(
-            "no verdict at the deadline of step {step}: waits for more traffic, an abort, or a new template"
-        );
-        Some(Waiting::on(reason::INCONCLUSIVE, message))
     }
 
     /// Ready candidate pods that a rung's weight needs; in the last step, as many as may have to serve alone.

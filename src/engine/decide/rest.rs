@@ -90,6 +90,7 @@ impl Turn<'_> {
             approved: false,
             paused: false,
             lost: 0,
+            restarts: None,
         });
     }
 

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Analysis, GateMode, Margin, Metric, OnSilence, Plan, Promotion, Rollback, Step, rungs};
+use super::{
+    Analysis, GateMode, Margin, Metric, MetricKind, OnSilence, Plan, Promotion, Rollback, Step, rungs,
+};
 use crate::api;
 use crate::engine::quantity::Weight;
 
@@ -90,11 +92,26 @@ fn analysis(wire: &api::Analysis) -> Analysis {
             .iter()
             .map(|metric| Metric {
                 name: metric.name.clone(),
+                kind: kind(metric),
+                optional: metric.optional,
                 gating: metric.gating,
                 tolerated: margin(wire.tolerated(metric)),
                 unacceptable: margin(wire.unacceptable(metric)),
             })
             .collect(),
+    }
+}
+
+fn kind(metric: &api::Metric) -> MetricKind {
+    match metric.kind {
+        api::MetricKind::ErrorRate => MetricKind::ErrorRate,
+        api::MetricKind::Latency => {
+            let latency = metric.latency.clone().unwrap_or_default();
+            MetricKind::Latency {
+                slowdown: f64::from(latency.slowdown.clamp(0, 100)) / 100.0,
+                objective: latency.objective.map(api::Duration::as_secs_f64),
+            }
+        }
     }
 }
 
@@ -131,8 +148,11 @@ fn violations(spec: &api::RolloutSpec, steps: &[Step]) -> Vec<String> {
         "`spec.analysis.metrics` is empty: name at least one metric",
     );
     must(
-        spec.analysis.metrics.iter().any(|metric| metric.gating),
-        "`spec.analysis.metrics`: at least one metric must gate",
+        spec.analysis
+            .metrics
+            .iter()
+            .any(|metric| metric.gating && !metric.optional),
+        "`spec.analysis.metrics`: at least one metric must gate and not be optional",
     );
     must(
         spec.analysis.interval.as_secs_f64() >= 1.0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ArmName, ArmSamples, NoData, Role};
+use super::{ArmName, ArmSamples, Kind, NoData, Role};
 use crate::ports::Sample;
 
 /// How far a sample's own time may lie from the evaluation time. Servers that report the evaluation time itself are
@@ -40,17 +40,30 @@ impl Target {
     }
 }
 
+/// The label that says which bucket of a histogram a series is.
+pub(in crate::sources) const EDGE_LABEL: &str = "le";
+/// By how much two spellings of one edge may differ.
+const EDGE_TOLERANCE: f64 = 1e-9;
+
 /// The checked samples of one arm.
 pub(super) struct Values {
-    pub(super) total: BTreeMap<Labels, f64>,
-    pub(super) bad: BTreeMap<Labels, f64>,
+    /// All requests, then each part that is counted by itself: bad ones, or those within an edge.
+    pub(super) parts: Vec<BTreeMap<Labels, f64>>,
     pub(super) starts: BTreeMap<Target, Timestamp>,
 }
 
 impl Values {
-    pub(super) fn read(arm: ArmName, at: Timestamp, samples: &ArmSamples) -> Result<Self, NoData> {
+    pub(super) fn read(
+        arm: ArmName,
+        kind: &Kind,
+        at: Timestamp,
+        samples: &ArmSamples,
+    ) -> Result<Self, NoData> {
         let total = values(arm, Role::Total, at, &samples.total)?;
-        let bad = values(arm, Role::Bad, at, &samples.bad)?;
+        let parts = match kind {
+            Kind::Share => vec![total, values(arm, Role::Bad, at, &samples.bad)?],
+            Kind::Histogram(edges) => buckets(arm, edges, total)?,
+        };
         let mut starts = BTreeMap::new();
         for (labels, seconds) in values(arm, Role::Start, at, &samples.starts)? {
             let start = Timestamp::from_millisecond((seconds * 1000.0) as i64);
@@ -60,11 +73,52 @@ impl Values {
                 *known = start.min(*known);
             }
         }
-        Ok(Self { total, bad, starts })
+        Ok(Self { parts, starts })
+    }
+
+    /// Whether no series counts the arm's requests.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.first().is_none_or(BTreeMap::is_empty)
     }
 
     pub(super) fn targets(&self) -> impl Iterator<Item = Target> {
-        self.total.keys().chain(self.bad.keys()).map(Target::of)
+        self.parts.iter().flat_map(BTreeMap::keys).map(Target::of)
+    }
+}
+
+/// Buckets by edge: the infinite one first, then those of `edges`, each series without its label `le`.
+fn buckets(
+    arm: ArmName,
+    edges: &[f64],
+    samples: BTreeMap<Labels, f64>,
+) -> Result<Vec<BTreeMap<Labels, f64>>, NoData> {
+    let mut parts = vec![BTreeMap::new(); 1 + edges.len()];
+    for (mut labels, value) in samples {
+        let edge = labels
+            .remove(EDGE_LABEL)
+            .and_then(|edge| edge.parse::<f64>().ok());
+        let Some(edge) = edge else { continue };
+        let part = if edge == f64::INFINITY {
+            Some(0)
+        } else {
+            let same = |wanted: &f64| (edge - wanted).abs() <= EDGE_TOLERANCE * wanted.abs();
+            edges.iter().position(same).map(|index| index + 1)
+        };
+        if let Some(part) = part {
+            parts[part].insert(labels, value);
+        }
+    }
+    let missing = |index: &usize| {
+        parts[0]
+            .keys()
+            .any(|series| !parts[index + 1].contains_key(series))
+    };
+    match (0..edges.len()).find(missing) {
+        Some(index) => Err(NoData::Edge {
+            arm,
+            edge: edges[index].to_string(),
+        }),
+        None => Ok(parts),
     }
 }
 

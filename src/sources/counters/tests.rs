@@ -1,5 +1,10 @@
 use super::*;
 
+/// A state for shares of bad requests.
+fn counters(fresh: bool) -> Counters {
+    Counters::new((Kind::Share, Kind::Share), fresh)
+}
+
 /// One line of exposition format without its name: `{instance="g1",code="200"} 5`, at second `at`.
 fn series(line: &str, at: i64) -> Sample {
     let (labels, value) = line.rsplit_once(' ').expect("value");
@@ -45,7 +50,7 @@ fn step(counters: &mut Counters, at: i64, candidate: &[&str], baseline: &[&str])
 
 fn counts(reading: Result<Reading, NoData>) -> [(u64, u64); 2] {
     let reading = reading.expect("a reading");
-    [reading.candidate, reading.baseline].map(|arm| (arm.requests, arm.bad))
+    [reading.candidate, reading.baseline].map(|arm| (arm.requests, arm.bad[0]))
 }
 
 /// An old gateway that knows the baseline for long.
@@ -53,7 +58,7 @@ const BASE: [&str; 2] = ["{instance=g1,code=200} 1000", "{instance=g1,code=500} 
 
 #[test]
 fn the_first_evaluation_only_sets_the_base() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let candidate = ["{instance=g1,code=200} 50"];
     assert_eq!(
         counts(step(&mut counters, 0, &candidate, &BASE)),
@@ -70,13 +75,13 @@ fn the_first_evaluation_only_sets_the_base() {
 #[test]
 fn a_candidate_whose_every_first_error_opens_a_series_on_ten_gateways_loses_none() {
     for fresh in [true, false] {
-        let mut counters = Counters::new(fresh);
+        let mut counters = counters(fresh);
         let baseline = |count: u32| -> Vec<String> {
             (0..10)
                 .map(|g| format!("{{instance=g{g},code=200}} {}", 1000 * g + count))
                 .collect()
         };
-        let (mut sum, mut expected) = (Increment::default(), Increment::default());
+        let (mut sum, mut expected) = ((0, 0), (0, 0));
         // At evaluation k gateway k-1 serves its first ten requests to the candidate, three of them bad with a code of
         // their own: every single one opens a series.
         let mut candidate: Vec<String> = Vec::new();
@@ -85,16 +90,16 @@ fn a_candidate_whose_every_first_error_opens_a_series_on_ten_gateways_loses_none
                 let g = k - 1;
                 candidate.push(format!("{{instance=g{g},code=200}} 7"));
                 candidate.extend([500, 502, 503].map(|code| format!("{{instance=g{g},code={code}}} 1")));
-                expected.requests += 10;
-                expected.bad += 3;
+                expected.0 += 10;
+                expected.1 += 3;
             }
             let lines: Vec<&str> = candidate.iter().map(String::as_str).collect();
             let base = baseline(k * 100);
             let base: Vec<&str> = base.iter().map(String::as_str).collect();
             match step(&mut counters, k.into(), &lines, &base) {
                 Ok(reading) => {
-                    sum.requests += reading.candidate.requests;
-                    sum.bad += reading.candidate.bad;
+                    sum.0 += reading.candidate.requests;
+                    sum.1 += reading.candidate.bad[0];
                     assert_eq!(reading.baseline.requests, 1000, "evaluation {k}");
                 }
                 Err(error) => assert_eq!((k, error), (0, NoData::Missing(ArmName::Candidate))),
@@ -106,7 +111,7 @@ fn a_candidate_whose_every_first_error_opens_a_series_on_ten_gateways_loses_none
 
 #[test]
 fn a_fresh_candidate_counts_from_zero_wherever_it_appears() {
-    let mut counters = Counters::new(true);
+    let mut counters = counters(true);
     // Pods of its own, unknown as targets, with requests in their very first scrape.
     let first = ["{instance=c1,pod=c1,code=200} 4"];
     assert_eq!(counts(step(&mut counters, 0, &first, &BASE)), [(0, 0), (0, 0)]);
@@ -120,7 +125,7 @@ fn a_fresh_candidate_counts_from_zero_wherever_it_appears() {
 #[test]
 fn an_unknown_target_counts_from_zero_only_if_its_process_is_new() {
     for (start, expected) in [(Some(50.0), (0, 0)), (Some(150.0), (30, 3)), (None, (0, 0))] {
-        let mut counters = Counters::new(false);
+        let mut counters = counters(false);
         let candidate = ["{instance=g1,code=200} 0"];
         counts(step(&mut counters, 100, &candidate, &BASE));
         let new = ["{pod=p2,code=200} 27", "{pod=p2,code=500} 3"];
@@ -146,7 +151,7 @@ fn an_unknown_target_counts_from_zero_only_if_its_process_is_new() {
 
 #[test]
 fn a_reset_counts_what_came_after_it() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let at = |code_200: u32, code_500: u32| {
         [
             format!("{{pod=p,code=200}} {code_200}"),
@@ -166,7 +171,7 @@ fn a_reset_counts_what_came_after_it() {
 
 #[test]
 fn a_vanished_series_is_continued_where_it_returns() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let both = ["{instance=g1,code=200} 10", "{instance=g2,code=200} 20"];
     counts(step(&mut counters, 0, &both, &BASE));
     assert_eq!(
@@ -179,7 +184,7 @@ fn a_vanished_series_is_continued_where_it_returns() {
 
 #[test]
 fn a_first_error_behind_an_outage_of_its_target_is_not_lost() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let both = ["{instance=g1,code=200} 10", "{instance=g2,code=200} 20"];
     counts(step(&mut counters, 0, &both, &BASE));
     counts(step(&mut counters, 1, &["{instance=g1,code=200} 10"], &BASE));
@@ -193,7 +198,7 @@ fn a_first_error_behind_an_outage_of_its_target_is_not_lost() {
 
 #[test]
 fn bad_never_exceeds_total_and_fractions_are_rounded() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let sample = |value: f64| vec![series(&format!("{{pod=p}} {value}"), 0)];
     let mut next = |at: i64, total: f64, bad: f64| {
         let arm = ArmSamples {
@@ -214,7 +219,7 @@ fn bad_never_exceeds_total_and_fractions_are_rounded() {
 
 #[test]
 fn what_one_arm_serves_while_the_other_is_missing_is_kept_for_the_next_reading() {
-    let mut counters = Counters::new(false);
+    let mut counters = counters(false);
     let one = ["{instance=g1,code=200} 1"];
     counts(step(&mut counters, 0, &one, &BASE));
     let more = ["{instance=g1,code=200} 1100", "{instance=g1,code=500} 20"];
@@ -233,7 +238,7 @@ fn what_one_arm_serves_while_the_other_is_missing_is_kept_for_the_next_reading()
 
 #[test]
 fn a_baseline_waits_for_no_candidate_that_has_served_nothing() {
-    let mut counters = Counters::new(true);
+    let mut counters = counters(true);
     let _ = step(&mut counters, 0, &[], &BASE);
     let more = ["{instance=g1,code=200} 5000", "{instance=g1,code=500} 10"];
     assert_eq!(
@@ -282,7 +287,7 @@ fn every_lie_is_told_and_loses_nothing() {
             (ArmName::Baseline, Role::Total),
             (ArmName::Baseline, Role::Bad),
         ] {
-            let mut counters = Counters::new(false);
+            let mut counters = counters(false);
             counts(step(&mut counters, 90, &BASE, &BASE));
             let honest = Snapshot {
                 candidate: arm(&["{instance=g1,code=500} 15", "{instance=g1,code=200} 1000"], 100),
@@ -336,10 +341,52 @@ fn the_order_of_samples_does_not_matter() {
         }
     };
     let run = |reverse: bool| {
-        let mut counters = Counters::new(false);
+        let mut counters = counters(false);
         let _ = counters.advance(second(0), &at(0, 1.0, false));
         let reading = counters.advance(second(1), &at(1, 1.7, reverse));
         (counters, reading)
     };
     assert_eq!(run(false), run(true));
+}
+
+/// The cumulative buckets of a pod: how many took at most each edge.
+fn histogram(pod: &str, at: i64, buckets: &[(&str, u32)]) -> Vec<Sample> {
+    let line = |(edge, count): &(&str, u32)| series(&format!("{{pod={pod},le={edge}}} {count}"), at);
+    buckets.iter().map(line).collect()
+}
+
+#[test]
+fn a_histogram_is_counted_at_its_edges_however_they_are_written() {
+    let edges = vec![0.25, 1.0];
+    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), false);
+    let mut next = |at: i64, mine: &[(&str, u32)], theirs: &[(&str, u32)]| {
+        let arm = |buckets| ArmSamples {
+            total: histogram("p", at, buckets),
+            ..ArmSamples::default()
+        };
+        let snapshot = Snapshot {
+            candidate: arm(mine),
+            baseline: arm(theirs),
+        };
+        counters.advance(second(at), &snapshot)
+    };
+    let plain = [("0.25", 10), ("0.5", 12), ("1", 15), ("+Inf", 20)];
+    assert!(next(0, &plain, &plain).is_ok());
+    let later = [("0.25", 13), ("0.5", 20), ("1.0", 24), ("+Inf", 30)];
+    let reading = next(1, &later, &plain).expect("a reading");
+    assert_eq!(
+        (reading.candidate.requests, reading.candidate.bad),
+        (10, vec![7, 1])
+    );
+    assert_eq!(reading.baseline.bad, [0, 0]);
+    // A version with other buckets cannot be compared, and nothing is lost by trying.
+    let other = [("0.3", 14), ("1", 25), ("+Inf", 31)];
+    let error = next(2, &other, &plain).expect_err("no such bucket");
+    assert!(
+        error
+            .to_string()
+            .contains("the candidate's histogram has no bucket up to 0.25")
+    );
+    let back = next(3, &[("0.25", 14), ("1", 25), ("+Inf", 31)], &plain).expect("a reading");
+    assert_eq!((back.candidate.requests, back.candidate.bad), (1, vec![0, 0]));
 }

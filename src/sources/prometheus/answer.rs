@@ -1,15 +1,15 @@
-//! The JSON answer to an instant query, to samples.
+//! The JSON answer to a query, to samples.
 //!
 //! Everything that a server may send is possible here: an error inside a 200, another result type, a page of HTML.
 //! Errors say what was expected, never what was sent.
 
 use jiff::Timestamp;
-use prometheus_http_query::response::{Data, InstantVector, PromqlResult};
+use prometheus_http_query::response::{self, Data, PromqlResult};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::ports::{Sample, SourceError};
+use crate::ports::{Sample, Samples, SourceError};
 
 /// What surrounds every answer of the API.
 #[derive(Deserialize)]
@@ -46,8 +46,47 @@ fn known(error_type: &str) -> &'static str {
     class.copied().unwrap_or("no documented reason")
 }
 
-/// The samples in `body`.
+/// The samples in `body`, the answer to an instant query.
 pub(super) fn samples(body: &[u8]) -> Result<Vec<Sample>, SourceError> {
+    let Data::Vector(vector) = data(body, "vector")? else {
+        return Err(unusable("it must give a vector"));
+    };
+    let mut seen = BTreeSet::new();
+    let mut samples = Vec::with_capacity(vector.len());
+    for entry in vector {
+        let (metric, point) = entry.into_inner();
+        let labels = labels(metric);
+        if !seen.insert(labels.clone()) {
+            return Err(twice());
+        }
+        samples.push(sample(labels, &point)?);
+    }
+    Ok(samples)
+}
+
+/// The samples in `body`, the answer to a range query, by evaluation time.
+pub(super) fn ranges(body: &[u8]) -> Result<Samples, SourceError> {
+    let Data::Matrix(matrix) = data(body, "matrix")? else {
+        return Err(unusable("it must give a range"));
+    };
+    let mut seen = BTreeSet::new();
+    let mut all = Samples::new();
+    for entry in matrix {
+        let (metric, points) = entry.into_inner();
+        let labels = labels(metric);
+        if !seen.insert(labels.clone()) {
+            return Err(twice());
+        }
+        for point in &points {
+            let sample = sample(labels.clone(), point)?;
+            all.entry(sample.at).or_default().push(sample);
+        }
+    }
+    Ok(all)
+}
+
+/// What a good answer holds, which must be of the type `wanted`.
+fn data(body: &[u8], wanted: &str) -> Result<Data, SourceError> {
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|_| unusable("it is not an answer of the Prometheus API"))?;
     match envelope.status.as_str() {
@@ -64,44 +103,31 @@ pub(super) fn samples(body: &[u8]) -> Result<Vec<Sample>, SourceError> {
     if envelope.warnings.iter().any(|text| !text.starts_with("PromQL ")) {
         return Err(unusable("the server warns that it may be incomplete"));
     }
-    let vector = vector(envelope.data)?;
-    let mut seen = BTreeSet::new();
-    let mut samples = Vec::with_capacity(vector.len());
-    for entry in vector {
-        let sample = sample(entry)?;
-        if !seen.insert(sample.labels.clone()) {
-            return Err(unusable(
-                "two series carry the same labels; let the query match one metric only",
-            ));
-        }
-        samples.push(sample);
-    }
-    Ok(samples)
-}
-
-fn vector(data: Value) -> Result<Vec<InstantVector>, SourceError> {
-    match data.get("resultType").and_then(Value::as_str) {
-        Some("vector") => {}
+    match envelope.data.get("resultType").and_then(Value::as_str) {
+        Some(given) if given == wanted => {}
+        Some("vector") => return Err(unusable("the query gives a vector; it must give a range")),
         Some("scalar") => return Err(unusable("the query gives a scalar; it must give a vector")),
         Some("matrix") => return Err(unusable("the query gives a range; it must give a vector")),
         Some("string") => return Err(unusable("the query gives a string; it must give a vector")),
         _ => return Err(unusable("it has no known result type")),
     }
-    let result = serde_json::from_value::<PromqlResult>(data);
-    let (data, _) = result
-        .map_err(|_| unusable("a sample is not a plain number"))?
-        .into_inner();
-    match data {
-        Data::Vector(vector) => Ok(vector),
-        Data::Matrix(_) | Data::Scalar(_) => Err(unusable("it must give a vector")),
-    }
+    let result = serde_json::from_value::<PromqlResult>(envelope.data);
+    let result = result.map_err(|_| unusable("a sample is not a plain number"))?;
+    Ok(result.into_inner().0)
 }
 
-fn sample(entry: InstantVector) -> Result<Sample, SourceError> {
-    let (metric, sample) = entry.into_inner();
+fn labels(metric: HashMap<String, String>) -> BTreeMap<String, String> {
     let mut labels: BTreeMap<String, String> = metric.into_iter().collect();
     labels.remove("__name__");
-    let milliseconds = (sample.timestamp() * 1000.0).round();
+    labels
+}
+
+fn twice() -> SourceError {
+    unusable("two series carry the same labels; let the query match one metric only")
+}
+
+fn sample(labels: BTreeMap<String, String>, point: &response::Sample) -> Result<Sample, SourceError> {
+    let milliseconds = (point.timestamp() * 1000.0).round();
     let at = milliseconds
         .is_finite()
         .then(|| Timestamp::from_millisecond(milliseconds as i64).ok())
@@ -109,7 +135,7 @@ fn sample(entry: InstantVector) -> Result<Sample, SourceError> {
         .ok_or_else(|| unusable("a sample's time is not a time"))?;
     Ok(Sample {
         labels,
-        value: sample.value(),
+        value: point.value(),
         at,
     })
 }

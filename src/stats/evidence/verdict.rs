@@ -1,7 +1,7 @@
 //! What the evidence allows and what it still lacks.
 
 use super::{Evidence, PASS_BETS};
-use crate::stats::assessment::{Assessment, Evidenced, Missing, Verdict};
+use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
 use crate::stats::settings::Margin;
@@ -42,6 +42,11 @@ impl Evidence {
         } else {
             Verdict::Continue
         }
+    }
+
+    /// Counts of both arms since the step began.
+    pub const fn counts_in_step(&self) -> Arms {
+        self.in_step
     }
 
     /// The judge's view at this moment.

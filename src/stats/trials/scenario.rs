@@ -165,6 +165,11 @@ impl Traffic {
         }
     }
 
+    /// From here on a tick lasts so many `seconds`, above 0: for whoever changes the weight between two scrapes.
+    pub const fn set_tick(&mut self, seconds: f64) {
+        self.conditions.scrape = seconds;
+    }
+
     /// Error rates of (candidate, baseline) at a time, without what both share; `staged` seconds after the last
     /// change of weight.
     fn rates(&self, at: f64, staged: f64, weight: f64) -> (f64, f64) {

@@ -2,7 +2,7 @@
 
 use serin::ports::{Sample, SourceError};
 use serin::sources::preflight::Look;
-use serin::sources::{Arm, Choice, Outlook, Preflight, Queries, pods_of_deployment};
+use serin::sources::{Arm, Choice, Outlook, Preflight, Queries, Tally, pods_of_deployment};
 
 use super::script::{Script, codes, second};
 
@@ -12,11 +12,12 @@ fn baseline() -> Arm {
         service: "checkout".into(),
         ports: vec![80],
         pods: pods_of_deployment("checkout"),
+        edges: Vec::new(),
     }
 }
 
 fn search() -> Preflight {
-    Preflight::new(Choice::searched(), &baseline()).expect("renders")
+    Preflight::new(Choice::preset(None, false), &baseline()).expect("renders")
 }
 
 fn look(total: Vec<Sample>) -> Look {
@@ -34,8 +35,15 @@ fn looks(counts: [Option<u32>; 4]) -> Vec<Look> {
 
 fn found(outlook: &Outlook) -> Option<(&str, &str)> {
     match outlook {
-        Outlook::Found(choice) => Some((&choice.name, &choice.queries.total)),
+        Outlook::Found(choice) => Some((&choice.name, total(&choice.queries))),
         Outlook::Looking(_) => None,
+    }
+}
+
+fn total(queries: &Queries) -> &str {
+    match &queries.tally {
+        Tally::Share { total, .. } => total,
+        Tally::Histogram { buckets, .. } => buckets,
     }
 }
 

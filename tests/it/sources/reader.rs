@@ -17,6 +17,7 @@ fn arm(service: &str) -> Arm {
         service: service.into(),
         ports: vec![80],
         pods: service.into(),
+        edges: Vec::new(),
     }
 }
 
@@ -45,12 +46,22 @@ fn release(points: i64) -> Script {
 fn read(points: &[Point]) -> Vec<(Increment, Increment)> {
     let readings = points.iter().filter_map(|point| point.outcome.as_ref().ok());
     readings
-        .map(|reading| (reading.candidate, reading.baseline))
+        .map(|reading| (reading.candidate.clone(), reading.baseline.clone()))
         .collect()
 }
 
 fn increment(requests: u64, bad: u64) -> Increment {
-    Increment { requests, bad }
+    Increment {
+        requests,
+        bad: vec![bad],
+    }
+}
+
+/// All points that one call reads.
+async fn catch_up(reader: &mut Reader, source: &Script, now: jiff::Timestamp) -> Vec<Point> {
+    let mut read = Vec::new();
+    reader.catch_up(source, now, &mut read).await;
+    read
 }
 
 #[tokio::test]
@@ -58,18 +69,18 @@ async fn points_are_read_when_they_are_due_and_once() {
     let script = release(5);
     let mut reader = reader();
     assert_eq!(reader.wake(), second(LAG));
-    assert_eq!(reader.catch_up(&script, second(LAG - 1)).await, []);
-    let first = reader.catch_up(&script, second(LAG)).await;
+    assert_eq!(catch_up(&mut reader, &script, second(LAG - 1)).await, []);
+    let first = catch_up(&mut reader, &script, second(LAG)).await;
     assert_eq!(first.len(), 1);
     assert_eq!(first[0].outcome, Err(NoData::Missing(ArmName::Candidate)));
-    assert_eq!(reader.catch_up(&script, second(LAG)).await, []);
+    assert_eq!(catch_up(&mut reader, &script, second(LAG)).await, []);
     assert_eq!(reader.wake(), second(STEP + LAG));
-    let rest = reader.catch_up(&script, second(35 + LAG)).await;
+    let rest = catch_up(&mut reader, &script, second(35 + LAG)).await;
     assert_eq!(
         rest.iter().map(|point| point.at).collect::<Vec<_>>(),
         [10, 20, 30].map(second)
     );
-    assert_eq!(read(&rest), [(increment(10, 1), increment(90, 0)); 3]);
+    assert_eq!(read(&rest), vec![(increment(10, 1), increment(90, 0)); 3]);
     assert!(
         script
             .asked
@@ -84,7 +95,7 @@ async fn points_are_read_when_they_are_due_and_once() {
 async fn an_outage_leaves_no_hole_and_replay_is_identical() {
     let script = release(20);
     let mut live = reader();
-    let mut points = live.catch_up(&script, second(55)).await;
+    let mut points = catch_up(&mut live, &script, second(55)).await;
     let down = {
         let mut down = release(20);
         down.put("new_bad", 60, Err(SourceError::Unreachable));
@@ -92,7 +103,7 @@ async fn an_outage_leaves_no_hole_and_replay_is_identical() {
     };
     // The server is away: one point is tried, again and again, and no later one.
     for now in [65, 75, 95] {
-        let tried = live.catch_up(&down, second(now)).await;
+        let tried = catch_up(&mut live, &down, second(now)).await;
         assert_eq!(tried.len(), 1);
         assert_eq!(tried[0].at, second(60));
         let error = tried[0].outcome.clone().expect_err("no data");
@@ -102,16 +113,16 @@ async fn an_outage_leaves_no_hole_and_replay_is_identical() {
             "the metric provider cannot be reached (query for the candidate's bad requests)"
         );
     }
-    points.extend(live.catch_up(&script, second(200)).await);
+    points.extend(catch_up(&mut live, &script, second(200)).await);
     // A new leader reads the same grid again, in one go and in pieces, from the start and from a clone.
     let mut replayed = reader();
-    assert_eq!(replayed.catch_up(&script, second(200)).await, points);
+    assert_eq!(catch_up(&mut replayed, &script, second(200)).await, points);
     assert_eq!(replayed, live);
     let mut pieces = reader();
     let mut read_in_pieces = Vec::new();
     for now in 0..=200 {
         pieces = pieces.clone();
-        read_in_pieces.extend(pieces.catch_up(&script, second(now)).await);
+        read_in_pieces.extend(catch_up(&mut pieces, &script, second(now)).await);
     }
     assert_eq!(read_in_pieces, points);
     assert_eq!(read(&points).len(), 19);
@@ -121,7 +132,10 @@ async fn an_outage_leaves_no_hole_and_replay_is_identical() {
 async fn a_long_history_is_read_in_portions() {
     let script = release(200);
     let mut reader = reader();
-    assert_eq!(reader.catch_up(&script, second(2000)).await.len(), MAX_POINTS);
+    assert_eq!(
+        catch_up(&mut reader, &script, second(2000)).await.len(),
+        MAX_POINTS
+    );
     assert_eq!(script.asked(), MAX_POINTS * 4);
     assert_eq!(
         reader.next(),
@@ -185,19 +199,19 @@ async fn no_lie_gives_a_reading_and_none_costs_evidence() {
             let mut liar = release(6);
             liar.put(query, 30, lie.clone());
             let mut reader = reader();
-            let points = reader.catch_up(&liar, second(60)).await;
+            let points = catch_up(&mut reader, &liar, second(60)).await;
             let struck = points.iter().find(|point| point.at == second(30)).expect("tried");
             let told = struck.outcome.as_ref().expect_err(name).to_string();
             assert!(told.contains(&format!("{arm}'s {role}")), "{name}: {told}");
             // Once it is over, everything has been counted once.
             let mut counted = read(&points);
-            counted.extend(read(&reader.catch_up(&release(6), second(60)).await));
+            counted.extend(read(&catch_up(&mut reader, &release(6), second(60)).await));
             let sum = counted.iter().fold((0, 0, 0, 0), |sum, (new, old)| {
                 (
                     sum.0 + new.requests,
-                    sum.1 + new.bad,
+                    sum.1 + new.bad[0],
                     sum.2 + old.requests,
-                    sum.3 + old.bad,
+                    sum.3 + old.bad[0],
                 )
             });
             assert_eq!(sum, (50, 5, 450, 0), "{name} in {query}");
@@ -213,7 +227,7 @@ async fn a_missing_arm_is_named() {
     ] {
         let mut script = release(6);
         script.put(query, 30, Ok(vec![]));
-        let points = reader().catch_up(&script, second(60)).await;
+        let points = catch_up(&mut reader(), &script, second(60)).await;
         assert_eq!(points[3].outcome, Err(NoData::Missing(arm)));
         assert_eq!(read(&points).iter().map(|(new, _)| new.requests).sum::<u64>(), 50);
         assert_eq!(

@@ -1,0 +1,132 @@
+//! What is wrong, and what to change, in sentences made from the numbers.
+
+use super::scene::{Found, Scene};
+use super::words::{middle, pace, setting, share};
+use crate::engine::words::{grouped, percent, span};
+use crate::world::rehearsal::{Advice, Because, Stuck, Trouble};
+
+/// What is wrong.
+pub(super) fn trouble(scene: &Scene<'_>, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Stuck(stuck) => self::stuck(scene, stuck),
+        Trouble::Missed(promoted) => format!(
+            "A version that must not be promoted is, in {} % of releases: its fault shows too late or too little.",
+            share(*promoted)
+        ),
+    }
+}
+
+/// Where, why, and by how much.
+fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
+    let rung = scene.plan().rungs.iter().find(|rung| rung.step == stuck.step);
+    let deadline = setting(rung.map_or(0.0, |rung| rung.deadline.as_secs_f64()));
+    let place = format!(
+        "{} % of releases come to no verdict at step {} ({} %)",
+        share(stuck.here),
+        stuck.step + 1,
+        rung.map_or(0, |rung| rung.weight.percent())
+    );
+    let traffic = &scene.assumed.traffic;
+    let rps = format!("{} requests/s", pace(traffic.pace));
+    match stuck.because {
+        Because::Traffic {
+            requests,
+            provable,
+            asked,
+        } => format!(
+            "{place}: {rps} make {} requests to the new version in {deadline}, which {}{}.",
+            grouped(requests.round() as u64),
+            proof(provable, asked),
+            missing(stuck)
+        ),
+        Because::Chance => format!(
+            "{place}: by chance something spoke against a good version, and {rps} did not clear it in {deadline}."
+        ),
+        Because::Between {
+            tolerated,
+            unacceptable,
+        } => format!(
+            "{place}: a version that fails {} lies between what is tolerated ({}) and what is unacceptable ({}), where \
+             neither has to be proved.",
+            percent(traffic.candidate),
+            percent(tolerated),
+            percent(unacceptable)
+        ),
+        Because::Unproven { unacceptable } => format!(
+            "{place}: beyond {} it must not be promoted, and {rps} do not convict it in {deadline}. It is held, which is \
+             safe.",
+            percent(unacceptable)
+        ),
+        Because::Environment => {
+            format!("{place}: both versions fail far more than usual, so nothing advances.")
+        }
+        Because::Time => format!(
+            "{} % of releases have no end within {}: the steps' holds take longer. Rehearse with more `--hours`.",
+            share(stuck.share),
+            setting(scene.setting.horizon.as_secs_f64())
+        ),
+        Because::Promotion => format!(
+            "{} % of promotions stop because the promoted pods look worse than the candidate's.",
+            share(stuck.here)
+        ),
+    }
+}
+
+/// What the traffic can prove beside what it must.
+fn proof(provable: f64, asked: f64) -> String {
+    if provable > asked {
+        format!(
+            "can rule out a failure rate of {} at best, and {} must be ruled out",
+            percent(provable),
+            percent(asked)
+        )
+    } else {
+        format!("are just enough to rule out a failure rate of {}", percent(asked))
+    }
+}
+
+fn missing(stuck: &Stuck) -> String {
+    stuck.missing.map_or_else(String::new, |(requests, seconds)| {
+        format!(
+            "; half of them lack {} requests ({}) or more",
+            grouped(requests),
+            span(seconds)
+        )
+    })
+}
+
+/// A change, and what it brings.
+pub(super) fn advice(scene: &Scene<'_>, advice: &Advice) -> String {
+    let then = &advice.then;
+    let mut text = format!(
+        "{}: then {} % are promoted",
+        advice.change,
+        share(then.promoted.share)
+    );
+    if let Some(minutes) = &then.minutes_to_full {
+        text += &format!(" (half of them within {})", middle(minutes));
+    }
+    text += &format!(
+        ", {} % taken back, {} % held",
+        share(then.rolled_back.share),
+        share(then.held.share)
+    );
+    let before = scene.unacceptable();
+    if advice.unacceptable > before {
+        text += &format!(
+            "; a promotion then rules out only what fails {} or more, not {}",
+            percent(advice.unacceptable),
+            percent(before)
+        );
+    }
+    text
+}
+
+/// Nothing is wrong.
+pub(super) fn content(found: &Found) -> &'static str {
+    if found.summary.rolled_back.share > 0.5 {
+        "Nothing to change: such a version is taken back."
+    } else {
+        "Nothing to change: fewer than 1 in 20 such releases call for a person."
+    }
+}

@@ -1,0 +1,256 @@
+//! The answer for people: at most 30 lines.
+
+use std::io::{self, Write};
+
+use super::scene::{Found, Scene};
+use super::{findings, words};
+use crate::engine::state::Cause;
+use crate::engine::words::{grouped, percent};
+use crate::world::rehearsal::{CAUGHT, SLIPS, Spread, StepSummary, Trouble};
+
+/// Lines of advice at most.
+const ADVICE: usize = 3;
+/// Columns of a line.
+const WIDTH: usize = 110;
+/// Where what is behind a share begins.
+const DETAIL: usize = 34;
+/// Steps that are shown at most.
+const STEPS: usize = 8;
+
+/// Writes all that was found.
+pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+    head(scene, out)?;
+    ends(scene, found, out)?;
+    steps(found, out)?;
+    extremes(scene, found, out)?;
+    advice(scene, found, out)?;
+    legend(scene, out)
+}
+
+fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let traffic = &scene.assumed.traffic;
+    let named = if traffic.name.is_empty() {
+        String::new()
+    } else {
+        format!(", scenario {}", traffic.name)
+    };
+    writeln!(
+        out,
+        "{}: {} simulated releases{named}, seed {}",
+        scene.rollout.title,
+        grouped(scene.runs),
+        scene.assumed.seed
+    )?;
+    let fails = if traffic.candidate.to_bits() == traffic.baseline.to_bits() {
+        format!("{} fail in both versions", percent(traffic.baseline))
+    } else {
+        format!(
+            "{} fail in the old version, {} in the new one",
+            percent(traffic.baseline),
+            percent(traffic.candidate)
+        )
+    };
+    let line = format!(
+        "{} requests/s, {fails}{}; {} pods; a look every {}",
+        words::pace(traffic.pace),
+        words::extra(traffic.extra),
+        scene.setting.pods,
+        words::setting(scene.plan().analysis.interval.as_secs_f64())
+    );
+    wrapped(&line, "", out)?;
+    for note in scene.notes() {
+        wrapped(&note, "", out)?;
+    }
+    writeln!(out)
+}
+
+fn ends(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+    let summary = &found.summary;
+    let promoted = summary
+        .minutes_to_full
+        .as_ref()
+        .zip(summary.minutes_to_end.as_ref());
+    let promoted = promoted.map_or_else(String::new, |(full, end)| {
+        format!(
+            "all traffic after {}, done after {}",
+            words::minutes(full),
+            words::minutes(end)
+        )
+    });
+    let back = summary.minutes_to_rollback.as_ref().zip(summary.harm.as_ref());
+    let back = back.map_or_else(String::new, |(minutes, harm)| {
+        let doubt = summary.causes.get(Cause::Inconclusive.label());
+        let doubt = doubt.map_or_else(String::new, |share| {
+            format!("; {} % for want of a verdict", words::share(*share))
+        });
+        format!("after {}{}{doubt}", words::minutes(minutes), harmed(harm))
+    });
+    let held = match (
+        summary.held.share,
+        summary.held_then_promoted,
+        summary.held_then_rolled_back,
+    ) {
+        (0.0, ..) => String::new(),
+        (_, up, down) => format!(
+            "later {} % promoted and {} % taken back all the same (looked at for {})",
+            words::share(up),
+            words::share(down),
+            words::setting(scene.setting.horizon.as_secs_f64())
+        ),
+    };
+    let rows = [
+        ("promoted", &summary.promoted, promoted),
+        ("taken back", &summary.rolled_back, back),
+        ("held", &summary.held, held),
+    ];
+    for (name, share, detail) in rows {
+        let line = format!(
+            "{name:<11} {:>5} %  {:<12} {detail}",
+            words::share(share.share),
+            format!("({})", words::interval(share))
+        );
+        wrapped(line.trim_end(), &" ".repeat(DETAIL), out)?;
+    }
+    writeln!(out)
+}
+
+/// What a regression did before it was taken back.
+fn harmed(harm: &Spread) -> String {
+    if harm.p90 <= 0.0 {
+        return String::new();
+    }
+    format!(
+        "; {} requests failed because of it (in 9 of 10 releases at most {})",
+        words::requests(harm.mean),
+        words::requests(harm.p90)
+    )
+}
+
+fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
+    let line = |number: &str, weight: &str, hold: &str, took: &str, rest: &str| {
+        format!("{number:<5} {weight:<12} {hold:<9} {took:<18} {rest}")
+    };
+    let title = line("step", "weight", "at least", "took", "no verdict in time");
+    writeln!(out, "{title}")?;
+    let all = &found.summary.steps;
+    let telling = telling(all);
+    for index in &telling {
+        let step = &all[*index];
+        let took = step
+            .minutes
+            .as_ref()
+            .map_or_else(|| "–".to_owned(), words::minutes);
+        let rest = format!(
+            "{} % (deadline {})",
+            words::share(step.stuck),
+            words::setting(step.deadline)
+        );
+        let number = (index + 1).to_string();
+        let row = line(&number, &weights(step), &words::setting(step.hold), &took, &rest);
+        writeln!(out, "{row}")?;
+    }
+    if telling.len() < all.len() {
+        writeln!(
+            out,
+            "and {} steps of which there is less to tell",
+            all.len() - telling.len()
+        )?;
+    }
+    writeln!(out)
+}
+
+/// Where releases stand or last longest, in order.
+fn telling(all: &[StepSummary]) -> Vec<usize> {
+    let took = |step: &StepSummary| step.minutes.map_or(0.0, |minutes| minutes.p50);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|a, b| {
+        let (a, b) = (&all[*a], &all[*b]);
+        b.stuck.total_cmp(&a.stuck).then(took(b).total_cmp(&took(a)))
+    });
+    order.truncate(STEPS);
+    order.sort_unstable();
+    order
+}
+
+fn weights(step: &StepSummary) -> String {
+    let all: Vec<String> = step.weights.iter().map(u8::to_string).collect();
+    format!("{} %", all.join(", "))
+}
+
+fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+    let baseline = scene.assumed.traffic.baseline;
+    let caught = match &found.extremes.caught {
+        Some(probe) => {
+            let after = probe.minutes.as_ref().map_or_else(String::new, |minutes| {
+                format!(", after {}", words::minutes(minutes))
+            });
+            let harm = probe.harm.as_ref().map_or_else(String::new, |harm| {
+                format!(" and {} failed requests", words::requests(harm.mean))
+            });
+            format!(
+                "Caught: a version that fails {}{} or more is taken back in {:.0} % of releases{after}{harm}.",
+                percent(probe.rate),
+                words::times(probe.rate, baseline),
+                CAUGHT * 100.0
+            )
+        }
+        None => format!(
+            "Caught: nothing for sure. Not even a version that fails always is taken back in {:.0} % of releases.",
+            CAUGHT * 100.0
+        ),
+    };
+    let slips = match &found.extremes.slips {
+        Some(probe) => format!(
+            "Can slip through: a version that fails {}{} is promoted in {:.0} % of releases or more.",
+            percent(probe.rate),
+            words::times(probe.rate, baseline),
+            SLIPS * 100.0
+        ),
+        None => format!(
+            "Can slip through: no version that is worse is promoted in {:.0} % of releases.",
+            SLIPS * 100.0
+        ),
+    };
+    wrapped(&caught, "", out)?;
+    wrapped(&slips, "", out)?;
+    writeln!(out)
+}
+
+fn advice(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+    let Some((trouble, advice)) = &found.advice else {
+        return writeln!(out, "{}", findings::content(found));
+    };
+    wrapped(&findings::trouble(scene, trouble), "", out)?;
+    for one in advice.iter().take(ADVICE) {
+        wrapped(&format!("→ {}", findings::advice(scene, one)), "  ", out)?;
+    }
+    if advice.is_empty() && !matches!(trouble, Trouble::Stuck(_)) {
+        writeln!(out, "No setting that was tried halves that.")?;
+    }
+    Ok(())
+}
+
+fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nIn brackets: after a share what {} runs leave open (95 %), after a time what 8 of 10 releases take.",
+        grouped(scene.runs)
+    )
+}
+
+/// Writes a text in lines of limited width; a number keeps its unit.
+fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
+    const KEPT: char = '\u{a0}';
+    let mut line = String::new();
+    for word in text.replace(" %", &format!("{KEPT}%")).split(' ') {
+        let begun = line.len() > indent.len();
+        if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            writeln!(out, "{}", line.replace(KEPT, " "))?;
+            indent.clone_into(&mut line);
+        } else if begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "{}", line.replace(KEPT, " "))
+}

@@ -1,0 +1,185 @@
+//! What a release compares, and what the past says about it: fixed before the candidate's first request.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api;
+use crate::engine::judge::Brief;
+use crate::engine::plan::{Metric, MetricKind, Plan};
+use crate::engine::{Moment, words};
+use crate::ports::{Increment, MetricSource, Span};
+use crate::sources::history::{self, Past};
+use crate::sources::preflight::Choice;
+use crate::sources::presets::Queries;
+use crate::sources::promql::Arm;
+use crate::stats::history::background;
+use crate::stats::latency::{self, Bucket};
+use crate::stats::{Background, Counts, Margin};
+
+/// How far the past is looked into.
+const PAST: Duration = Duration::from_secs(3600);
+/// The most evaluations that are asked for at once: with short intervals the past is shorter.
+const PAST_POINTS: u32 = 720;
+
+/// One metric as a release reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Subject {
+    /// Its name in the plan.
+    pub(super) metric: String,
+    /// What its queries are called.
+    pub(super) found: String,
+    pub(super) queries: Queries,
+    /// The edges of a histogram, in its own unit: the candidate's, and the baseline's beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) edges: Vec<(f64, f64)>,
+}
+
+/// Everything that is known before the comparison begins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Learned {
+    pub(super) subjects: Vec<Subject>,
+    pub(super) briefs: Vec<Brief>,
+    /// Requests a second, as far as the past knows them.
+    pub(super) pace: Option<f64>,
+    /// Optional metrics that are not judged, and why.
+    pub(super) left_out: Vec<(String, String)>,
+    /// It comes from the status, which says so already.
+    pub(super) told: bool,
+}
+
+impl Subject {
+    /// The arm of the candidate and that of the baseline, as this metric reads them.
+    pub(super) fn arms(&self, (candidate, baseline): (&Arm, &Arm)) -> (Arm, Arm) {
+        let edges = |side: fn(&(f64, f64)) -> f64| self.edges.iter().map(side).collect();
+        (candidate.at(edges(|it| it.0)), baseline.at(edges(|it| it.1)))
+    }
+}
+
+impl Learned {
+    /// Learns about a metric whose queries were found. `until`: the latest moment whose samples are visible.
+    pub(super) async fn add(
+        &mut self,
+        source: &dyn MetricSource,
+        (plan, metric): (&Plan, &Metric),
+        choice: &Choice,
+        baseline: &Arm,
+        until: Moment,
+    ) {
+        let span = span(until, plan.analysis.interval);
+        let edges = match metric.kind {
+            MetricKind::ErrorRate => Vec::new(),
+            MetricKind::Latency { slowdown, objective } => {
+                let edges = edges(source, &choice.queries, baseline, span, (slowdown, objective)).await;
+                if edges.is_empty() {
+                    let why = format!("the histogram of {} has counted no request yet", choice.name);
+                    self.left_out.push((metric.name.clone(), why));
+                    return;
+                }
+                edges
+            }
+        };
+        let subject = Subject {
+            metric: metric.name.clone(),
+            found: choice.name.clone(),
+            queries: choice.queries.clone(),
+            edges,
+        };
+        let (_, beside) = subject.arms((baseline, baseline));
+        let past = history::past(source, &choice.queries, &beside, span).await;
+        let past = past.unwrap_or_else(|error| {
+            tracing::info!(metric = %metric.name, "the past is not known: {error}");
+            Past::default()
+        });
+        if past.pace > 0.0 && self.pace.is_none() {
+            self.pace = Some(past.pace);
+        }
+        let parts = subject.edges.len().max(1);
+        self.briefs.push(Brief {
+            metric: metric.name.clone(),
+            routed: choice.queries.routed,
+            past: (0..parts).map(|part| normal(&past, part, metric)).collect(),
+        });
+        self.subjects.push(subject);
+    }
+
+    /// What the status says of the metrics, beside what thin traffic can prove.
+    pub(super) fn report<'a>(
+        &self,
+        widened: impl Iterator<Item = (&'a Metric, f64)>,
+    ) -> Vec<api::MetricStatus> {
+        let widened: Vec<(&str, f64)> = widened
+            .map(|(metric, rate)| (metric.name.as_str(), rate))
+            .collect();
+        let judged = self.subjects.iter().map(|subject| {
+            let rate = widened.iter().find(|(name, _)| *name == subject.metric);
+            let note = rate
+                .zip(self.pace)
+                .map(|((_, rate), pace)| words::thin(pace, *rate));
+            api::MetricStatus {
+                name: subject.metric.clone(),
+                source: Some(subject.found.clone()),
+                note,
+            }
+        });
+        let left_out = self.left_out.iter().map(|(name, why)| api::MetricStatus {
+            name: name.clone(),
+            source: None,
+            note: Some(format!("not judged: {why}")),
+        });
+        judged.chain(left_out).collect()
+    }
+}
+
+/// The past, on whole seconds.
+fn span(until: Moment, interval: Duration) -> Span {
+    let end = Moment::from_second(until.as_second()).unwrap_or(until);
+    let length = PAST.min(interval.saturating_mul(PAST_POINTS));
+    let points = length.as_millis() / interval.as_millis().max(1);
+    let back = interval.saturating_mul(u32::try_from(points).unwrap_or(PAST_POINTS));
+    Span {
+        start: end.checked_sub(back).unwrap_or(end),
+        end,
+        step: interval.max(Duration::from_millis(1)),
+    }
+}
+
+/// The edges to compare at, by what the baseline's requests took; empty where it has served none.
+async fn edges(
+    source: &dyn MetricSource,
+    queries: &Queries,
+    baseline: &Arm,
+    span: Span,
+    (slowdown, objective): (f64, Option<f64>),
+) -> Vec<(f64, f64)> {
+    let unit = queries.unit().unwrap_or(1.0);
+    let counts = match history::histogram(source, queries, baseline, span).await {
+        Ok(counts) => counts,
+        Err(error) => {
+            tracing::info!("the past of a histogram is not known: {error}");
+            return Vec::new();
+        }
+    };
+    let bucket = |(edge, count): (f64, u64)| Bucket { edge, count };
+    let buckets: Vec<Bucket> = counts.into_iter().map(bucket).collect();
+    let chosen = latency::edges(&buckets, slowdown, objective.map(|seconds| seconds / unit));
+    chosen
+        .iter()
+        .map(|edge| (edge.candidate, edge.baseline))
+        .collect()
+}
+
+/// What is normal for one comparison of a metric.
+fn normal(past: &Past, part: usize, metric: &Metric) -> Background {
+    let count = |it: &Increment| Counts::new(it.requests, it.bad.get(part).copied().unwrap_or(0));
+    let ticks: Vec<Vec<Counts>> = past
+        .ticks
+        .iter()
+        .map(|tick| tick.iter().map(count).collect())
+        .collect();
+    background(
+        &ticks,
+        Margin::new(metric.tolerated.ratio, metric.tolerated.absolute),
+    )
+}

@@ -1,0 +1,248 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::engine::plan::GateMode;
+use crate::ports::{BoxFuture, Sample, SourceError};
+use crate::sources::presets::Queries;
+use crate::stats::Background;
+
+const INTERVAL: i64 = 15;
+const LAG: i64 = 5;
+
+/// A server whose counters are functions of time; its history begins at `since`.
+struct Server {
+    since: i64,
+}
+
+fn second(at: i64) -> Moment {
+    Moment::from_second(at).expect("in range")
+}
+
+fn sample(labels: &[(&str, &str)], value: i64, at: i64) -> Sample {
+    let labels = labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Sample {
+        labels: labels.collect(),
+        value: value as f64,
+        at: second(at),
+    }
+}
+
+impl Server {
+    /// Two gateways count; one of them is away now and then, and every first error opens a series.
+    fn answer(&self, query: &str, at: i64) -> Vec<Sample> {
+        if at < self.since {
+            return Vec::new();
+        }
+        let (new, t) = (query.starts_with("new"), at.max(0));
+        let requests = if new { t * 5 + t * t / 4_000 } else { t * 45 };
+        let errors = if new { t / 120 } else { t / 40 };
+        let mut samples = Vec::new();
+        for gateway in ["g1", "g2"] {
+            if gateway == "g2" && (at / INTERVAL) % 7 == 3 {
+                continue;
+            }
+            if query.ends_with("bucket") {
+                let within = |share: i64| requests * share / 100;
+                for (edge, count) in [("0.1", within(60)), ("0.5", within(97)), ("+Inf", requests)] {
+                    samples.push(sample(&[("instance", gateway), ("le", edge)], count, at));
+                }
+                continue;
+            }
+            if query.ends_with("total") {
+                samples.push(sample(&[("instance", gateway), ("code", "200")], requests, at));
+            }
+            if errors > 0 {
+                samples.push(sample(&[("instance", gateway), ("code", "500")], errors, at));
+            }
+        }
+        samples
+    }
+}
+
+impl MetricSource for Server {
+    fn instant<'a>(&'a self, query: &'a str, at: Moment) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        Box::pin(async move { Ok(self.answer(query, at.as_second())) })
+    }
+}
+
+fn plan() -> Plan {
+    let spec = serde_json::json!({
+        "workload": {"name": "app"},
+        "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+    });
+    Plan::admit(
+        &serde_json::from_value(spec).expect("a spec"),
+        GateMode::Admission,
+    )
+    .expect("a plan")
+}
+
+fn learned() -> Learned {
+    let mut learned = Learned {
+        pace: Some(50.0),
+        ..Learned::default()
+    };
+    let kinds = [
+        (
+            "error-rate",
+            Queries::custom("{{service}}_total", "{{service}}_bad"),
+            vec![],
+        ),
+        (
+            "latency",
+            Queries::histogram("{{service}}_bucket", 1.0),
+            vec![(0.1, 0.1), (0.5, 0.5)],
+        ),
+    ];
+    for (metric, queries, edges) in kinds {
+        let past = vec![Background::new(Some(0.001), 1.2, 1, 0.0); edges.len().max(1)];
+        learned.subjects.push(Subject {
+            metric: metric.to_owned(),
+            found: "test".to_owned(),
+            queries,
+            edges,
+        });
+        learned.briefs.push(crate::engine::judge::Brief {
+            metric: metric.to_owned(),
+            routed: false,
+            past,
+        });
+    }
+    learned
+}
+
+fn arm(service: &str) -> Arm {
+    Arm {
+        namespace: "shop".into(),
+        service: service.into(),
+        ports: vec![80],
+        pods: service.into(),
+        edges: Vec::new(),
+    }
+}
+
+fn pace() -> Pace {
+    Pace {
+        interval: Duration::from_secs(INTERVAL.unsigned_abs()),
+        lag: Duration::from_secs(LAG.unsigned_abs()),
+    }
+}
+
+/// When the release of these tests climbs: rung by rung.
+const ENTERED: [i64; 4] = [3, 128, 322, 611];
+const END: i64 = 900;
+
+fn place(rung: usize) -> Place {
+    Place {
+        rung,
+        entered: second(ENTERED[rung]),
+        pods: 1 + rung as u32,
+    }
+}
+
+fn rung_at(now: i64) -> usize {
+    ENTERED.iter().rposition(|entered| *entered <= now).unwrap_or(0)
+}
+
+fn begin(plan: &Plan) -> Trial {
+    let arms = (&arm("new"), &arm("old"));
+    Trial::begin(plan, key(), &learned(), arms, (place(0), true, pace())).expect("a trial")
+}
+
+fn key() -> (Revision, bool) {
+    (Revision::named("v2"), false)
+}
+
+/// Reads up to `now`, once a second from `from` on, and gives what was kept at each transition.
+async fn live(plan: &Plan, trial: &mut Trial, from: i64, now: i64) -> BTreeMap<i64, String> {
+    let server = Server { since: 0 };
+    let mut kept = BTreeMap::new();
+    for second_now in from..=now {
+        // The commit that enters a rung keeps what is known before.
+        if ENTERED.contains(&second_now) {
+            let text = serde_json::to_string(&trial.keep(plan)).expect("serializes");
+            kept.insert(second_now, text);
+        }
+        trial.enter(place(rung_at(second_now)));
+        trial.read(plan, Ok(&server), second(second_now)).await;
+    }
+    kept
+}
+
+fn resume(plan: &Plan, kept: &str) -> Trial {
+    let arms = (&arm("new"), &arm("old"));
+    let kept: Kept = serde_json::from_str(kept).expect("reads");
+    Trial::resume(plan, kept, arms, pace()).expect("resumes")
+}
+
+#[tokio::test]
+async fn a_trial_cut_at_any_tick_ends_in_the_same_bits() {
+    let plan = plan();
+    let mut whole = begin(&plan);
+    let kept = live(&plan, &mut whole, ENTERED[0], END).await;
+    let end = whole.judge.save(&plan);
+    assert!(whole.judge.evidence().summary.contains("error-rate"));
+    for cut in (ENTERED[0]..END).step_by(INTERVAL as usize) {
+        // A new leader half a minute later; without one nothing is entered meanwhile.
+        if ENTERED
+            .iter()
+            .any(|entered| (cut + 1..=cut + 30).contains(entered))
+            || cut + 30 > END
+        {
+            continue;
+        }
+        let (_, text) = kept.range(..=cut).next_back().expect("kept");
+        let mut other = resume(&plan, text);
+        live(&plan, &mut other, cut + 30, END).await;
+        assert_eq!(other.judge.save(&plan), end, "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_but_not_waited_for_is_not_lost() {
+    let plan = plan();
+    let (mut whole, mut hasty) = (begin(&plan), begin(&plan));
+    let server = Server { since: 0 };
+    for now in (10..END).step_by(10) {
+        whole.enter(place(rung_at(now)));
+        hasty.enter(place(rung_at(now)));
+        whole.read(&plan, Ok(&server), second(now)).await;
+        // Given up at its first await, then asked again.
+        let mut read = Box::pin(hasty.read(&plan, Ok(&server), second(now)));
+        let _ = futures::poll!(read.as_mut());
+        drop(read);
+        hasty.read(&plan, Ok(&server), second(now)).await;
+    }
+    assert_eq!(hasty.judge.save(&plan), whole.judge.save(&plan));
+}
+
+#[tokio::test]
+async fn without_history_the_step_starts_anew_and_says_so() {
+    let plan = plan();
+    let mut whole = begin(&plan);
+    let kept = live(&plan, &mut whole, ENTERED[0], ENTERED[2]).await;
+    let mut other = resume(&plan, &kept[&ENTERED[2]]);
+    let amnesiac = Server { since: 500 };
+    other.enter(place(2));
+    for now in (400..700).step_by(5) {
+        other.read(&plan, Ok(&amnesiac), second(now)).await;
+    }
+    let evidence = other.judge.evidence();
+    assert!(
+        evidence
+            .summary
+            .contains("begun anew: the metric provider has lost the history"),
+        "{}",
+        evidence.summary
+    );
+    assert!(evidence.at.is_some_and(|at| at > second(500)));
+}
+
+#[test]
+fn what_is_kept_is_small() {
+    let plan = plan();
+    let kept = serde_json::to_string(&begin(&plan).keep(&plan)).expect("serializes");
+    assert!(kept.len() < 2 * 2_048, "{} bytes for two metrics", kept.len());
+}

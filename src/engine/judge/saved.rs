@@ -1,0 +1,346 @@
+//! The judge's memory as it is kept in the status: what a new leader needs to go on as if nothing had happened.
+//!
+//! Invariants: a judge that is saved, resumed and fed the same increments ends in the same bits; what cannot be used is
+//! refused as a whole, and the evidence starts anew.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use super::{Brief, Judge, Tried, rule};
+use crate::engine::plan::Plan;
+use crate::engine::quantity::{Moment, Revision};
+use crate::stats::{Background, Checkpoint};
+
+/// A judge at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saved {
+    /// The revision on trial.
+    pub revision: Revision,
+    /// Each metric on trial.
+    pub metrics: Vec<SavedMetric>,
+}
+
+/// One metric of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavedMetric {
+    /// Its name in the plan.
+    pub metric: String,
+    /// It counts only requests that came through the route.
+    #[serde(default)]
+    pub routed: bool,
+    /// The rung that its evidence is about.
+    pub rung: usize,
+    /// The margins and chances that it was made under: evidence for one line is none for another.
+    pub under: String,
+    /// The latest evaluation that had data, on that rung.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// The state of each of its comparisons.
+    pub parts: Vec<String>,
+}
+
+/// Why a saved judge cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// The Rollout asks for something else now.
+    #[error("`spec.analysis` has changed")]
+    Changed,
+    /// It was written by another version, or damaged.
+    #[error("what was saved of it cannot be read")]
+    Damaged,
+}
+
+impl Judge {
+    /// What to keep.
+    pub fn save(&self, plan: &Plan) -> Saved {
+        let saved = |(index, tried): (usize, &Tried)| {
+            let checkpoints = self.panel.checkpoints(index);
+            SavedMetric {
+                metric: tried.metric.name.clone(),
+                routed: tried.routed,
+                rung: tried.rung,
+                under: under(plan, tried, checkpoints.len()),
+                at: tried.at,
+                parts: checkpoints.iter().map(pack).collect(),
+            }
+        };
+        Saved {
+            revision: self.revision.clone(),
+            metrics: self.metrics.iter().enumerate().map(saved).collect(),
+        }
+    }
+
+    /// The judge that was saved, under the same plan.
+    ///
+    /// # Errors
+    /// It cannot be used; the evidence must start anew.
+    pub fn resume(plan: &Plan, saved: &Saved) -> Result<Self, Unusable> {
+        let brief = |metric: &SavedMetric| Brief {
+            metric: metric.metric.clone(),
+            routed: metric.routed,
+            past: vec![Background::default(); metric.parts.len()],
+        };
+        let briefs: Vec<Brief> = saved.metrics.iter().map(brief).collect();
+        let mut judge = Self::of(plan, &saved.revision, &briefs, None);
+        if judge.metrics.len() != saved.metrics.len() {
+            return Err(Unusable::Changed);
+        }
+        for (index, metric) in saved.metrics.iter().enumerate() {
+            if under(plan, &judge.metrics[index], metric.parts.len()) != metric.under {
+                return Err(Unusable::Changed);
+            }
+            let parts: Option<Vec<Checkpoint>> = metric.parts.iter().map(|part| unpack(part)).collect();
+            let parts = parts.ok_or(Unusable::Damaged)?;
+            let resumed = judge.panel.resume(index, &parts);
+            resumed.map_err(|_| Unusable::Damaged)?;
+            let tried = &mut judge.metrics[index];
+            tried.rung = metric.rung;
+            tried.at = metric.at;
+            tried.weight = plan.rung(metric.rung).weight;
+            // What was served before is not looked at again: the share is that of what follows.
+            tried.before_share = judge.panel.in_step(index).unwrap_or_default();
+        }
+        Ok(judge)
+    }
+}
+
+/// The rule of a metric in short: equal texts mean equal rules.
+fn under(plan: &Plan, tried: &Tried, parts: usize) -> String {
+    let rule = rule(plan, &tried.metric, parts);
+    let settings = rule.settings;
+    let numbers = [
+        settings.tolerated().ratio,
+        settings.tolerated().absolute,
+        settings.unacceptable().ratio,
+        settings.unacceptable().absolute,
+        settings.alpha(),
+        settings.beta(),
+        settings.warmup_seconds(),
+        rule.weight,
+        plan.analysis.interval.as_secs_f64(),
+        f64::from(u8::from(rule.gating)),
+    ];
+    let texts: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    texts.join(" ")
+}
+
+/// How one real number is written: as nothing, as a whole, in four bytes, or in eight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Zero,
+    Whole,
+    Narrow,
+    Wide,
+}
+
+impl Form {
+    fn of(value: f64) -> Self {
+        if value.to_bits() == 0 {
+            Self::Zero
+        } else if value.fract() == 0.0 && (1.0..65_536.0).contains(&value) {
+            Self::Whole
+        } else if f64::from(value as f32).to_bits() == value.to_bits() {
+            Self::Narrow
+        } else {
+            Self::Wide
+        }
+    }
+
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Zero => 0,
+            Self::Whole => 1,
+            Self::Narrow => 2,
+            Self::Wide => 3,
+        }
+    }
+
+    const fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::Zero,
+            1 => Self::Whole,
+            2 => Self::Narrow,
+            _ => Self::Wide,
+        }
+    }
+}
+
+/// A checkpoint as short text, about 500 characters: Base64 of the counts of numbers, the whole ones, two bits for the
+/// form of each real one, and their bytes.
+fn pack(checkpoint: &Checkpoint) -> String {
+    let mut bytes = vec![checkpoint.wholes.len() as u8, checkpoint.reals.len() as u8];
+    for whole in &checkpoint.wholes {
+        put_whole(&mut bytes, *whole);
+    }
+    let forms: Vec<Form> = checkpoint.reals.iter().map(|real| Form::of(*real)).collect();
+    for four in forms.chunks(4) {
+        let shifted = four.iter().enumerate().map(|(at, form)| form.bits() << (2 * at));
+        bytes.push(shifted.fold(0, |all, bits| all | bits));
+    }
+    for (form, real) in forms.iter().zip(&checkpoint.reals) {
+        match form {
+            Form::Zero => {}
+            Form::Whole => bytes.extend((*real as u16).to_le_bytes()),
+            Form::Narrow => bytes.extend((*real as f32).to_le_bytes()),
+            Form::Wide => bytes.extend(real.to_le_bytes()),
+        }
+    }
+    BASE64.encode(bytes)
+}
+
+fn unpack(text: &str) -> Option<Checkpoint> {
+    let bytes = BASE64.decode(text).ok()?;
+    let mut rest = bytes.as_slice();
+    let (wholes, reals) = (take::<1>(&mut rest)?[0], take::<1>(&mut rest)?[0]);
+    let wholes = (0..wholes)
+        .map(|_| take_whole(&mut rest))
+        .collect::<Option<_>>()?;
+    let tags: Vec<u8> = rest.get(..usize::from(reals).div_ceil(4))?.to_vec();
+    rest = &rest[tags.len()..];
+    let mut real = |at: usize| {
+        Some(match Form::from_bits(tags[at / 4] >> (2 * (at % 4))) {
+            Form::Zero => 0.0,
+            Form::Whole => f64::from(u16::from_le_bytes(take(&mut rest)?)),
+            Form::Narrow => f64::from(f32::from_le_bytes(take(&mut rest)?)),
+            Form::Wide => f64::from_le_bytes(take(&mut rest)?),
+        })
+    };
+    let reals = (0..usize::from(reals)).map(&mut real).collect::<Option<_>>()?;
+    rest.is_empty().then_some(Checkpoint { reals, wholes })
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk()?;
+    *rest = tail;
+    Some(*head)
+}
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn put_whole(bytes: &mut Vec<u8>, mut whole: u64) {
+    while whole >= 0x80 {
+        bytes.push((whole & 0x7f) as u8 | 0x80);
+        whole >>= 7;
+    }
+    bytes.push(whole as u8);
+}
+
+fn take_whole(rest: &mut &[u8]) -> Option<u64> {
+    let mut whole = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let [byte] = take(rest)?;
+        whole |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(whole);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::GateMode;
+    use crate::stats::{Counts, Tick};
+    use proptest::prelude::*;
+
+    fn plan() -> Plan {
+        let spec = serde_json::json!({"workload": {"name": "app"}, "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}}});
+        Plan::admit(&serde_json::from_value(spec).unwrap(), GateMode::Admission).unwrap()
+    }
+
+    fn judge(plan: &Plan) -> Judge {
+        let revision = Revision::named("v2");
+        let parts = |metric: &crate::engine::plan::Metric| Brief {
+            metric: metric.name.clone(),
+            routed: true,
+            past: vec![
+                Background::new(Some(0.001), 1.3, 2, 0.1);
+                if metric.name == "latency" { 3 } else { 1 }
+            ],
+        };
+        let briefs: Vec<Brief> = plan.analysis.metrics.iter().map(parts).collect();
+        let mut judge = Judge::of(plan, &revision, &briefs, Some(50.0));
+        judge.begin_rung(plan, 0, 2);
+        judge
+    }
+
+    fn tick(seed: u64) -> Tick {
+        Tick::new(
+            Counts::new(150 + seed % 7, seed % 3),
+            Counts::new(1_350 + seed % 11, seed % 5),
+            15.0,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn any_checkpoint_survives_its_text(
+            reals in prop::collection::vec(prop_oneof![any::<f64>(), Just(0.0), (0_u16..9).prop_map(f64::from), any::<f32>().prop_map(f64::from)], 0..120),
+            wholes in prop::collection::vec(any::<u64>(), 0..20),
+        ) {
+            let checkpoint = Checkpoint { reals, wholes };
+            let back = unpack(&pack(&checkpoint)).unwrap();
+            let bits = |of: &Checkpoint| of.reals.iter().map(|real| real.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&back), bits(&checkpoint));
+            prop_assert_eq!(back.wholes, checkpoint.wholes);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,200}") {
+            let _ = unpack(&text);
+        }
+    }
+
+    #[test]
+    fn a_judge_goes_on_from_what_was_saved_at_any_tick() {
+        let plan = plan();
+        for cut in [0_u64, 1, 5, 17] {
+            let mut whole = judge(&plan);
+            let mut resumed = None;
+            for seed in 0..40 {
+                if seed == cut {
+                    let text = serde_json::to_string(&whole.save(&plan)).unwrap();
+                    resumed = Some(Judge::resume(&plan, &serde_json::from_str(&text).unwrap()).unwrap());
+                }
+                let at = Moment::from_second(15 * seed as i64).unwrap();
+                for judge in [Some(&mut whole), resumed.as_mut()].into_iter().flatten() {
+                    judge.observe(0, at, [tick(seed)]);
+                    judge.observe(1, at, [tick(seed), tick(seed + 1), tick(seed * 3)]);
+                }
+            }
+            let resumed = resumed.unwrap();
+            assert_eq!(resumed.panel, whole.panel, "cut at {cut}");
+            assert_eq!(resumed.evidence().verdict, whole.evidence().verdict);
+        }
+    }
+
+    #[test]
+    fn a_metric_takes_at_most_two_kibibytes() {
+        let plan = plan();
+        let mut judge = judge(&plan);
+        for seed in 0..500 {
+            let at = Moment::from_second(15 * seed as i64).unwrap();
+            judge.observe(0, at, [tick(seed)]);
+            judge.observe(1, at, [tick(seed), tick(seed + 1), tick(seed * 3)]);
+        }
+        for metric in judge.save(&plan).metrics {
+            let size = serde_json::to_string(&metric).unwrap().len();
+            assert!(size <= 2_048, "{}: {size} bytes", metric.metric);
+        }
+    }
+
+    #[test]
+    fn evidence_under_other_margins_is_not_believed() {
+        let plan = plan();
+        let saved = judge(&plan).save(&plan);
+        let mut other = plan.clone();
+        other.analysis.metrics[0].tolerated.ratio = 1.2;
+        assert_eq!(Judge::resume(&other, &saved), Err(Unusable::Changed));
+        let mut damaged = saved;
+        damaged.metrics[0].parts[0].truncate(40);
+        assert_eq!(Judge::resume(&plan, &damaged), Err(Unusable::Damaged));
+    }
+}

@@ -1,0 +1,105 @@
+//! The requests of one simulated release, drawn no finer than the weights change and the metrics are read.
+
+use super::course::At;
+use crate::engine::Weight;
+use crate::stats::Counts;
+use crate::stats::random::Random;
+use crate::stats::trials::Scenario;
+use crate::stats::trials::scenario::{Conditions, Traffic};
+
+/// Requests on their way to both versions.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    source: Traffic,
+    random: Random,
+    scenario: Scenario,
+    /// When the candidate got its first request: the scenario's own time begins here.
+    begun: Option<At>,
+    /// Everything up to here is counted.
+    done: At,
+    /// The candidate's share since `turned`.
+    weight: Weight,
+    turned: At,
+    /// The Deployment runs the new version as well: all requests are its own, on either side.
+    alike: bool,
+    counts: (Counts, Counts),
+    /// Failed requests beyond those that the old version would have had.
+    pub(super) harm: f64,
+}
+
+impl Flow {
+    /// No request yet.
+    pub(super) fn new(scenario: Scenario, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            source: Traffic::new(scenario, Conditions::default(), &mut random),
+            random,
+            scenario,
+            begun: None,
+            done: 0,
+            weight: Weight::NONE,
+            turned: 0,
+            alike: false,
+            counts: (Counts::default(), Counts::default()),
+            harm: 0.0,
+        }
+    }
+
+    /// From `now` on the candidate has this share; `alike`: the old version is gone.
+    pub(super) fn turn(&mut self, now: At, weight: Weight, alike: bool) {
+        self.run(now);
+        if self.begun.is_none() && weight > Weight::NONE {
+            self.begun = Some(now);
+        }
+        if weight != self.weight {
+            self.turned = now;
+        }
+        (self.weight, self.alike) = (weight, alike);
+    }
+
+    /// Lets the requests up to `until` come.
+    pub(super) fn run(&mut self, until: At) {
+        let from = self.done;
+        self.done = until.max(from);
+        let Some(begun) = self.begun else { return };
+        if until <= from {
+            return;
+        }
+        let seconds = |from: At, to: At| (to.saturating_sub(from)) as f64 / 1000.0;
+        let (at, staged) = (seconds(begun, from), seconds(self.turned, from));
+        let weight = if self.alike {
+            1.0
+        } else {
+            f64::from(self.weight.percent()) / 100.0
+        };
+        self.source.set_tick(seconds(from, until));
+        let (mut candidate, mut baseline, harm) = self.source.tick(at, staged, weight, &mut self.random);
+        if self.alike {
+            (candidate, baseline) = self.divided(candidate);
+        }
+        self.harm += harm;
+        self.counts = (self.counts.0.plus(candidate), self.counts.1.plus(baseline));
+    }
+
+    /// Requests of one version, divided by the weight whatever becomes of them.
+    fn divided(&mut self, all: Counts) -> (Counts, Counts) {
+        let share = f64::from(self.weight.percent()) / 100.0;
+        let bad = self.random.binomial(all.bad, share);
+        let good = self.random.binomial(all.requests - all.bad, share);
+        let candidate = Counts::new(good + bad, bad);
+        let rest = Counts::new(all.requests - candidate.requests, all.bad - bad);
+        (candidate, rest)
+    }
+
+    /// The counts of (candidate, baseline) since the last cut.
+    pub(super) fn cut(&mut self) -> (Counts, Counts) {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// The same requests by another metric, in which the versions are alike.
+    pub(super) fn by_another(&mut self, (candidate, baseline): (Counts, Counts)) -> (Counts, Counts) {
+        let mut counted =
+            |requests| Counts::new(requests, self.random.binomial(requests, self.scenario.baseline));
+        (counted(candidate.requests), counted(baseline.requests))
+    }
+}
