@@ -160,7 +160,7 @@ impl Dice {
             ready: self.below(6),
             trouble: self.maybe(5, |_| "quota".to_owned()),
             leftovers: self.chance(5),
-            crashes: if self.chance(90) {
+            crashes: if self.chance(97) {
                 Crashes::default()
             } else {
                 Crashes {
