@@ -27,18 +27,25 @@ pub(crate) enum User {
     Contour,
     /// An operator that has no rights but those that its scenario gives it.
     Limited,
+    /// A person who may decide about releases where a scenario says so.
+    Approver,
+    /// A person who may look on where a scenario says so.
+    Viewer,
     /// The chart's service account; the number chooses one of [`OPERATOR_TOKENS`].
     Operator(usize),
 }
 
 impl User {
-    fn token(self) -> String {
+    /// Token, and in most cases name and uid too.
+    pub(crate) fn token(self) -> String {
         match self {
             Self::Admin => "admin".to_owned(),
             Self::NodeAgent => "node-agent".to_owned(),
             Self::ControllerManager => "controller-manager".to_owned(),
             Self::Contour => "contour".to_owned(),
             Self::Limited => "limited".to_owned(),
+            Self::Approver => "approver".to_owned(),
+            Self::Viewer => "viewer".to_owned(),
             Self::Operator(number) => format!("serin-{number}"),
         }
     }
@@ -49,7 +56,7 @@ impl User {
         match self {
             Self::Admin | Self::NodeAgent => format!("{token},{token},{token},system:masters"),
             Self::ControllerManager => format!("{token},system:kube-controller-manager,{token}"),
-            Self::Limited => format!("{token},{token},{token}"),
+            Self::Limited | Self::Approver | Self::Viewer => format!("{token},{token},{token}"),
             Self::Contour => format!("{token},system:serviceaccount:projectcontour:contour,{token}"),
             Self::Operator(_) => format!(
                 "{token},system:serviceaccount:serin:serin,{token},\"system:serviceaccounts,system:serviceaccounts:serin\""
@@ -83,6 +90,8 @@ impl ControlPlane {
             User::ControllerManager,
             User::Contour,
             User::Limited,
+            User::Approver,
+            User::Viewer,
         ];
         let lines: Vec<_> = users.into_iter().chain(operators).map(User::line).collect();
         fs::write(pki.join("tokens.csv"), lines.join("\n") + "\n")?;
