@@ -1,5 +1,7 @@
 //! `serin status [NAME]`: what a release does, why, and what it waits for, on one screen.
 
+mod follow;
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -7,20 +9,19 @@ use clap::{Args, ValueEnum};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use kube::api::{Api, ListParams};
-use tokio::time::Instant;
 
 use super::connect::{Connection, block_on, refused};
 use super::{Exit, Failure};
 use crate::api::{Outcome, Phase, ReleaseStatus, Rollout, RolloutStatus};
-
-const LOOK: Duration = Duration::from_secs(1);
+use follow::Following;
 
 /// Shows one Rollout, or all of a namespace.
 #[derive(Args, Debug)]
 pub(super) struct Status {
     /// The Rollout; all of the namespace when left out.
     name: Option<String>,
-    /// Follow until the release ends: exit status 0 promoted, 1 taken back, 3 out of time.
+    /// Follow until the release ends: exit status 0 promoted, 1 taken back, 3 out of time. A change of the Deployment
+    /// just before counts, though Serin may not have seen it yet.
     #[arg(short, long, requires = "name")]
     watch: bool,
     /// How long to follow, in seconds.
@@ -57,7 +58,13 @@ impl Status {
         };
         match &self.name {
             Some(name) if self.watch => {
-                follow(&api, name, self.output, Duration::from_secs(self.timeout), out).await
+                let limit = Duration::from_secs(self.timeout);
+                let following = Following::new(connected.client(), &connected.namespace, name);
+                let mut show = |rollout: &Rollout| {
+                    one(rollout, self.output, out)?;
+                    Ok(out.flush()?)
+                };
+                following.to_the_end(limit, &mut show).await
             }
             Some(name) => {
                 let rollout = read(&api, name).await?;
@@ -80,41 +87,6 @@ async fn read(api: &Api<Rollout>, name: &str) -> Result<Rollout, Failure> {
     api.get(name)
         .await
         .map_err(|error| refused(&format!("read Rollout `{name}`"), &error))
-}
-
-async fn follow(
-    api: &Api<Rollout>,
-    name: &str,
-    output: Option<Output>,
-    limit: Duration,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
-    let begun = Instant::now();
-    let mut shown = None;
-    loop {
-        let rollout = read(api, name).await?;
-        if rollout.status != shown {
-            one(&rollout, output, out)?;
-            out.flush()?;
-        }
-        let current = rollout
-            .status
-            .as_ref()
-            .is_some_and(|status| status.observed_generation == rollout.metadata.generation);
-        match rollout.status.as_ref().and_then(|status| status.phase) {
-            Some(Phase::Promoted | Phase::Idle) if current => return Ok(Exit::Healthy),
-            Some(Phase::RolledBack) if current => return Ok(Exit::Failed),
-            _ => {}
-        }
-        if Instant::now().duration_since(begun) >= limit {
-            return Err(Failure::timed_out(
-                format!("the release of `{name}` has not ended in {} s", limit.as_secs()),
-                "it goes on; follow it again",
-            ));
-        }
-        shown = rollout.status;
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 /// 1 for what needs a person, 0 for the rest.

@@ -58,19 +58,17 @@ impl Troubles {
     pub(super) fn failed(&mut self, effect: &Effect, error: &ApplyError, now: Moment) -> Verdict {
         let class = error.class();
         let problem = error.problem();
-        let index = match self.0.iter().position(|trouble| trouble.effect == *effect) {
-            Some(index) => index,
-            None => {
-                self.0.push(Trouble {
-                    effect: effect.clone(),
-                    problem: problem.clone(),
-                    since: now,
-                    again: now,
-                    told: false,
-                });
-                self.0.len() - 1
-            }
-        };
+        let known = self.0.iter().position(|trouble| trouble.effect == *effect);
+        let index = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            self.0.push(Trouble {
+                effect: effect.clone(),
+                problem: problem.clone(),
+                since: now,
+                again: now,
+                told: false,
+            });
+        }
         let trouble = &mut self.0[index];
         if trouble.problem.reason != problem.reason {
             (trouble.problem, trouble.told) = (problem, false);
@@ -80,7 +78,12 @@ impl Troubles {
         let pause = match class {
             Class::Conflict if !lasting => CONFLICT,
             Class::Denied | Class::Invalid if !lowers(effect) => REFUSED,
-            _ => RETRY,
+            Class::Transient
+            | Class::Conflict
+            | Class::Denied
+            | Class::Invalid
+            | Class::Unknown
+            | Class::Bug => RETRY,
         };
         let at_once = lowers(effect) || class == Class::Conflict && !lasting;
         trouble.again = if at_once { now } else { after(now, pause) };

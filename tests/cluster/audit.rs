@@ -5,6 +5,50 @@ use crate::cluster::Cluster;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The writes of a user, each as `patch rollouts/status app`; Leases and events are left out. Names that the server
+/// gives are not known.
+pub(crate) fn writes(cluster: &Cluster, uid: &str) -> Outcome<Vec<String>> {
+    let calls = read(cluster, uid)?;
+    let writes = calls.into_iter().filter(|call| {
+        !["get", "list", "watch"].contains(&call.verb.as_str())
+            && !["leases", "events"].contains(&call.resource.as_str())
+    });
+    Ok(writes
+        .map(|call| format!("{} {} {}", call.verb, call.resource, call.name))
+        .collect())
+}
+
+struct Call {
+    verb: String,
+    /// With its subresource.
+    resource: String,
+    name: String,
+}
+
+/// All finished calls of a user, chosen by the uid in the token file.
+fn read(cluster: &Cluster, uid: &str) -> Outcome<Vec<Call>> {
+    let text = std::fs::read_to_string(cluster.plane.audit_log())?;
+    let mut calls = Vec::new();
+    for line in text.lines() {
+        // The last line may be half written.
+        let Ok(event) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        if event["user"]["uid"] != uid {
+            continue;
+        }
+        let word = |name: &str| event["objectRef"][name].as_str();
+        let resource = word("resource").unwrap_or("-");
+        calls.push(Call {
+            verb: event["verb"].as_str().unwrap_or("-").to_owned(),
+            resource: word("subresource")
+                .map_or_else(|| resource.to_owned(), |sub| format!("{resource}/{sub}")),
+            name: word("name").unwrap_or_default().to_owned(),
+        });
+    }
+    Ok(calls)
+}
+
 /// Calls by verb and resource (`patch httproutes`, `update rollouts/status`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
@@ -15,22 +59,12 @@ impl Calls {
     /// All finished calls of a user, chosen by the uid in the token file (an operator's is `serin-<number>`).
     /// A watch counts when it begins and again when it ends.
     pub(crate) fn of(cluster: &Cluster, uid: &str) -> Outcome<Self> {
-        let text = std::fs::read_to_string(cluster.plane.audit_log())?;
         let mut calls = Self::default();
-        for line in text.lines() {
-            // The last line may be half written.
-            let Ok(event) = serde_json::from_str::<Value>(line) else {
-                continue;
-            };
-            if event["user"]["uid"] != uid {
-                continue;
-            }
-            let word = |name: &str| event["objectRef"][name].as_str();
-            let resource = word("resource").unwrap_or("-");
-            let resource =
-                word("subresource").map_or_else(|| resource.to_owned(), |sub| format!("{resource}/{sub}"));
-            let verb = event["verb"].as_str().unwrap_or("-");
-            *calls.by_kind.entry(format!("{verb} {resource}")).or_default() += 1;
+        for call in read(cluster, uid)? {
+            *calls
+                .by_kind
+                .entry(format!("{} {}", call.verb, call.resource))
+                .or_default() += 1;
         }
         Ok(calls)
     }

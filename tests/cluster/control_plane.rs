@@ -15,7 +15,7 @@ const ETCD: &str = "127.0.0.1:2379";
 /// All pods' node.
 pub(crate) const NODE: &str = "local";
 /// Tokens of the operator's service account. Same user and rights, each with a uid of its own, so that the audit
-/// log tells the calls of one operator from another's.
+/// log tells the calls of one operator from another's. One more is for whoever plays the operator.
 pub(crate) const OPERATOR_TOKENS: usize = 64;
 
 /// Who may be asked for a kubeconfig.
@@ -25,17 +25,27 @@ pub(crate) enum User {
     NodeAgent,
     ControllerManager,
     Contour,
+    /// An operator that has no rights but those that its scenario gives it.
+    Limited,
+    /// A person who may decide about releases where a scenario says so.
+    Approver,
+    /// A person who may look on where a scenario says so.
+    Viewer,
     /// The chart's service account; the number chooses one of [`OPERATOR_TOKENS`].
     Operator(usize),
 }
 
 impl User {
-    fn token(self) -> String {
+    /// Token, and in most cases name and uid too.
+    pub(crate) fn token(self) -> String {
         match self {
             Self::Admin => "admin".to_owned(),
             Self::NodeAgent => "node-agent".to_owned(),
             Self::ControllerManager => "controller-manager".to_owned(),
             Self::Contour => "contour".to_owned(),
+            Self::Limited => "limited".to_owned(),
+            Self::Approver => "approver".to_owned(),
+            Self::Viewer => "viewer".to_owned(),
             Self::Operator(number) => format!("serin-{number}"),
         }
     }
@@ -46,6 +56,7 @@ impl User {
         match self {
             Self::Admin | Self::NodeAgent => format!("{token},{token},{token},system:masters"),
             Self::ControllerManager => format!("{token},system:kube-controller-manager,{token}"),
+            Self::Limited | Self::Approver | Self::Viewer => format!("{token},{token},{token}"),
             Self::Contour => format!("{token},system:serviceaccount:projectcontour:contour,{token}"),
             Self::Operator(_) => format!(
                 "{token},system:serviceaccount:serin:serin,{token},\"system:serviceaccounts,system:serviceaccounts:serin\""
@@ -72,12 +83,15 @@ impl ControlPlane {
         keep.push(plane.etcd(tools)?);
         let key = pki.join("service-accounts.key");
         fs::write(&key, private_key(tools, folder)?)?;
-        let operators = (0..OPERATOR_TOKENS).map(User::Operator);
+        let operators = (0..=OPERATOR_TOKENS).map(User::Operator);
         let users = [
             User::Admin,
             User::NodeAgent,
             User::ControllerManager,
             User::Contour,
+            User::Limited,
+            User::Approver,
+            User::Viewer,
         ];
         let lines: Vec<_> = users.into_iter().chain(operators).map(User::line).collect();
         fs::write(pki.join("tokens.csv"), lines.join("\n") + "\n")?;

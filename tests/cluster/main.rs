@@ -20,6 +20,7 @@ mod control_plane;
 mod gateway;
 mod load;
 mod operator;
+mod person;
 mod pod;
 mod process;
 mod prometheus;

@@ -36,8 +36,18 @@ impl Operator {
         if number >= OPERATOR_TOKENS {
             return Err("more operators than tokens: raise OPERATOR_TOKENS".into());
         }
+        Self::start_as(
+            cluster,
+            User::Operator(number),
+            &format!("serin-{number}"),
+            arguments,
+        )
+    }
+
+    /// The same as another user, whose uid is given.
+    pub(crate) fn start_as(cluster: &Cluster, user: User, uid: &str, arguments: &[&str]) -> Outcome<Self> {
         let address = cluster::address();
-        let log = cluster.folder.join(format!("serin-{number}.log"));
+        let log = cluster.folder.join(format!("{uid}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
         command.arg("run");
         command.args(
@@ -45,10 +55,10 @@ impl Operator {
                 .iter()
                 .map(|it| it.replace("{address}", &address.to_string())),
         );
-        command.env("KUBECONFIG", cluster.plane.kubeconfig(User::Operator(number))?);
+        command.env("KUBECONFIG", cluster.plane.kubeconfig(user)?);
         let daemon = Daemon::start("serin run", &mut command, &log)?;
         Ok(Self {
-            uid: format!("serin-{number}"),
+            uid: uid.to_owned(),
             address,
             log,
             daemon,

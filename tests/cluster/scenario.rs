@@ -4,6 +4,7 @@ mod diagnosis;
 pub(crate) mod fixtures;
 
 use crate::cluster::{self, Cluster};
+use crate::control_plane::User;
 use crate::load::Load;
 use crate::operator::{self, Operator};
 use crate::prometheus::Prometheus;
@@ -144,6 +145,14 @@ impl Scenario {
         Ok(serde_json::to_value(patched)?)
     }
 
+    /// A JSON patch of the status, as a user with all rights.
+    pub(crate) async fn patch_status(&self, kind: Kind, name: &str, ops: Value) -> Outcome {
+        let patch = Patch::<Value>::Json(serde_json::from_value(ops)?);
+        let api = self.api(kind).await?;
+        api.patch_status(name, &PatchParams::default(), &patch).await?;
+        Ok(())
+    }
+
     pub(crate) async fn delete(&self, kind: Kind, name: &str, params: &DeleteParams) -> Outcome {
         self.api(kind).await?.delete(name, params).await?;
         Ok(())
@@ -225,6 +234,14 @@ impl Scenario {
     pub(crate) async fn operator(&self, arguments: &[&str]) -> Outcome<Operator> {
         operator::chart(self.cluster).await?;
         let operator = Operator::start(self.cluster, arguments)?;
+        self.logs.lock().unwrap().push(operator.log.clone());
+        Ok(operator)
+    }
+
+    /// The same as another user than the chart's, with the rights that this one has.
+    pub(crate) async fn operator_as(&self, user: User, uid: &str, arguments: &[&str]) -> Outcome<Operator> {
+        operator::chart(self.cluster).await?;
+        let operator = Operator::start_as(self.cluster, user, uid, arguments)?;
         self.logs.lock().unwrap().push(operator.log.clone());
         Ok(operator)
     }

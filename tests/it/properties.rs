@@ -254,6 +254,7 @@ fn surprise(dice: &mut Dice, seen: &mut Observation, now: Moment) {
 fn mend(dice: &mut Dice, seen: &mut Observation) {
     if dice.chance(20) {
         seen.problems.clear();
+        seen.refusal = None;
         seen.gate = Gate::Closed;
         seen.preflight = Some(Vec::new());
         seen.deleting = false;

@@ -50,9 +50,10 @@ impl Worker {
 }
 
 fn read(raw: &Value) -> Result<(RolloutStatus, State), String> {
-    let status = match raw {
-        Value::Null => RolloutStatus::default(),
-        raw => serde_json::from_value(raw.clone()).map_err(|error| report::unread("status", &error))?,
+    let status = if raw.is_null() {
+        RolloutStatus::default()
+    } else {
+        serde_json::from_value(raw.clone()).map_err(|error| report::unread("status", &error))?
     };
     let state = report::restore(Some(&status))?;
     Ok((status, state))

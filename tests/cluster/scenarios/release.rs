@@ -1,6 +1,7 @@
 //! Whole releases, as a user meets them: the operator under the chart's rights, real pods, a real gateway, a real
 //! Prometheus, and a client that counts every failure.
 
+mod bad_input;
 mod care;
 mod course;
 mod good;
@@ -11,6 +12,12 @@ mod taken_back;
 use libtest_mimic::Trial;
 
 pub(super) fn all() -> Vec<Trial> {
-    let files = [good::all(), taken_back::all(), people::all(), outages::all()];
+    let files = [
+        bad_input::all(),
+        good::all(),
+        taken_back::all(),
+        people::all(),
+        outages::all(),
+    ];
     files.into_iter().flatten().collect()
 }

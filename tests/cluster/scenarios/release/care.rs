@@ -41,19 +41,35 @@ impl Care {
         more: &str,
         metrics: &str,
     ) -> Outcome<Self> {
+        let operator = start_operator(scenario, "one").await?;
+        Self::under(
+            scenario,
+            operator,
+            (image, more),
+            &provider(&scenario.namespace, metrics),
+        )
+        .await
+    }
+
+    /// The same under an operator that runs, with a provider as it is written.
+    pub(super) async fn under(
+        scenario: &Scenario,
+        operator: Operator,
+        (image, more): (&str, &str),
+        provider: &str,
+    ) -> Outcome<Self> {
         let objects = [
             deployment("app", image, 2),
             service("app"),
             route("app", &scenario.host(), &[("app", 1)]),
         ];
         scenario.apply(&objects.concat()).await?;
-        let operator = start_operator(scenario, "one").await?;
         scenario.wait_deployed("app", 2).await?;
         scenario.wait_routed("app").await?;
         let route = scenario.get(HTTP_ROUTE, "app").await?["spec"].take();
         let load = scenario.load(RATE)?;
         let start = Instant::now() - load.elapsed();
-        scenario.apply(&provider(&scenario.namespace, metrics)).await?;
+        scenario.apply(provider).await?;
         scenario.apply(&rollout("app", &scenario.namespace, more)).await?;
         let care = Self {
             scenario: scenario.clone(),
@@ -79,6 +95,13 @@ impl Care {
     /// Waits until the Rollout is in a phase.
     pub(super) async fn wait_phase(&self, phase: &str, limit: Duration) -> Outcome<Value> {
         self.wait(phase, limit, |status| status["phase"] == phase).await
+    }
+
+    /// Waits until the Rollout's condition `Ready` is false for `reason`, with all of `words` in its message.
+    pub(super) async fn wait_reason(&self, reason: &str, words: &[&str], limit: Duration) -> Outcome<Value> {
+        let what = format!("{reason} with {words:?}");
+        self.wait(&what, limit, |status| not_ready(status, reason, words))
+            .await
     }
 
     /// Waits for something in the Rollout's status.
@@ -186,18 +209,24 @@ impl Care {
 /// `serin run` for the scenario's namespace; several of one scenario share its Lease.
 pub(super) async fn start_operator(scenario: &Scenario, identity: &str) -> Outcome<Operator> {
     allow_lease(scenario).await?;
-    let namespace = &scenario.namespace;
-    let arguments = [
-        "--namespace",
-        namespace,
-        "--lease-namespace",
-        namespace,
-        "--identity",
-        identity,
-    ];
     let operator = scenario
-        .operator(&[&arguments[..], &["--listen", "{address}:8080"]].concat())
+        .operator(&arguments(&scenario.namespace, identity))
         .await?;
+    ready(operator).await
+}
+
+pub(super) fn arguments<'a>(namespace: &'a str, identity: &'a str) -> Vec<&'a str> {
+    let lease = ["--lease-namespace", namespace, "--identity", identity];
+    [
+        &["--namespace", namespace],
+        &lease[..],
+        &["--listen", "{address}:8080"],
+    ]
+    .concat()
+}
+
+/// The operator, once it says that it is ready.
+pub(super) async fn ready(operator: Operator) -> Outcome<Operator> {
     let ready = format!("http://{}:8080/readyz", operator.address);
     crate::wait::answers("serin run", &ready, Duration::from_secs(30)).await?;
     Ok(operator)
@@ -205,7 +234,7 @@ pub(super) async fn start_operator(scenario: &Scenario, identity: &str) -> Outco
 
 /// The chart allows one Lease in its own namespace. Every scenario needs one of its own, so the very same Role is
 /// granted in the scenario's namespace too.
-async fn allow_lease(scenario: &Scenario) -> Outcome {
+pub(super) async fn allow_lease(scenario: &Scenario) -> Outcome {
     operator::chart(scenario.cluster).await?;
     let client = &scenario.cluster.admin;
     for kind in ["Role", "RoleBinding"] {
@@ -224,8 +253,20 @@ async fn allow_lease(scenario: &Scenario) -> Outcome {
     Ok(())
 }
 
+/// Whether a Rollout's status says that it is not ready for `reason`, with all of `words`.
+pub(super) fn not_ready(status: &Value, reason: &str, words: &[&str]) -> bool {
+    let conditions = status["conditions"].as_array();
+    conditions.into_iter().flatten().any(|it| {
+        let message = it["message"].as_str().unwrap_or_default();
+        it["type"] == "Ready"
+            && it["status"] == "False"
+            && it["reason"] == reason
+            && words.iter().all(|word| message.contains(word))
+    })
+}
+
 /// A provider of the scenario's own; what it scrapes every second is there half a second later.
-fn provider(name: &str, address: &str) -> String {
+pub(super) fn provider(name: &str, address: &str) -> String {
     format!(
         "
 apiVersion: serin.dev/v1alpha1
@@ -238,7 +279,7 @@ spec: {{address: \"{address}\", allowedNamespaces: [{name}], lag: 500ms}}
 }
 
 /// A Rollout whose holds are seconds and whose margins are wide, so that proof comes within seconds.
-fn rollout(name: &str, provider: &str, more: &str) -> String {
+pub(super) fn rollout(name: &str, provider: &str, more: &str) -> String {
     let defaults = [
         ("progressDeadline", "30s"),
         (

@@ -1,11 +1,12 @@
 //! What people do to a release: approve, pause, resume, abort, and delete the Rollout.
 
-use super::care::{ACTION, Care, ROLLOUT};
+use super::care::{Care, ROLLOUT};
 use crate::Outcome;
+use crate::control_plane::User;
+use crate::person::Person;
 use crate::scenario::{DEPLOYMENT, Scenario, trial};
 use kube::api::DeleteParams;
 use libtest_mimic::Trial;
-use serde_json::Value;
 use std::time::Duration;
 
 pub(super) fn all() -> Vec<Trial> {
@@ -21,18 +22,37 @@ const SOON: Duration = Duration::from_secs(40);
 /// Long enough to have gone on, had it not been held.
 const A_WHILE: Duration = Duration::from_secs(5);
 
-/// A step that asks for an approval is not left without it, and is with it.
+/// A step that asks for an approval is not left without it, and is with it. Whoever follows the release from the
+/// moment of the change sees its end.
 async fn approval(scenario: Scenario) -> Outcome {
     let steps = "  steps: [{weight: 25, hold: 2s, approval: Required}, {weight: 100, hold: 2s}]\n";
     let care = Care::begin(&scenario, "app:v1", steps).await?;
+    let person = Person::with_role(&scenario, User::Approver, "approve").await?;
+    at_rest(&scenario, &person).await?;
     scenario.set_image("app", "app:v2").await?;
-    let status = waits(&care, "WaitingForApproval").await?;
+    let mut following = person.follows(scenario.cluster, "app")?;
+    care.wait_reason("WaitingForApproval", &[], SOON).await?;
     tokio::time::sleep(A_WHILE).await;
     if care.course().highest() != 25 {
         return Err(format!("it did not wait: {:?}", care.course().marks).into());
     }
-    act(&care, "Approve", &status["release"]["revision"]).await?;
+    following.alive()?;
+    let status = person.does(&["status", "app"]).await?;
+    for words in [
+        "app  Holding  step 1/2  weight 25 % (observed 25 %)",
+        "a person must approve",
+        "next: serin",
+    ] {
+        if !status.contains(words) {
+            return Err(format!("serin status does not say `{words}`: {status}").into());
+        }
+    }
+    person.does(&["approve", "app", "--reason", "looks good"]).await?;
     care.wait_phase("Promoted", Duration::from_mins(2)).await?;
+    let (code, text) = following.ended(Duration::from_secs(10)).await?;
+    if code != Some(0) || !text.contains("a person must approve") || !text.contains("app  Promoted") {
+        return Err(format!("serin status -w ended with {code:?}: {text}").into());
+    }
     care.nothing_left().await?;
     let (course, report) = care.end().await?;
     report.no_failures()?;
@@ -40,30 +60,77 @@ async fn approval(scenario: Scenario) -> Outcome {
     course.shares(&report, "v2")
 }
 
+/// What the commands say where there is nothing to decide about.
+async fn at_rest(scenario: &Scenario, person: &Person) -> Outcome {
+    person
+        .is_told(
+            &["abort", "app"],
+            1,
+            &["Rollout `app` has no release to abort", "serin status"],
+        )
+        .await?;
+    let unknown = ["cannot read Rollout `nobody`", "not found", "is the name right"];
+    person.is_told(&["approve", "nobody"], 1, &unknown).await?;
+    person.is_told(&["status", "nobody"], 1, &unknown).await?;
+    person.is_told(&["status", "-w"], 2, &["NAME"]).await?;
+    // At rest there is nothing to follow.
+    person.does(&["status", "app", "-w"]).await?;
+    let plugin = person.with_plugin(scenario.cluster)?;
+    let all = plugin.does(&["status"]).await?;
+    let help = plugin.does(&["--help"]).await?;
+    if !all.contains("app") || !all.contains("Idle") || !help.contains("kubectl serin") {
+        return Err(format!("the plugin speaks otherwise: {all}{help}").into());
+    }
+    Ok(())
+}
+
 /// A paused release keeps its weight, a resumed one goes on, an aborted one goes back at once.
 async fn pause_and_abort(scenario: Scenario) -> Outcome {
     let steps = "  steps: [{weight: 10, hold: 3s}, {weight: 25, hold: 1m}, {weight: 100, hold: 2s}]\n";
     let care = Care::begin(&scenario, "app:v1", steps).await?;
+    let person = Person::with_role(&scenario, User::Approver, "approve").await?;
+    let visitor = Person::with_role(&scenario, User::Viewer, "view").await?;
     scenario.set_image("app", "app:v2").await?;
-    let status = care.wait_phase("Shifting", SOON).await?;
-    let revision = &status["release"]["revision"];
-    act(&care, "Pause", revision).await?;
-    waits(&care, "Paused").await?;
+    let mut following = visitor.follows(scenario.cluster, "app")?;
+    care.wait_phase("Shifting", SOON).await?;
+    person.does(&["pause", "app"]).await?;
+    care.wait_reason("Paused", &["resume to go on"], SOON).await?;
+    visitor
+        .is_told(
+            &["abort", "app"],
+            1,
+            &["cannot create a RolloutAction", "forbidden", "right"],
+        )
+        .await?;
+    let other = [
+        "Resume of revision v1 was rejected",
+        "it is meant for revision v1, but",
+    ];
+    person
+        .is_told(&["resume", "app", "--revision", "v1"], 1, &other)
+        .await?;
+    let none = ["Approve of revision", "was rejected", "asks for no approval"];
+    person.is_told(&["approve", "app"], 1, &none).await?;
     tokio::time::sleep(A_WHILE).await;
     if care.course().highest() != 10 {
         return Err(format!("the weight changed in a pause: {:?}", care.course().marks).into());
     }
-    act(&care, "Resume", revision).await?;
+    person.does(&["resume", "app"]).await?;
     care.wait("25 % in force", SOON, |status| {
         status["release"]["weight"]["observed"] == 25
     })
     .await?;
     tokio::time::sleep(A_WHILE).await;
+    following.alive()?;
     let aborted = care.load.elapsed();
-    act(&care, "Abort", revision).await?;
+    person.does(&["abort", "app", "--reason", "a doubt"]).await?;
     let status = care.wait_phase("RolledBack", SOON).await?;
     if status["history"][0]["outcome"] != "Aborted" {
         return Err(format!("the history does not tell of the abort: {}", status["history"]).into());
+    }
+    let (code, text) = following.ended(Duration::from_secs(10)).await?;
+    if code != Some(1) || !text.contains("app  RolledBack") {
+        return Err(format!("serin status -w ended with {code:?}: {text}").into());
     }
     care.told(&["ReleaseStarted", "WeightChanged", "RollingBack"])
         .await?;
@@ -122,35 +189,4 @@ async fn delete_at_25(scenario: &Scenario, more: &str) -> Outcome<Care> {
     care.nothing_left_of_rollout().await?;
     care.no_candidate().await?;
     Ok(care)
-}
-
-/// Waits until the release waits for `reason`.
-async fn waits(care: &Care, reason: &str) -> Outcome<Value> {
-    care.wait(reason, SOON, |status| {
-        let conditions = status["conditions"].as_array().into_iter().flatten();
-        conditions
-            .into_iter()
-            .any(|condition| condition["reason"] == reason)
-    })
-    .await
-}
-
-/// What `serin approve` and its sisters write; returns when it has been answered.
-async fn act(care: &Care, action: &str, revision: &Value) -> Outcome {
-    let name = format!("app-{}", action.to_lowercase());
-    let text = format!(
-        "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {{name: {name}}}
-spec: {{rollout: app, action: {action}, revision: {revision}}}
-"
-    );
-    care.scenario.apply(&text).await?;
-    care.scenario
-        .wait(ACTION, &name, "done", Duration::from_secs(10), |it| {
-            it["status"]["phase"] == "Done"
-        })
-        .await?;
-    Ok(())
 }

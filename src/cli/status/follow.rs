@@ -1,0 +1,224 @@
+//! `serin status NAME -w`: a release to its end, also one that Serin has not seen yet.
+//!
+//! Whoever changes an image and follows at once must not be told that all is well because nothing has begun. So the end
+//! is believed when the status speaks of the template that the Deployment holds; without the right to read that, when
+//! it has not changed for a while.
+
+use std::time::Duration;
+
+use kube::api::{Api, DynamicObject};
+use kube::{Client, Error};
+use tokio::time::Instant;
+
+use super::super::connect::refused;
+use super::super::{Exit, Failure};
+use crate::api::{Phase, Rollout};
+use crate::cluster::cache::Kind;
+use crate::cluster::watches::api;
+use crate::render::revision;
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// A change that nobody has seen for so long was none.
+const SEEN_BY_THEN: Duration = Duration::from_secs(5);
+/// How long the API server may be away.
+const AWAY: Duration = Duration::from_mins(1);
+
+/// Somebody who follows one Rollout.
+pub(super) struct Following<'a> {
+    rollouts: Api<Rollout>,
+    deployments: Api<DynamicObject>,
+    name: &'a str,
+}
+
+impl<'a> Following<'a> {
+    pub(super) fn new(client: Client, namespace: &str, name: &'a str) -> Self {
+        Self {
+            deployments: api(&client, Kind::Deployment, Some(namespace)),
+            rollouts: Api::namespaced(client, namespace),
+            name,
+        }
+    }
+
+    /// Shows each change until the release has ended.
+    pub(super) async fn to_the_end(
+        &self,
+        limit: Duration,
+        show: &mut dyn FnMut(&Rollout) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        let begun = Instant::now();
+        let (mut shown, mut changed, mut answered) = (None::<Rollout>, false, begun);
+        loop {
+            let now = Instant::now();
+            match self.rollouts.get(self.name).await {
+                Ok(rollout) => {
+                    answered = now;
+                    if shown.as_ref().is_none_or(|shown| shown.status != rollout.status) {
+                        changed |= shown.is_some();
+                        show(&rollout)?;
+                    }
+                    let waited = changed || now.duration_since(begun) >= SEEN_BY_THEN;
+                    if let Some(exit) = self.end(&rollout, waited).await {
+                        return Ok(exit);
+                    }
+                    shown = Some(rollout);
+                }
+                // A server that is updated or overloaded is no reason to give a release up.
+                Err(error) if passes(&error) && now.duration_since(answered) < AWAY => {}
+                Err(error) => return Err(refused(&format!("read Rollout `{}`", self.name), &error)),
+            }
+            if Instant::now().duration_since(begun) >= limit {
+                return Err(Failure::timed_out(
+                    format!(
+                        "the release of `{}` has not ended in {} s",
+                        self.name,
+                        limit.as_secs()
+                    ),
+                    "it goes on; follow it again",
+                ));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How it ended, if it has.
+    async fn end(&self, rollout: &Rollout, waited: bool) -> Option<Exit> {
+        let status = rollout.status.as_ref()?;
+        if status.observed_generation != rollout.metadata.generation {
+            return None;
+        }
+        let (exit, spoken_of) = match status.phase? {
+            Phase::Promoted | Phase::Idle => (
+                Exit::Healthy,
+                status.stable.as_ref().map(|stable| stable.revision.as_str()),
+            ),
+            Phase::RolledBack => (
+                Exit::Failed,
+                status.release.as_ref().map(|release| release.revision.as_str()),
+            ),
+            Phase::Pending
+            | Phase::Preflight
+            | Phase::Scaling
+            | Phase::Shifting
+            | Phase::Judging
+            | Phase::Holding
+            | Phase::Baking
+            | Phase::Promoting
+            | Phase::Returning
+            | Phase::RollingBack
+            | Phase::Deleting => return None,
+        };
+        let over = match self.held(rollout).await {
+            Some(held) => spoken_of == Some(held.as_str()),
+            None => waited,
+        };
+        over.then_some(exit)
+    }
+
+    /// The revision of the template that the Deployment holds, where it may be read.
+    async fn held(&self, rollout: &Rollout) -> Option<String> {
+        let workload = self.deployments.get(&rollout.spec.workload.name).await.ok()?;
+        Some(revision::of_template(&workload.data["spec"]["template"]).to_string())
+    }
+}
+
+/// Whether an error may be over at the next look.
+fn passes(error: &Error) -> bool {
+    match error {
+        Error::Api(status) => status.code >= 500 || status.code == 429,
+        Error::Service(_) | Error::HyperError(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::crd;
+    use crate::world::{Fault, FaultRule, Options, Shop, World};
+    use kube::api::{Patch, PatchParams};
+    use serde_json::json;
+
+    /// A shop with a Rollout that nobody works on, whose status speaks of the template that is there.
+    async fn shop(phase: &str) -> World {
+        let world = World::new(&Options::default());
+        for crd in crd::all() {
+            world.install_crd(&serde_json::to_value(&crd).unwrap());
+        }
+        world.install(&Shop::default()).unwrap();
+        let rollout = "
+apiVersion: serin.dev/v1alpha1
+kind: Rollout
+metadata: {name: checkout, namespace: shop}
+spec: {workload: {name: checkout}, traffic: {gatewayAPI: {routes: [{name: checkout}]}}}
+";
+        world.apply_yaml(rollout).unwrap();
+        let workload = world.object("deployments", "shop", "checkout").unwrap();
+        let template = revision::of_template(&workload["spec"]["template"]).to_string();
+        let status = json!({"status": {
+            "observedGeneration": 1, "phase": phase, "stable": {"revision": template},
+            "release": {"revision": template, "step": 1, "steps": 3, "weight": {"desired": 0}},
+        }});
+        let api: Api<Rollout> = Api::namespaced(world.client(), "shop");
+        let patch = Patch::Merge(status);
+        api.patch_status("checkout", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+        world
+    }
+
+    async fn followed(world: &World, seconds: u64) -> Result<Exit, Failure> {
+        let following = Following::new(world.client(), "shop", "checkout");
+        let limit = Duration::from_secs(seconds);
+        following.to_the_end(limit, &mut |_| Ok(())).await
+    }
+
+    fn timed_out(outcome: &Result<Exit, Failure>) -> bool {
+        matches!(
+            outcome,
+            Err(Failure::Told {
+                exit: Exit::TimedOut,
+                ..
+            })
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_what_the_deployment_holds_is_the_end() {
+        for (phase, exit) in [
+            ("Promoted", Exit::Healthy),
+            ("Idle", Exit::Healthy),
+            ("RolledBack", Exit::Failed),
+        ] {
+            let world = shop(phase).await;
+            assert_eq!(followed(&world, 3).await.ok(), Some(exit), "{phase}");
+        }
+        assert!(timed_out(&followed(&shop("Judging").await, 3).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_serin_has_not_seen_is_waited_for() {
+        for phase in ["Promoted", "RolledBack"] {
+            let world = shop(phase).await;
+            world.set_image("shop", "checkout", "checkout:v2").unwrap();
+            assert!(timed_out(&followed(&world, 60).await), "{phase}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_read_the_deployment_waits_a_little() {
+        let world = shop("Idle").await;
+        world.inject(FaultRule::next("get", "deployments", Fault::Status(403)).times(u64::MAX));
+        assert!(timed_out(&followed(&world, 3).await));
+        assert_eq!(followed(&world, 30).await.ok(), Some(Exit::Healthy));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_away_for_a_moment_is_no_end() {
+        let world = shop("Idle").await;
+        world.inject(FaultRule::next("get", "rollouts", Fault::Status(503)).times(20));
+        assert_eq!(followed(&world, 60).await.ok(), Some(Exit::Healthy));
+        world.inject(FaultRule::next("get", "rollouts", Fault::Status(403)));
+        assert!(followed(&world, 60).await.is_err());
+    }
+}
