@@ -3,15 +3,20 @@
 use super::scene::{Found, Scene};
 use super::words::{middle, pace, setting, share};
 use crate::engine::words::{grouped, percent, span};
-use crate::world::rehearsal::{Advice, Because, Stuck, Trouble};
+use crate::world::rehearsal::{Advice, Because, Stuck, Trouble, excluded, sufficient_pace};
 
 /// What is wrong.
 pub(super) fn trouble(scene: &Scene<'_>, trouble: &Trouble) -> String {
     match trouble {
         Trouble::Stuck(stuck) => self::stuck(scene, stuck),
         Trouble::Missed(promoted) => format!(
-            "A version that must not be promoted is, in {} % of releases: its fault shows too late or too little.",
+            "A version that must not be promoted is, in {} % of releases: its fault shows too late, or too little at so \
+             little traffic.",
             share(*promoted)
+        ),
+        Trouble::Scared(back) => format!(
+            "A version that is good is taken back in {} % of releases: what failed by chance looked like a regression.",
+            share(*back)
         ),
     }
 }
@@ -33,15 +38,25 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             requests,
             provable,
             asked,
+            clumps,
         } => format!(
-            "{place}: {rps} make {} requests to the new version in {deadline}, which {}{}.",
+            "{place}: {rps} make {} requests to the new version in {deadline}, which {}{}{}.",
             grouped(requests.round() as u64),
             proof(provable, asked),
+            if clumps > 1.25 {
+                format!(" (failures come in clumps of about {clumps:.0}, which count as one)")
+            } else {
+                String::new()
+            },
             missing(stuck)
         ),
-        Because::Chance => format!(
-            "{place}: by chance something spoke against a good version, and {rps} did not clear it in {deadline}."
-        ),
+        Because::Chance => {
+            let metric = scene.plan().analysis.metrics.get(stuck.metric);
+            let name = metric.map_or("it", |metric| metric.name.as_str());
+            format!(
+                "{place}: by chance `{name}` spoke against a good version, and {rps} did not clear it in {deadline}."
+            )
+        }
         Because::Between {
             tolerated,
             unacceptable,
@@ -96,7 +111,7 @@ fn missing(stuck: &Stuck) -> String {
 }
 
 /// A change, and what it brings.
-pub(super) fn advice(scene: &Scene<'_>, advice: &Advice) -> String {
+pub(super) fn advice(scene: &Scene<'_>, found: &Found, advice: &Advice) -> String {
     let then = &advice.then;
     let mut text = format!(
         "{}: then {} % are promoted",
@@ -111,15 +126,31 @@ pub(super) fn advice(scene: &Scene<'_>, advice: &Advice) -> String {
         share(then.rolled_back.share),
         share(then.held.share)
     );
-    let before = scene.unacceptable();
-    if advice.unacceptable > before {
+    let (now, before) = (
+        advice.excludes(scene.assumed),
+        excluded(scene.setting, &found.summary),
+    );
+    if now > before * 1.02 {
         text += &format!(
             "; a promotion then rules out only what fails {} or more, not {}",
-            percent(advice.unacceptable),
+            percent(now),
             percent(before)
         );
     }
     text
+}
+
+/// The traffic cannot prove what is asked for.
+pub(super) fn thin(scene: &Scene<'_>, found: &Found) -> Option<String> {
+    let enough = sufficient_pace(scene.setting).map_or_else(String::new, |enough| {
+        format!(" {} requests/s would do.", pace(enough))
+    });
+    Some(format!(
+        "At {} requests/s a promotion surely rules out only what fails {} or more, not {}.{enough}",
+        pace(scene.assumed.traffic.pace),
+        percent(found.summary.provable?),
+        percent(scene.setting.lines().1)
+    ))
 }
 
 /// Nothing is wrong.

@@ -6,7 +6,7 @@ use super::scene::{Found, Scene};
 use super::{findings, words};
 use crate::engine::state::Cause;
 use crate::engine::words::{grouped, percent};
-use crate::world::rehearsal::{CAUGHT, SLIPS, Spread, StepSummary, Trouble};
+use crate::world::rehearsal::{Because, CAUGHT, SLIPS, Spread, StepSummary, Trouble};
 
 /// Lines of advice at most.
 const ADVICE: usize = 3;
@@ -15,7 +15,7 @@ const WIDTH: usize = 110;
 /// Where what is behind a share begins.
 const DETAIL: usize = 34;
 /// Steps that are shown at most.
-const STEPS: usize = 8;
+const STEPS: usize = 6;
 
 /// Writes all that was found.
 pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
@@ -213,6 +213,9 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
     };
     wrapped(&caught, "", out)?;
     wrapped(&slips, "", out)?;
+    if let Some(thin) = findings::thin(scene, found) {
+        wrapped(&thin, "", out)?;
+    }
     writeln!(out)
 }
 
@@ -222,12 +225,20 @@ fn advice(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<(
     };
     wrapped(&findings::trouble(scene, trouble), "", out)?;
     for one in advice.iter().take(ADVICE) {
-        wrapped(&format!("→ {}", findings::advice(scene, one)), "  ", out)?;
+        wrapped(&format!("→ {}", findings::advice(scene, found, one)), "  ", out)?;
     }
-    if advice.is_empty() && !matches!(trouble, Trouble::Stuck(_)) {
-        writeln!(out, "No setting that was tried halves that.")?;
+    if advice.is_empty() && !hopeless(trouble) {
+        writeln!(out, "No setting that was tried helps.")?;
     }
     Ok(())
+}
+
+/// Whether no setting was to be tried.
+fn hopeless(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Stuck(stuck) => matches!(stuck.because, Because::Time | Because::Promotion),
+        Trouble::Missed(_) | Trouble::Scared(_) => false,
+    }
 }
 
 fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -242,8 +253,8 @@ fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
     const KEPT: char = '\u{a0}';
     let mut line = String::new();
+    let mut begun = false;
     for word in text.replace(" %", &format!("{KEPT}%")).split(' ') {
-        let begun = line.len() > indent.len();
         if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
             writeln!(out, "{}", line.replace(KEPT, " "))?;
             indent.clone_into(&mut line);
@@ -251,6 +262,7 @@ fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
             line.push(' ');
         }
         line.push_str(word);
+        begun = true;
     }
     writeln!(out, "{}", line.replace(KEPT, " "))
 }

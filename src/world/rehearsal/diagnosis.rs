@@ -1,17 +1,17 @@
 //! What is wrong with the releases of a Rollout, found from how simulated ones ended and from what its traffic can
 //! prove.
 
-use super::course::{Lack, Short};
+use super::course::{Lack, Lacking, Short};
 use super::summary::Summary;
 use super::{Assumed, Setting};
 use crate::api::RolloutSpec;
-use crate::engine::plan::{Margin, Metric, RungKind};
-use crate::stats;
+use crate::engine::plan::RungKind;
+use crate::engine::state::Cause;
 use crate::stats::forecast::provable_rate;
 
 /// A share of releases without a verdict that is worth a word.
 pub(super) const NOTABLE: f64 = 0.05;
-/// A share of wrong promotions that is.
+/// A share of wrong promotions, or of wrong rollbacks, that is.
 const WRONG: f64 = 0.02;
 /// Evidence beyond the threshold that a proof takes on the way: bets that are lost, and bad luck.
 const SLACK: f64 = 2.0;
@@ -23,6 +23,8 @@ pub enum Trouble {
     Stuck(Stuck),
     /// A version beyond what is unacceptable is promoted: this share of the releases.
     Missed(f64),
+    /// A version that is tolerated is taken back as a regression: this share of the releases.
+    Scared(f64),
 }
 
 /// Where releases come to no verdict, and why.
@@ -34,6 +36,8 @@ pub struct Stuck {
     pub step: usize,
     /// Of all releases, those that stand there.
     pub here: f64,
+    /// Most of those lack it in this metric, by its index in the plan.
+    pub metric: usize,
     /// Why.
     pub because: Because,
     /// What half of those that stand there lack at least, where that can be told.
@@ -51,6 +55,8 @@ pub enum Because {
         provable: f64,
         /// What must be ruled out.
         asked: f64,
+        /// By how much failures come in clumps, each of which counts as one.
+        clumps: f64,
     },
     /// By chance something speaks against the candidate, and the traffic does not clear it in time.
     Chance,
@@ -105,8 +111,17 @@ impl Case<'_> {
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let missed = promoted(self.summary);
         let named_bad = !self.setting.traffic.name.is_empty() && !self.setting.traffic.good();
-        if (named_bad || self.candidate() >= self.unacceptable().1) && missed >= WRONG {
+        if (named_bad || self.candidate() >= self.setting.lines().1) && missed >= WRONG {
             return Some(Trouble::Missed(missed));
+        }
+        let scared = self
+            .summary
+            .causes
+            .get(Cause::Regression.label())
+            .copied()
+            .unwrap_or(0.0);
+        if !named_bad && self.candidate() <= self.setting.lines().0 && scared >= WRONG {
+            return Some(Trouble::Scared(scared));
         }
         let share = stuck(self.summary);
         let (step, most) = self
@@ -123,6 +138,7 @@ impl Case<'_> {
             share,
             step,
             here: most.stuck,
+            metric: self.metric(&most.lacks),
             because: self.because(step),
             missing: middle(&short),
         }))
@@ -132,16 +148,27 @@ impl Case<'_> {
     fn short(&self, step: usize) -> Vec<Short> {
         let lacks = self.summary.steps[step].lacks.iter();
         lacks
-            .filter_map(|lack| match lack {
-                Lack::Proof(short) => Some(*short),
+            .filter_map(|lacking| match lacking.lack {
+                Lack::Proof(short) => Some(short),
                 Lack::Doubt | Lack::Environment | Lack::Time | Lack::Promotion => None,
             })
             .collect()
     }
 
+    /// The metric that most of them lack something in; in doubt the one that the candidate's error rate is about.
+    fn metric(&self, lacks: &[Lacking]) -> usize {
+        let subject = self.setting.subject();
+        let count = |metric: usize| lacks.iter().filter(|lacking| lacking.metric == metric).count();
+        (0..self.setting.plan.analysis.metrics.len())
+            .max_by_key(|metric| (count(*metric), *metric == subject))
+            .unwrap_or(subject)
+    }
+
     fn because(&self, step: usize) -> Because {
         let lacks = &self.summary.steps[step].lacks;
-        let most = |test: fn(&Lack) -> bool| 2 * lacks.iter().filter(|lack| test(lack)).count() > lacks.len();
+        let most = |test: fn(Lack) -> bool| {
+            2 * lacks.iter().filter(|lacking| test(lacking.lack)).count() > lacks.len()
+        };
         if most(|lack| matches!(lack, Lack::Time)) {
             return Because::Time;
         }
@@ -151,7 +178,7 @@ impl Case<'_> {
         if most(|lack| matches!(lack, Lack::Environment)) {
             return Because::Environment;
         }
-        let (tolerated, unacceptable) = (self.tolerated(), self.unacceptable().1);
+        let (tolerated, unacceptable) = self.setting.lines();
         if self.candidate() >= unacceptable {
             return Because::Unproven { unacceptable };
         }
@@ -169,7 +196,8 @@ impl Case<'_> {
         Because::Traffic {
             requests: self.setting.traffic.pace * weight * deadline,
             provable: proof.provable,
-            asked: proof.factor * unacceptable,
+            asked: proof.factor * unacceptable.max(self.summary.provable.unwrap_or(0.0)),
+            clumps: self.summary.clumps,
         }
     }
 
@@ -202,7 +230,7 @@ impl Case<'_> {
         let requests = self.setting.traffic.pace * weight * (1.0 - weight) * deadline;
         let rate = self.candidate().max(1e-9);
         Proof {
-            provable: provable_rate(requests, rate, rate, needed + SLACK).min(1.0),
+            provable: provable_rate(requests / self.summary.clumps, rate, rate, needed + SLACK).min(1.0),
             factor,
         }
     }
@@ -210,25 +238,6 @@ impl Case<'_> {
     /// The candidate's error rate.
     pub(super) fn candidate(&self) -> f64 {
         self.setting.traffic.candidate
-    }
-
-    fn line(&self, of: impl Fn(&Metric) -> Margin) -> (Margin, f64) {
-        let none = Margin {
-            ratio: 1.0,
-            absolute: 0.0,
-        };
-        let margin = self.setting.plan.analysis.metrics.first().map_or(none, of);
-        let rate = stats::Margin::new(margin.ratio, margin.absolute).rate(self.setting.traffic.baseline);
-        (margin, rate)
-    }
-
-    fn tolerated(&self) -> f64 {
-        self.line(|metric| metric.tolerated).1
-    }
-
-    /// The margin that a promotion must rule out, and the error rate on it.
-    pub(super) fn unacceptable(&self) -> (Margin, f64) {
-        self.line(|metric| metric.unacceptable)
     }
 }
 
