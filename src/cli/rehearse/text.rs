@@ -1,4 +1,4 @@
-//! The answer for people: at most 30 lines.
+//! The answer for people: at most 30 lines, whatever the Rollout.
 
 use std::io::{self, Write};
 
@@ -14,17 +14,24 @@ const ADVICE: usize = 3;
 const WIDTH: usize = 110;
 /// Where what is behind a share begins.
 const DETAIL: usize = 34;
-/// Steps that are shown at most.
-const STEPS: usize = 6;
+/// Lines of an answer.
+const LINES: usize = 30;
+/// Lines of the table of steps beside the steps: its title, what is left out, and an empty one.
+const FRAME: usize = 3;
 
 /// Writes all that was found.
 pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
-    head(scene, out)?;
-    ends(scene, found, out)?;
-    steps(found, out)?;
-    extremes(scene, found, out)?;
-    advice(scene, found, out)?;
-    legend(scene, out)
+    let (mut above, mut below) = (Vec::new(), Vec::new());
+    head(scene, &mut above)?;
+    ends(scene, found, &mut above)?;
+    extremes(scene, found, &mut below)?;
+    advice(scene, found, &mut below)?;
+    legend(scene, &mut below)?;
+    let lines = |part: &[u8]| part.iter().filter(|byte| **byte == b'\n').count();
+    let room = LINES.saturating_sub(lines(&above) + lines(&below));
+    out.write_all(&above)?;
+    steps(found, room, out)?;
+    out.write_all(&below)
 }
 
 fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -126,14 +133,14 @@ fn harmed(harm: &Spread) -> String {
     )
 }
 
-fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
+fn steps(found: &Found, room: usize, out: &mut dyn Write) -> io::Result<()> {
     let line = |number: &str, weight: &str, hold: &str, took: &str, rest: &str| {
         format!("{number:<5} {weight:<12} {hold:<9} {took:<18} {rest}")
     };
     let title = line("step", "weight", "at least", "took", "no verdict in time");
     writeln!(out, "{title}")?;
     let all = &found.summary.steps;
-    let telling = telling(all);
+    let telling = telling(all, room.saturating_sub(FRAME).max(1));
     for index in &telling {
         let step = &all[*index];
         let took = step
@@ -160,14 +167,14 @@ fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Where releases stand or last longest, in order.
-fn telling(all: &[StepSummary]) -> Vec<usize> {
+fn telling(all: &[StepSummary], most: usize) -> Vec<usize> {
     let took = |step: &StepSummary| step.minutes.map_or(0.0, |minutes| minutes.p50);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&all[*a], &all[*b]);
         b.stuck.total_cmp(&a.stuck).then(took(b).total_cmp(&took(a)))
     });
-    order.truncate(STEPS);
+    order.truncate(most);
     order.sort_unstable();
     order
 }
