@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Candidate, Gate, Observation, Pods, Route, Workload};
+use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Workload};
 use serin::engine::plan::GateMode;
 use serin::engine::state::{
     Cause, Phase, Promotion, PromotionStage, Rejection, Release, Removal, Retreat, Stage,
@@ -42,6 +42,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             ready: 4,
             trouble: None,
             leftovers: false,
+            crashes: Crashes::default(),
         },
         route: Route::Seen {
             weight: Some(Weight::clamped(weight)),
@@ -82,6 +83,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             approved: false,
             paused: false,
             lost: 0,
+            restarts: Some(0),
         })
     };
     let promotion = |stage, weight| {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::gather::{label, number, text};
 use super::snapshot::Snapshot;
 use crate::api::Original;
-use crate::engine::observation::{Action, Candidate, Pods, Problem, Route, Verb, Workload};
+use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Route, Verb, Workload};
 use crate::engine::{Moment, Revision};
 use crate::render::{candidate, names, revision, route, selector};
 
@@ -77,6 +77,7 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
             ready_endpoints(snapshot, text(service, "/metadata/name"))
         }),
         trouble: trouble(snapshot, deployment),
+        crashes: crashes(snapshot, revision.as_ref()),
         leftovers: snapshot
             .candidates
             .iter()
@@ -261,6 +262,22 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     problems
 }
 
+/// What a decision rests on beside the metrics: while it stays the same, the metrics may take their time.
+pub fn urgent(snapshot: &Snapshot) -> (Vec<Action>, Option<Workload>, Candidate, Vec<Option<i64>>) {
+    let generation = |object: &Value| object.pointer("/metadata/generation").and_then(Value::as_i64);
+    let routes = snapshot.routes.iter().map(|(_, route)| route.as_ref());
+    // Deletion raises a Rollout's generation too.
+    let generations = std::iter::once(Some(&snapshot.rollout))
+        .chain(routes)
+        .map(|object| object.and_then(generation));
+    (
+        actions(snapshot),
+        workload(snapshot),
+        candidate(snapshot, None),
+        generations.collect(),
+    )
+}
+
 /// What stands in the way of a candidate of `revision`: somebody else would select its pods, or nobody would.
 pub fn obstacle(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     let scene = selector::Scene {
@@ -314,6 +331,32 @@ fn trouble(snapshot: &Snapshot, deployment: &Value) -> Option<String> {
         })
         .map(|condition| text(condition, "/message").to_owned());
     refused.or_else(|| snapshot.candidate_pods.iter().find_map(pod_trouble))
+}
+
+/// How the candidate's pods have crashed. A container that ends with 0 and starts again has crashed as well: nobody asked
+/// it to.
+fn crashes(snapshot: &Snapshot, revision: Option<&Revision>) -> Crashes {
+    let mut crashes = Crashes::default();
+    let of = |pod: &&Value| label(pod, names::REVISION) == revision.map(Revision::as_str);
+    for pod in snapshot.candidate_pods.iter().filter(of) {
+        let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+        let mut restarts = 0;
+        for status in statuses.into_iter().flatten() {
+            restarts += number(status, "/restartCount").unwrap_or(0);
+            if let Some(last) = status.pointer("/lastState/terminated") {
+                let reason = text(last, "/reason");
+                let code = last.pointer("/exitCode").and_then(Value::as_i64).unwrap_or(0);
+                crashes.how = Some(format!(
+                    "container `{}` of pod `{}` ended with {reason}, exit code {code}",
+                    text(status, "/name"),
+                    text(pod, "/metadata/name")
+                ));
+            }
+        }
+        crashes.pods += u32::from(restarts > 0);
+        crashes.restarts += restarts;
+    }
+    crashes
 }
 
 fn pod_trouble(pod: &Value) -> Option<String> {

@@ -3,6 +3,7 @@
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
+mod look;
 mod search;
 mod subject;
 mod trial;
@@ -14,19 +15,15 @@ use serde_json::Value;
 
 use super::Shared;
 use crate::api;
-use crate::cluster::cache::Kind;
-use crate::cluster::gather::{number, text};
-use crate::cluster::observe;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{Moment, Plan, Revision, State, report};
-use crate::ports::MetricSource;
-use crate::sources::promql::{Arm, pods_of_deployment};
+use look::Look;
 use search::{Findings, Search, When};
 use subject::Learned;
-use trial::{Kept, Pace, Place, Trial};
+use trial::{Place, Trial};
 
 /// One Rollout's measurements.
 #[derive(Default)]
@@ -56,15 +53,6 @@ impl Report {
             evidence: Evidence::none(),
         }
     }
-}
-
-/// Everything that one look needs.
-struct Look<'a> {
-    shared: &'a Shared,
-    snapshot: &'a Snapshot,
-    spec: &'a api::RolloutSpec,
-    plan: &'a Plan,
-    now: Moment,
 }
 
 impl Measure {
@@ -114,6 +102,37 @@ impl Measure {
                 *self = Self::default();
                 Report::nothing()
             }
+        }
+    }
+
+    /// What is known without another look.
+    pub(super) fn known(&self, state: &State) -> Report {
+        let on_trial = |key: (&Revision, bool)| {
+            let trial = self.trial.as_ref()?;
+            ((&trial.key.0, trial.key.1) == key).then(|| trial.judge.evidence())
+        };
+        match &state.phase {
+            Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
+                preflight: self
+                    .learned
+                    .as_ref()
+                    .filter(|(of, _)| *of == release.revision)
+                    .map(|_| Vec::new()),
+                ..Report::nothing()
+            },
+            Phase::Releasing(release) => Report {
+                preflight: Some(Vec::new()),
+                evidence: on_trial((&release.revision, false)).unwrap_or_else(Evidence::none),
+            },
+            Phase::Promoting(promotion) => Report {
+                evidence: on_trial((&promotion.revision, true)).unwrap_or_else(Evidence::none),
+                ..Report::nothing()
+            },
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => Report::nothing(),
         }
     }
 
@@ -285,76 +304,6 @@ impl Measure {
         }
         self.trial = Some(trial);
         Ok(())
-    }
-}
-
-impl Look<'_> {
-    fn provider(&self) -> Option<Arc<Value>> {
-        self.shared
-            .cache
-            .get(Kind::MetricProvider, "", &self.spec.analysis.provider)
-    }
-
-    fn source(&self) -> Result<Arc<dyn MetricSource>, Problem> {
-        let provider = self.provider();
-        self.shared
-            .providers
-            .source(
-                &self.spec.analysis.provider,
-                &self.snapshot.namespace,
-                provider.as_deref(),
-            )
-            .map_err(|message| Problem {
-                reason: "ProviderNotFound",
-                message,
-            })
-    }
-
-    fn lag(&self) -> Duration {
-        self.shared.providers.lag(self.provider().as_deref())
-    }
-
-    fn pace(&self) -> Pace {
-        Pace {
-            interval: self.plan.analysis.interval,
-            lag: self.lag(),
-        }
-    }
-
-    /// The latest moment whose samples are visible.
-    fn sampled(&self) -> Moment {
-        self.now.checked_sub(self.lag()).unwrap_or(self.now)
-    }
-
-    /// The trial that the status keeps.
-    fn kept(&self) -> Option<Kept> {
-        let kept = self.snapshot.rollout.pointer("/status/evidence")?;
-        serde_json::from_value(kept.clone()).ok()
-    }
-
-    /// Pods that the user's Deployment asks for.
-    fn replicas(&self) -> u32 {
-        let workload = self.snapshot.workload.as_ref();
-        workload
-            .and_then(|workload| number(workload, "/spec/replicas"))
-            .unwrap_or(1)
-            .max(1)
-    }
-
-    /// The candidate's arm and the stable one.
-    fn arms(&self, revision: &Revision) -> (Arm, Arm) {
-        let workload = text(&self.snapshot.rollout, "/spec/workload/name");
-        let candidate = crate::render::names::candidate(workload, revision);
-        let arms = observe::arms(self.snapshot);
-        let ports = observe::stable_ports(self.snapshot);
-        let arm = |service: &str, deployment: &str| Arm {
-            namespace: self.snapshot.namespace.clone(),
-            service: service.to_owned(),
-            ports: ports.clone(),
-            pods: pods_of_deployment(deployment),
-            edges: Vec::new(),
-        };
-        (arm(&candidate, &candidate), arm(arms.stable, workload))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One Rollout's loop: observe → decide → check → commit → apply → tell, then wait.
 
+mod commit;
 mod tell;
 
 use std::sync::Arc;
@@ -8,21 +9,21 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Shared;
-use super::measure::Measure;
+use super::measure::{Measure, Report};
 use super::memory::Memory;
 use super::spec::{Spec, generation};
 use crate::api;
 use crate::cluster::apply::{ApplyError, Job};
-use crate::cluster::cache::Kind;
+use crate::cluster::cache::Cache;
 use crate::cluster::error::Class;
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
-use crate::engine::observation::{Gate, Observation, Route};
+use crate::engine::observation::{Gate, Observation};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
-use crate::engine::{Decision, Moment, State, Weight, check, decide, report};
-use crate::render::{names, route};
+use crate::engine::{Decision, Moment, State, check, decide, report};
+use crate::render::names;
 use crate::telemetry::metrics::RolloutKey;
 
 /// The shortest sleep: a wake that is due already must not become a busy loop.
@@ -33,8 +34,6 @@ const RESYNC: Duration = Duration::from_secs(300);
 pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// After a conflict: the watch brings what we missed.
 const CONFLICT: Duration = Duration::from_millis(200);
-/// Between two writes of a status that says nothing new but its numbers.
-const REFRESH: Duration = Duration::from_secs(300);
 
 /// One Rollout's worker.
 pub(super) struct Worker {
@@ -44,6 +43,8 @@ pub(super) struct Worker {
     measure: Measure,
     stamped: bool,
     written: Option<Moment>,
+    /// Something came that cannot wait for the metrics: the next turn decides on those that are known.
+    hasty: bool,
 }
 
 /// What a turn came to.
@@ -56,6 +57,22 @@ enum Turn {
     Rest(Duration),
 }
 
+/// Waits until something has changed that a decision about `seen` cannot wait with.
+async fn overtaken(cache: &Cache, key: &RolloutKey, seen: &Snapshot) {
+    let mut changes = cache.changes(&key.namespace);
+    let seen = observe::urgent(seen);
+    loop {
+        // The cache goes with the process, and so does this wait.
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        let now = gather(cache, &key.namespace, &key.name);
+        if now.is_none_or(|now| observe::urgent(&now) != seen) {
+            return;
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, (namespace, name): (String, String)) -> Self {
         Self {
@@ -65,6 +82,7 @@ impl Worker {
             measure: Measure::default(),
             stamped: false,
             written: None,
+            hasty: false,
         }
     }
 
@@ -114,7 +132,10 @@ impl Worker {
         if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
             return turn;
         }
-        let seen = self.observe(&snapshot, &spec, &state, now).await;
+        let Some(seen) = self.observe(&snapshot, &spec, &state, now).await else {
+            self.hasty = true;
+            return Turn::Again;
+        };
         let decision = decide(&spec.plan, &state, &seen, now);
         let breaches = check(&spec.plan, &state, &seen, &decision);
         if !breaches.is_empty() {
@@ -126,9 +147,11 @@ impl Worker {
             &self.key.name,
             self.measure.verdicts(&spec.plan),
         );
-        let changed =
-            decision.next != state || status.observed_generation != Some(generation(&snapshot.rollout));
-        let snapshot = if changed || self.outdated(&status, &decision.next, &seen, now) {
+        self.show(&decision, &seen);
+        let report = self.report_due(&status, &state, (&seen, &decision.next), now);
+        let decided =
+            decision.decides(&state) || status.observed_generation != Some(generation(&snapshot.rollout));
+        let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
                 .commit(snapshot, &spec, &status, (&seen, &decision), now)
                 .await
@@ -139,10 +162,17 @@ impl Worker {
         } else {
             snapshot
         };
-        self.act(&snapshot, &decision, &seen, now).await
+        self.act(&snapshot, &decision, &seen, (now, report)).await
     }
 
-    async fn observe(&mut self, snapshot: &Snapshot, spec: &Spec, state: &State, now: Moment) -> Observation {
+    /// `None`: what is in the snapshot was overtaken while the metrics were read.
+    async fn observe(
+        &mut self,
+        snapshot: &Snapshot,
+        spec: &Spec,
+        state: &State,
+        now: Moment,
+    ) -> Option<Observation> {
         let mut problems = spec.problems.clone();
         problems.extend(observe::problems(snapshot));
         problems.extend(self.memory.refusal(now));
@@ -151,17 +181,8 @@ impl Worker {
         }
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
-        let measured = self
-            .measure
-            .look(
-                &self.shared,
-                snapshot,
-                spec.typed.as_ref(),
-                (&spec.plan, state),
-                now,
-            )
-            .await;
-        Observation {
+        let measured = self.measured(snapshot, spec, state, now).await?;
+        Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
             workload: observe::workload(snapshot),
@@ -171,6 +192,29 @@ impl Worker {
             preflight: measured.preflight,
             evidence: measured.evidence,
             actions: observe::actions(snapshot),
+        })
+    }
+
+    /// What the metrics say. A person's word, lost pods or a new template do not wait until a slow provider has
+    /// answered: `None` then, and what was read is not lost.
+    async fn measured(
+        &mut self,
+        snapshot: &Snapshot,
+        spec: &Spec,
+        state: &State,
+        now: Moment,
+    ) -> Option<Report> {
+        if std::mem::take(&mut self.hasty) {
+            return Some(self.measure.known(state));
+        }
+        let (shared, typed) = (Arc::clone(&self.shared), spec.typed.as_ref());
+        let reading = self
+            .measure
+            .look(&shared, snapshot, typed, (&spec.plan, state), now);
+        tokio::select! {
+            biased;
+            report = reading => Some(report),
+            () = overtaken(&shared.cache, &self.key, snapshot) => None,
         }
     }
 
@@ -190,66 +234,13 @@ impl Worker {
         }
     }
 
-    /// Whether the status should say more than it does, though nothing was decided.
-    fn outdated(&self, status: &api::RolloutStatus, next: &State, seen: &Observation, now: Moment) -> bool {
-        let (Phase::Releasing(_), Some(release)) = (&next.phase, &status.release) else {
-            return false;
-        };
-        let arrived = match &seen.route {
-            Route::Seen {
-                weight: Some(weight),
-                accepted_since: Some(_),
-                ..
-            } => *weight == next.weight() && release.weight.observed != Some(i32::from(weight.percent())),
-            Route::Seen { .. } | Route::Unusable(_) => false,
-        };
-        let stale = self
-            .written
-            .is_some_and(|at| at.checked_add(REFRESH).is_ok_and(|due| due <= now));
-        arrived || stale
-    }
-
-    /// The decision goes into the status before anything is done; a conflict drops it.
-    async fn commit(
-        &mut self,
-        mut snapshot: Snapshot,
-        spec: &Spec,
-        status: &api::RolloutStatus,
-        (seen, decision): (&Observation, &Decision),
-        now: Moment,
-    ) -> Result<Snapshot, Turn> {
-        let frame = report::Frame {
-            before: status,
-            generation: generation(&snapshot.rollout),
-            stamp: Some(self.shared.writer.stamp().to_string()),
-            originals: originals(&snapshot, &decision.next, seen),
-            verdicts: self.measure.verdicts(&spec.plan),
-            metrics: self.measure.metrics(),
-            evidence: self.measure.keep(&spec.plan),
-            now,
-        };
-        let next = report::status(&spec.plan, &decision.next, seen, frame);
-        let next = serde_json::to_value(next).unwrap_or_default();
-        match self.shared.writer.commit_status(&snapshot.rollout, &next).await {
-            Ok(rollout) => {
-                self.shared.metrics.wrote("status");
-                self.written = Some(now);
-                self.shared.cache.put(Kind::Rollout, rollout.clone());
-                snapshot.rollout = rollout;
-                self.tell(&snapshot, decision, seen);
-                Ok(snapshot)
-            }
-            Err(error) => Err(self.failed("commit the status", &error, now)),
-        }
-    }
-
     /// Idempotent, in order; the first that fails ends the turn, and the next turn decides anew.
     async fn act(
         &mut self,
         snapshot: &Snapshot,
         decision: &Decision,
         seen: &Observation,
-        now: Moment,
+        (now, report): (Moment, Option<Moment>),
     ) -> Turn {
         let job = Job {
             snapshot,
@@ -282,9 +273,10 @@ impl Worker {
         let gated =
             self.shared.gate == GateMode::Admission && seen.workload.as_ref().is_some_and(|it| it.gated);
         let proof = self.memory.gate_due().filter(|_| gated);
-        let wakes = [decision.wake, self.measure.next(), proof];
-        let wake = wakes.into_iter().flatten().min();
         let now = self.shared.clock.now();
+        let report = report.filter(|due| *due > now);
+        let wakes = [decision.wake, self.measure.next(), proof, report];
+        let wake = wakes.into_iter().flatten().min();
         let rest = wake.map_or(RESYNC, |wake| {
             Duration::try_from(wake.duration_since(now)).unwrap_or_default()
         });
@@ -340,19 +332,4 @@ impl Worker {
             }
         }
     }
-}
-
-/// The routes as they were before the first change: in the status before that change is made, out of it when the
-/// last trace is gone.
-fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
-    let saved = observe::originals(snapshot);
-    if next.weight() == Weight::NONE && !seen.route.touched() {
-        return Vec::new();
-    }
-    let arms = observe::arms(snapshot);
-    let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
-    let fresh: Result<Vec<_>, _> = routes
-        .map(|object| route::originals(object, &arms, &saved))
-        .collect();
-    fresh.map_or(saved, |fresh| fresh.into_iter().flatten().collect())
 }

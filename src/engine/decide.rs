@@ -33,6 +33,27 @@ pub struct Decision {
     pub notes: Vec<Note>,
 }
 
+impl Decision {
+    /// Whether it decides something beyond `before`, which must be committed before anything else happens. Otherwise
+    /// at most the words of an ordinary wait have changed: those are a report, on which no later decision rests.
+    pub fn decides(&self, before: &State) -> bool {
+        let State {
+            stable,
+            phase,
+            waiting,
+            handled,
+            history,
+        } = &self.next;
+        let ordinary = |waiting: &Option<Waiting>| waiting.as_ref().is_some_and(Waiting::is_progress);
+        let same_wait = *waiting == before.waiting || ordinary(waiting) && ordinary(&before.waiting);
+        let same = *stable == before.stable
+            && *phase == before.phase
+            && *handled == before.handled
+            && *history == before.history;
+        !(same && same_wait && self.notes.is_empty())
+    }
+}
+
 /// Decides. Total: every state and every observation has an answer, and deciding twice changes nothing.
 pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> Decision {
     let mut turn = Turn {

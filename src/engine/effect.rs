@@ -12,7 +12,7 @@ pub enum Effect {
         /// The candidate's share.
         weight: Weight,
         /// More than the route gives now: needs a live read before it is written. Up to 0: the route names the
-        /// candidate, which has no share yet.
+        /// candidate, which has no share yet, so the version that was seen is fence enough.
         up: bool,
     },
     /// The candidate's Deployment and Service exist for `revision` with this many replicas.

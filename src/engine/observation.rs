@@ -103,6 +103,19 @@ pub struct Candidate {
     pub trouble: Option<String>,
     /// Objects of other revisions or of a release that is over are still there.
     pub leftovers: bool,
+    /// How its pods have crashed.
+    pub crashes: Crashes,
+}
+
+/// Crashes of a candidate's pods since they were made, as their statuses tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crashes {
+    /// Pods that have crashed.
+    pub pods: u32,
+    /// Restarts of their containers, in all.
+    pub restarts: u32,
+    /// How one of them ended, in words.
+    pub how: Option<String>,
 }
 
 /// The managed routes.

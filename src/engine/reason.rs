@@ -27,6 +27,24 @@ impl Waiting {
         }
     }
 
+    /// Whether it is part of the ordinary course and needs nobody: how it is getting on is news for the report, but
+    /// no decision.
+    pub fn is_progress(&self) -> bool {
+        matches!(
+            self.reason.as_str(),
+            PREFLIGHT
+                | SCALING
+                | SHIFTING
+                | JUDGING
+                | BAKING
+                | PROMOTING
+                | RETURNING
+                | ROLLING_BACK
+                | CLEARING
+                | DELETING
+        )
+    }
+
     /// The same with an end.
     #[must_use]
     pub fn until(mut self, moment: Option<Moment>) -> Self {
@@ -35,13 +53,15 @@ impl Waiting {
     }
 }
 
-/// Something worth an event: said once, when the state changes.
+/// Something worth telling: said once, when the state changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// CamelCase, one of the constants of this module.
     pub reason: &'static str,
     /// It needs somebody's attention.
     pub warning: bool,
+    /// A detail of what an event has told already: for the log only.
+    pub detail: bool,
     /// What happened, to what, and why.
     pub message: String,
 }
@@ -52,7 +72,16 @@ impl Note {
         Self {
             reason,
             warning: false,
+            detail: false,
             message: message.into(),
+        }
+    }
+
+    /// A step on a way that an event has announced: for the log.
+    pub fn detail(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            detail: true,
+            ..Self::normal(reason, message)
         }
     }
 
@@ -61,6 +90,7 @@ impl Note {
         Self {
             reason,
             warning: true,
+            detail: false,
             message: message.into(),
         }
     }
@@ -75,6 +105,8 @@ reasons! {
     ADOPTED = "Adopted";
     /// The first revision is not serving yet.
     FIRST_REVISION = "FirstRevision";
+    /// The gate is being put on the Deployment.
+    GATING = "Gating";
     /// A template reached the pods without a release.
     UNGATED = "Ungated";
     /// The gate does not hold, or was passed by.

@@ -76,6 +76,7 @@ pub fn phase(state: &State) -> api::Phase {
     };
     match &state.phase {
         Phase::Adopting => api::Phase::Pending,
+        Phase::Idle if waits(reason::GATING) => api::Phase::Pending,
         Phase::Idle => match state.history.first() {
             Some(last) if last.cause.is_none() && Some(&last.revision) == state.stable.as_ref() => {
                 api::Phase::Promoted
@@ -124,11 +125,11 @@ fn conditions(state: &State, message: &str, frame: &Frame<'_>) -> Vec<Condition>
     let stuck = match &state.phase {
         Phase::RolledBack(_) => true,
         Phase::Promoting(promotion) => promotion.stage == PromotionStage::Failed,
-        Phase::Idle => state.waiting.is_some(),
+        Phase::Idle => state.waiting.is_some() && reason != reason::GATING,
         Phase::Adopting => reason != reason::FIRST_REVISION,
         Phase::Releasing(_) | Phase::RollingBack(_) | Phase::Deleting(_) => false,
     };
-    let ready = matches!(state.phase, Phase::Idle) && !stuck;
+    let ready = matches!(state.phase, Phase::Idle) && state.waiting.is_none();
     let mut conditions = vec![condition("Ready", ready, reason, message, frame)];
     if stuck {
         conditions.push(condition("Stalled", true, reason, message, frame));
@@ -321,7 +322,12 @@ fn entry(outcome: &Outcome) -> api::HistoryEntry {
         Some(Cause::Superseded) => api::Outcome::Superseded,
         Some(Cause::Reverted) => api::Outcome::Reverted,
         Some(
-            Cause::Regression | Cause::NotReady | Cause::CapacityLost | Cause::Inconclusive | Cause::NoData,
+            Cause::Regression
+            | Cause::NotReady
+            | Cause::CapacityLost
+            | Cause::Crashing
+            | Cause::Inconclusive
+            | Cause::NoData,
         ) => api::Outcome::RolledBack,
     };
     let reason = outcome.cause.map_or(reason::PROMOTED, Cause::label);

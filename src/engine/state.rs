@@ -15,7 +15,8 @@ pub struct State {
     /// Where the course stands.
     #[serde(default)]
     pub phase: Phase,
-    /// What it waits for; `None` at rest.
+    /// What it waits for; `None` at rest. No decision rests on an ordinary wait, so one that was not committed yet is
+    /// no loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Requests by people that were answered, until their objects say so too.
@@ -80,6 +81,9 @@ pub struct Release {
     /// How often the candidate lost ready capacity under traffic.
     #[serde(default)]
     pub lost: u8,
+    /// Restarts of its containers before it had any traffic, once it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
 }
 
 /// A release's stage.
@@ -104,6 +108,8 @@ pub enum Cause {
     NotReady,
     /// It lost its ready pods under traffic, again and again.
     CapacityLost,
+    /// Its containers crashed under traffic.
+    Crashing,
     /// No verdict at the step's deadline.
     Inconclusive,
     /// No metrics for too long.
@@ -123,6 +129,7 @@ impl Cause {
             Self::Regression => "Regression",
             Self::NotReady => "NotReady",
             Self::CapacityLost => "CapacityLost",
+            Self::Crashing => "Crashing",
             Self::Inconclusive => "Inconclusive",
             Self::NoData => "NoData",
             Self::Aborted => "Aborted",

@@ -39,6 +39,11 @@ impl Calls {
         self.by_kind.values().sum()
     }
 
+    /// Renewals of the Lease: a matter of time alone, whether anything happens or not.
+    pub(crate) fn renewals(&self) -> usize {
+        self.by_kind.get("patch leases").copied().unwrap_or(0)
+    }
+
     /// Calls that change something, events and leases included.
     pub(crate) fn writes(&self) -> usize {
         let reads = ["get ", "list ", "watch "];

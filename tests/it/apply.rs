@@ -156,6 +156,7 @@ impl Stage0 {
             approved: false,
             paused: false,
             lost: 0,
+            restarts: None,
         });
         let originals = route::originals(&self.object("httproutes", "checkout"), &ARMS, &[]).unwrap();
         self.commit(&originals).await.unwrap();

@@ -1,29 +1,32 @@
 //! The real operator on the simulated cluster: what it costs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use serin::api::crd;
 use serin::cluster::client::Clients;
 use serin::cluster::lease;
 use serin::controller::Operator;
 use serin::engine::plan::GateMode;
-use serin::ports::{MetricSource, Providers};
+use serin::ports::{BoxFuture, MetricSource, Providers, Sample, SourceError};
+use serin::telemetry::Metrics;
 use serin::world::{Image, Load, Options, Shop, World};
+use tokio::task::JoinSet;
+
+/// Under whose name the operator calls.
+const SERIN: &str = "system:serviceaccount:serin:serin";
 
 struct Simulated(Arc<dyn MetricSource>);
 
 impl Providers for Simulated {
-    fn source(
-        &self,
-        _: &str,
-        _: &str,
-        _: Option<&serde_json::Value>,
-    ) -> Result<Arc<dyn MetricSource>, String> {
+    fn source(&self, _: &str, _: &str, _: Option<&Value>) -> Result<Arc<dyn MetricSource>, String> {
         Ok(Arc::clone(&self.0))
     }
 
-    fn lag(&self, _: Option<&serde_json::Value>) -> Duration {
+    fn lag(&self, _: Option<&Value>) -> Duration {
         Duration::from_secs(5)
     }
 }
@@ -64,31 +67,57 @@ async fn phase_is(world: &World, wanted: &str) {
     }
 }
 
-/// A wake that was due already once made a loop that span through whole phases of a release.
-#[tokio::test(start_paused = true)]
-async fn a_good_release_takes_few_turns_of_the_loop() {
-    let world = shop();
-    let clients = Clients::both(world.client_as("system:serviceaccount:serin:serin"));
+/// A provider that takes a minute for an answer as long as it is told to.
+struct Slow {
+    inner: Arc<dyn MetricSource>,
+    slow: Arc<AtomicBool>,
+}
+
+impl MetricSource for Slow {
+    fn instant<'a>(
+        &'a self,
+        query: &'a str,
+        at: jiff::Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        Box::pin(async move {
+            if self.slow.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+            self.inner.instant(query, at).await
+        })
+    }
+}
+
+/// The operator at work on `world`, and its own figures.
+fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
+    operate_with(world, Arc::new(world.metrics()))
+}
+
+fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
+    let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),
         identity: "test".into(),
         timing: lease::Timing::default(),
     };
-    let providers = Arc::new(Simulated(Arc::new(world.metrics())));
-    let operator = Operator::new(
-        clients,
-        Arc::new(world.clock()),
-        providers,
-        GateMode::Admission,
-        lease,
-    );
+    let providers = Arc::new(Simulated(source));
+    let clock = Arc::new(world.clock());
+    let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
     let (metrics, _) = operator.telemetry();
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     tasks.spawn(world.clone().run());
     tasks.spawn(async move {
         let _ = operator.run(std::future::pending()).await;
     });
+    (tasks, metrics)
+}
+
+/// A wake that was due already once made a loop that span through whole phases of a release.
+#[tokio::test(start_paused = true)]
+async fn a_good_release_takes_few_turns_of_the_loop() {
+    let world = shop();
+    let (_tasks, metrics) = operate(&world);
     phase_is(&world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
     phase_is(&world, "Promoted").await;
@@ -102,4 +131,99 @@ async fn a_good_release_takes_few_turns_of_the_loop() {
         .parse()
         .unwrap();
     assert!(turns < 1_000.0, "{turns} turns for one release");
+}
+
+/// Per cent of the requests that go to a candidate.
+fn in_force(world: &World) -> i64 {
+    let weights = world.weights_in_force("shop", "checkout");
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let candidate: f64 = weights
+        .iter()
+        .filter(|(service, _)| service.contains("-canary-"))
+        .map(|(_, weight)| weight)
+        .sum();
+    (100.0 * candidate / total).round() as i64
+}
+
+/// A decision is in the status at once, how a wait is getting on within ten seconds, and neither more often.
+#[tokio::test(start_paused = true)]
+async fn the_status_follows_a_release_with_few_writes() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    let before = world.trace().len();
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    let (mut phases, mut since, mut was) = (Vec::new(), 0, (0, Value::Null));
+    while phases.last().map(String::as_str) != Some("Promoted") {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let status = world.object("rollouts", "shop", "checkout").unwrap()["status"].take();
+        let phase = status["phase"].as_str().unwrap_or_default().to_owned();
+        let weight = &status["release"]["weight"];
+        let now = (in_force(&world), weight["desired"].clone());
+        since = if now == was { since + 1 } else { 0 };
+        was = now;
+        if since > 11 && weight["desired"] == was.0 {
+            assert_eq!(weight["observed"], was.0, "{status}");
+            assert_ne!(phase, "Shifting", "{status}");
+        }
+        if phases.last() != Some(&phase) {
+            phases.push(phase);
+        }
+    }
+    for phase in [
+        "Preflight",
+        "Scaling",
+        "Shifting",
+        "Judging",
+        "Baking",
+        "Promoting",
+        "Returning",
+    ] {
+        assert!(phases.iter().any(|seen| seen == phase), "{phase} in {phases:?}");
+    }
+    let calls = world.trace().split_off(before);
+    let writes = calls.iter().filter(|call| call.user == SERIN && call.is_write());
+    let mut by_kind = BTreeMap::<String, usize>::new();
+    for call in writes {
+        *by_kind
+            .entry(format!("{} {}", call.verb, call.resource))
+            .or_default() += 1;
+    }
+    println!("{phases:?}\n{by_kind:?}");
+    assert!(by_kind["patch rollouts/status"] <= 22, "{by_kind:?}, {phases:?}");
+}
+
+/// A person's abort goes through within a second, though the metrics are a minute away.
+#[tokio::test(start_paused = true)]
+async fn an_abort_does_not_wait_for_a_slow_provider() {
+    let world = shop();
+    let slow = Arc::new(AtomicBool::new(false));
+    let source = Slow {
+        inner: Arc::new(world.metrics()),
+        slow: Arc::clone(&slow),
+    };
+    let (_tasks, _) = operate_with(&world, Arc::new(source));
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    slow.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(in_force(&world), 10);
+    let abort = "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {name: stop, namespace: shop}
+spec: {rollout: checkout, action: Abort}
+";
+    world.apply_yaml(abort).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let route = world.object("httproutes", "shop", "checkout").unwrap();
+    let weights: Vec<&Value> = route["spec"]["rules"][0]["backendRefs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|backend| backend["name"].as_str().unwrap().contains("-canary-"))
+        .map(|backend| &backend["weight"])
+        .collect();
+    assert!(weights.iter().all(|weight| **weight == 0), "{weights:?}");
 }

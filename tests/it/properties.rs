@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serin::engine::effect::Effect;
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Candidate, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::reason::{self, Waiting};
 use serin::engine::state::{Phase, PromotionStage, Release, Stage};
 use serin::engine::{Decision, Moment, Plan, Revision, State, Weight, check, decide};
 
@@ -50,6 +51,17 @@ fn sound(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> Result<
     }
     if decision.wake.is_some_and(|wake| wake <= now) {
         return Err("wakes in the past".to_owned());
+    }
+    if let Some(waiting) = state.waiting.as_ref().filter(|waiting| waiting.is_progress()) {
+        let mut elsewhere = state.clone();
+        elsewhere.waiting = Some(Waiting::on(reason::CLEARING, "said an hour ago").until(Some(now)));
+        let other = decide(plan, &elsewhere, seen, now);
+        if other != decision {
+            return Err(format!("rests on an ordinary wait: {waiting:?}"));
+        }
+    }
+    if !decision.decides(state) && decision.next.phase != state.phase {
+        return Err("a change of phase is taken for a report".to_owned());
     }
     let waits = decision
         .next
@@ -245,9 +257,13 @@ fn mend(dice: &mut Dice, seen: &mut Observation) {
         seen.gate = Gate::Closed;
         seen.preflight = Some(Vec::new());
         seen.deleting = false;
+        seen.candidate.crashes = Crashes::default();
         if let Some(workload) = &mut seen.workload {
             workload.observed = true;
             workload.replicas = workload.replicas.clamp(1, 4);
+            for pods in workload.revisions.values_mut() {
+                pods.ready = pods.ready.max(pods.desired);
+            }
         } else {
             seen.workload = Some(dice.workload());
         }

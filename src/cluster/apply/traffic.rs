@@ -37,7 +37,17 @@ impl Writer {
         };
         let mut applied = Applied::default();
         if up {
-            for route in self.live(job, Look::Traffic).await?.routes {
+            let routes = if weight > Weight::NONE {
+                self.live(job, Look::Traffic).await?.routes
+            } else {
+                // Nobody's share grows: the condition on the version is enough.
+                snapshot
+                    .routes
+                    .iter()
+                    .filter_map(|(_, route)| route.clone())
+                    .collect()
+            };
+            for route in routes {
                 let ops = plan(&route)?;
                 applied.and(self.patch(Kind::HttpRoute, &route, ops).await?);
             }

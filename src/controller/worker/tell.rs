@@ -12,7 +12,7 @@ use crate::telemetry::metrics::{WeightArm, WeightKind};
 
 impl Worker {
     /// After the commit, never before.
-    pub(super) fn tell(&self, snapshot: &Snapshot, decision: &Decision, seen: &Observation) {
+    pub(super) fn tell(&self, snapshot: &Snapshot, decision: &Decision) {
         for note in &decision.notes {
             self.publish(snapshot, note);
             if note.reason == reason::ROLLING_BACK {
@@ -22,6 +22,10 @@ impl Worker {
                     .rolled_back(&self.key, cause.map_or("unknown", |cause| cause.label()));
             }
         }
+    }
+
+    /// The gauges: as things stand, whether or not the status says so yet.
+    pub(super) fn show(&self, decision: &Decision, seen: &Observation) {
         let phases = api::Phase::NAMES;
         self.shared
             .metrics
@@ -48,6 +52,9 @@ impl Worker {
             tracing::warn!(%rollout, %namespace, reason = note.reason, "{}", note.message);
         } else {
             tracing::info!(%rollout, %namespace, reason = note.reason, "{}", note.message);
+        }
+        if note.detail {
+            return;
         }
         self.shared.metrics.wrote("event");
         self.shared.events.publish(Notice {

@@ -1,17 +1,61 @@
-//! What holds a release though nothing has failed: silence, a route that is not honoured, no verdict in time.
+//! What speaks against a release beside its metrics: crashes, silence, a route that is not honoured, no verdict in time.
 
+use super::super::observation::Workload;
 use super::super::plan::OnSilence;
+use super::super::quantity::Moment;
 use super::super::reason::{self, Waiting};
-use super::super::state::{Cause, Release};
+use super::super::state::{Cause, Phase, Release};
 use super::{Turn, after};
 
+/// A pod whose containers crash this often under traffic is no accident.
+const CRASHES_MAX: u32 = 3;
+
 impl Turn<'_> {
+    /// Containers that crash under traffic, in words, once they are too many: two pods, or one three times. Metrics may
+    /// not show it, because a dead pod counts nothing.
+    pub(super) fn crashing(&self, release: &Release) -> Option<String> {
+        let crashes = &self.seen.candidate.crashes;
+        let restarts = crashes.restarts.saturating_sub(release.restarts?);
+        let here = self.seen.candidate.revision.as_ref() == Some(&release.revision);
+        let many = restarts >= CRASHES_MAX || (crashes.pods >= 2 && restarts >= 2);
+        (here && many).then(|| {
+            let how = crashes.how.as_deref().unwrap_or("a container ended");
+            format!(
+                "its containers crashed {restarts} times under traffic, on {} pods: {how}",
+                crashes.pods
+            )
+        })
+    }
+
+    /// Where stable pods fall as well, something that both need is gone: what crashes meanwhile is not the candidate's
+    /// fault.
+    pub(super) fn forgive(&mut self, mut release: Release, workload: &Workload) -> Release {
+        let stable = self.next.stable.as_ref().map(|stable| workload.pods(stable));
+        let fallen = stable.is_some_and(|pods| pods.ready < pods.desired);
+        let now = self.seen.candidate.crashes.restarts;
+        if fallen && release.restarts.is_some_and(|before| now > before) {
+            release.restarts = Some(now);
+            self.next.phase = Phase::Releasing(release.clone());
+        }
+        release
+    }
+
+    /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
+    pub(super) fn incumbent_short(&self) -> bool {
+        let pods = match (&self.seen.workload, &self.next.stable) {
+            (Some(workload), Some(stable)) => workload.pods(stable),
+            _ => return false,
+        };
+        pods.ready == 0 || u64::from(pods.ready) * 10 < u64::from(pods.desired) * 9
+    }
+
     /// Metrics that stay away: hold, and after the deadline what the user chose. `Some(wait)` ends the turn.
-    pub(super) fn silence(&mut self, release: &Release) -> Option<Option<Waiting>> {
+    pub(super) fn silence(&mut self, release: &Release, in_force: Moment) -> Option<Option<Waiting>> {
         let (since, why) = self.seen.evidence.silent.clone()?;
         let since = since.max(release.entered);
-        // One missing scrape is no news.
-        if !self.over(since, self.plan.analysis.interval.saturating_mul(2)) {
+        // One missing scrape is no news, and a candidate that has had no requests yet has no series.
+        let news = since.max(in_force);
+        if !self.over(news, self.plan.analysis.interval.saturating_mul(2)) {
             return None;
         }
         if self.plan.on_no_data == OnSilence::Rollback && self.over(since, self.plan.no_data_deadline) {

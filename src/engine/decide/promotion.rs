@@ -86,7 +86,7 @@ impl Turn<'_> {
             if let Some(wait) = self.paused_wait(promotion.paused) {
                 return Some(wait);
             }
-            self.note(Note::normal(
+            self.note(Note::detail(
                 reason::RETURNING,
                 format!(
                     "the Deployment runs revision {}: traffic comes back in steps",

@@ -38,6 +38,10 @@ impl Turn<'_> {
             let message = "the stable revision is gone: waits until the Deployment serves again";
             return Some(Waiting::on(reason::UNGATED, message));
         }
+        let release = self.forgive(release, workload);
+        if let Some(detail) = self.crashing(&release) {
+            return self.retreat(&release.revision, release.started, Cause::Crashing, detail);
+        }
         let kept = release.weight.share_of(workload.replicas).min(release.granted);
         if self.candidate_ready(&release.revision) < kept {
             return self.lose_capacity(release, kept);
@@ -46,27 +50,15 @@ impl Turn<'_> {
             return Some(wait);
         }
         match release.stage {
-            Stage::Preflight => self.preflight(release, workload),
+            Stage::Preflight => self.preflight(release),
             Stage::Scaling => self.scaling(release, workload),
             Stage::Judging => self.judging(release, workload),
         }
     }
 
-    fn preflight(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
+    fn preflight(&mut self, release: Release) -> Option<Waiting> {
         if let Some(wait) = self.blocked(&release) {
             return Some(wait);
-        }
-        let stable = self
-            .next
-            .stable
-            .as_ref()
-            .map(|stable| workload.pods(stable))
-            .unwrap_or_default();
-        if stable.ready == 0 {
-            return Some(Waiting::on(
-                reason::STABLE_NOT_READY,
-                "no pod of the stable revision is ready to compare with",
-            ));
         }
         let foreign = self
             .seen
@@ -126,23 +118,36 @@ impl Turn<'_> {
             return Some(wait);
         }
         let weight = self.plan.rung(release.rung).weight;
-        self.note(Note::normal(
-            reason::WEIGHT_CHANGED,
-            format!(
-                "revision {} gets {weight} of the requests (step {} of {})",
-                release.revision,
-                self.plan.rung(release.rung).step + 1,
-                self.plan.steps
-            ),
-        ));
+        self.announce(&release);
         self.next.phase = Phase::Releasing(Release {
             stage: Stage::Judging,
             entered: self.now,
             weight,
             granted: needed,
+            restarts: release.restarts.or(Some(self.seen.candidate.crashes.restarts)),
             ..release
         });
         None
+    }
+
+    /// One event a step; that of the last one tells of its bake too.
+    fn announce(&mut self, release: &Release) {
+        let rung = self.plan.rung(release.rung);
+        let (revision, weight) = (&release.revision, rung.weight);
+        let place = format!("step {} of {}", rung.step + 1, self.plan.steps);
+        let again = release.rung > 0 && self.plan.rung(release.rung - 1).step == rung.step;
+        if again && release.lost == 0 {
+            let message = format!("revision {revision} gets {weight} of the requests for its bake ({place})");
+            return self.note(Note::detail(reason::WEIGHT_CHANGED, message));
+        }
+        let next = self.plan.rung(release.rung + 1);
+        let more = if next.step == rung.step && next.weight > weight {
+            format!(", and {} once it has passed", next.weight)
+        } else {
+            String::new()
+        };
+        let message = format!("revision {revision} gets {weight} of the requests{more} ({place})");
+        self.note(Note::normal(reason::WEIGHT_CHANGED, message));
     }
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
@@ -167,7 +172,7 @@ impl Turn<'_> {
                 .evidence
                 .current(&release.revision, release.rung, release.entered),
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
-        if let Some(wait) = self.silence(&release) {
+        if let Some(wait) = self.silence(&release, since) {
             return wait;
         }
         if let Some(wait) = self.share_wait(&release) {
@@ -205,7 +210,7 @@ impl Turn<'_> {
             self.note(Note::normal(
                 reason::PROMOTING,
                 format!(
-                    "revision {} is proven and gets all traffic while the Deployment rolls",
+                    "revision {} is proven and gets all traffic while the Deployment rolls; then traffic comes back in steps",
                     release.revision
                 ),
             ));
@@ -256,6 +261,11 @@ impl Turn<'_> {
             && release.stage != Stage::Preflight
         {
             return Some(of(problem));
+        }
+        if self.incumbent_short() {
+            let message =
+                "too few pods of the stable revision are ready: they may have to take all traffic back";
+            return Some(Waiting::on(reason::STABLE_NOT_READY, message));
         }
         self.paused_wait(release.paused)
     }

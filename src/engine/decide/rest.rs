@@ -1,6 +1,7 @@
 //! The states at rest: adopting, idle, rolled back.
 
 use super::super::observation::{Gate, Workload};
+use super::super::plan::GateMode;
 use super::super::quantity::{Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Rejection, Release, Stage};
@@ -61,8 +62,12 @@ impl Turn<'_> {
                 Gate::Open(problem) => Some(problem),
                 Gate::Closed | Gate::Unknown => None,
             };
-            let problem = self.seen.problems.first().or(open)?;
-            return Some(Waiting::on(problem.reason, &problem.message));
+            if let Some(problem) = self.seen.problems.first().or(open) {
+                return Some(Waiting::on(problem.reason, &problem.message));
+            }
+            let on = workload.gated && (self.plan.gate == GateMode::Admission || workload.paused);
+            let message = "a template that is changed now would not be held yet: the gate is being put on the Deployment";
+            return (!on).then(|| Waiting::on(reason::GATING, message));
         }
         self.start(&workload.template.clone());
         None
@@ -85,6 +90,7 @@ impl Turn<'_> {
             approved: false,
             paused: false,
             lost: 0,
+            restarts: None,
         });
     }
 

@@ -20,6 +20,7 @@ impl Turn<'_> {
             Cause::Regression
             | Cause::NotReady
             | Cause::CapacityLost
+            | Cause::Crashing
             | Cause::Inconclusive
             | Cause::NoData
             | Cause::Aborted => Note::warning,

@@ -73,6 +73,25 @@ async fn a_candidate_comes_bears_traffic_and_leaves_no_trace() {
     assert_eq!(stage.apply(Effect::Retire).await.unwrap().writes(), 0);
 }
 
+/// A name without a share is nobody's traffic: no live read, but the version that was seen must still be there.
+#[tokio::test(start_paused = true)]
+async fn naming_the_candidate_costs_one_conditional_write() {
+    let mut stage = Stage0::new().await;
+    stage.begin_with_candidate().await;
+    let (seen, before) = (stage.snapshot(), stage.world.trace().len());
+    assert_eq!(stage.apply(up(0)).await.unwrap().writes(), 1);
+    let calls = stage.world.trace().split_off(before);
+    let words: Vec<String> = calls
+        .iter()
+        .map(|call| format!("{} {}", call.verb, call.resource))
+        .collect();
+    assert_eq!(words, ["patch httproutes"]);
+    assert_eq!(stage.weights()[1].1, 0);
+    stage.apply(Effect::RestoreRoute).await.unwrap();
+    let late = stage.apply_over(&seen, up(0)).await.unwrap_err();
+    assert_eq!(late.class(), Class::Conflict);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_candidate_with_traffic_is_not_scaled_to_nothing() {
     let mut stage = Stage0::new().await;

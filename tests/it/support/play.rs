@@ -6,7 +6,7 @@ use std::time::Duration;
 use serin::api::Duration as Span;
 use serin::engine::effect::Effect;
 use serin::engine::judge::Verdict;
-use serin::engine::observation::{Action, Candidate, Gate, Problem, Verb};
+use serin::engine::observation::{Action, Candidate, Crashes, Gate, Problem, Verb};
 use serin::engine::state::Phase;
 use serin::engine::{Decision, Moment, Observation, Revision, State, Weight, check, decide, report};
 
@@ -199,7 +199,11 @@ impl Play {
         }
         let mut lines = String::new();
         for note in &decision.notes {
-            let sign = if note.warning { '!' } else { '*' };
+            let sign = match (note.warning, note.detail) {
+                (true, _) => '!',
+                (false, true) => '.',
+                (false, false) => '*',
+            };
             let _ = writeln!(lines, "         {sign} {}: {}", note.reason, note.message);
         }
         if text != self.told {
@@ -224,6 +228,15 @@ impl Play {
             }
             ["candidate", "ready", "all"] => self.cluster.cap_candidate(u32::MAX),
             ["candidate", "ready", count] => self.cluster.cap_candidate(count.parse().unwrap()),
+            ["candidate", "crashes", restarts, "times", "on", pods, "pods"] => {
+                self.cluster.candidate.crashes = Crashes {
+                    pods: pods.parse().unwrap(),
+                    restarts: restarts.parse().unwrap(),
+                    how: Some(
+                        "container `app` of pod `checkout-0` ended with OOMKilled, exit code 137".into(),
+                    ),
+                };
+            }
             ["candidate", "trouble", why] => self.cluster.candidate.trouble = Some((*why).to_owned()),
             ["route", "refused", why] => self.cluster.route.refusal = Some((*why).to_owned()),
             ["route", "accepted"] => {
@@ -287,6 +300,9 @@ impl Play {
             ["someone", "resumes", "the", "deployment"] => {
                 self.cluster.deployment.as_mut().unwrap().resume(now);
             }
+            ["someone", "takes", "the", "gate", "off"] => {
+                self.cluster.deployment.as_mut().unwrap().facts.gated = false;
+            }
             ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
             ["rollout", "deleted"] => self.cluster.deleting = true,
             ["deployment", "deleted"] => self.cluster.deployment = None,
@@ -306,6 +322,13 @@ impl Play {
                     ["ready", count] => {
                         let template = deployment.facts.template.clone();
                         if let Some(seen) = deployment.facts.revisions.get_mut(&template) {
+                            seen.ready = count.parse().unwrap();
+                        }
+                        deployment.count();
+                    }
+                    ["has", count, "ready", "of", name] => {
+                        let revision = Revision::named(*name);
+                        if let Some(seen) = deployment.facts.revisions.get_mut(&revision) {
                             seen.ready = count.parse().unwrap();
                         }
                         deployment.count();

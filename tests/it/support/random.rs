@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{
-    Action, Candidate, Gate, Observation, Pods, Problem, Route, Verb, Workload,
+    Action, Candidate, Crashes, Gate, Observation, Pods, Problem, Route, Verb, Workload,
 };
 use serin::engine::plan::{Analysis, GateMode, OnSilence, Plan, Promotion, Rollback, Step, rungs};
 use serin::engine::reason::Waiting;
@@ -160,6 +160,15 @@ impl Dice {
             ready: self.below(6),
             trouble: self.maybe(5, |_| "quota".to_owned()),
             leftovers: self.chance(5),
+            crashes: if self.chance(90) {
+                Crashes::default()
+            } else {
+                Crashes {
+                    pods: self.below(3),
+                    restarts: self.below(5),
+                    how: None,
+                }
+            },
         }
     }
 
@@ -284,6 +293,7 @@ impl Dice {
                 approved: self.chance(30),
                 paused: self.chance(10),
                 lost: self.below(256) as u8,
+                restarts: self.maybe(50, |random| random.below(3)),
             }),
             3 => Phase::RollingBack(Retreat {
                 revision,

@@ -1,6 +1,6 @@
 //! An application under Serin's care, with its operator, its metrics and a constant load.
 
-use super::course::{Course, Watcher};
+use super::course::{Course, Watcher, candidate_weight};
 use crate::load::{Load, Report};
 use crate::operator::{self, Operator};
 use crate::scenario::fixtures::{deployment, route, service};
@@ -63,11 +63,11 @@ impl Care {
             route,
         };
         care.wait_phase("Idle", Duration::from_secs(30)).await?;
-        // A moment after the status has told of the adoption.
-        let gated = |it: &Value| !it["metadata"]["labels"]["serin.dev/gate"].is_null();
-        scenario
-            .wait(DEPLOYMENT, "app", "the gate", Duration::from_secs(10), gated)
-            .await?;
+        // From this very moment on.
+        let deployment = scenario.get(DEPLOYMENT, "app").await?;
+        if deployment["metadata"]["labels"]["serin.dev/gate"].is_null() {
+            return Err("the Rollout is Idle and the gate is not on".into());
+        }
         Ok(care)
     }
 
@@ -93,6 +93,15 @@ impl Care {
             .wait(ROLLOUT, "app", what, limit, |it| holds(&it["status"]))
             .await?;
         Ok(seen["status"].take())
+    }
+
+    /// Waits until the route gives the candidate this much and the gateway has had a second to follow. (The status says
+    /// so up to ten seconds later.)
+    pub(super) async fn shifted(&self, percent: u64, limit: Duration) -> Outcome {
+        let what = format!("{percent} % for the candidate");
+        let given = |route: &Value| candidate_weight(route) == percent;
+        self.scenario.wait(HTTP_ROUTE, "app", &what, limit, given).await?;
+        self.scenario.wait_routed("app").await
     }
 
     /// An error unless events with these reasons were told of the Rollout, first in this order.

@@ -80,7 +80,7 @@ impl Drop for Watcher {
 }
 
 /// The per cent of the candidate in a route's only rule.
-fn candidate_weight(route: &Value) -> u64 {
+pub(super) fn candidate_weight(route: &Value) -> u64 {
     let backends = route["spec"]["rules"][0]["backendRefs"].as_array();
     let (mut candidate, mut total) = (0, 0);
     for backend in backends.into_iter().flatten() {

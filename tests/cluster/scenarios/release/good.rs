@@ -42,7 +42,6 @@ async fn good(scenario: Scenario) -> Outcome {
         "ReleaseStarted",
         "WeightChanged",
         "Promoting",
-        "Returning",
         "Promoted",
     ];
     care.told(&reasons).await?;
@@ -50,6 +49,7 @@ async fn good(scenario: Scenario) -> Outcome {
     let (course, report) = care.end().await?;
     report.no_failures()?;
     course.rises_through(&[10, 25, 80, 0])?;
+    course.first("Returning")?;
     course.shares(&report, "v2")?;
     if report
         .between(end + Duration::from_secs(1), Duration::MAX)
@@ -85,10 +85,15 @@ fn figures(care: &Care, before: &Calls) -> Outcome {
     }
     release.by_kind.retain(|_, count| *count > 0);
     let memory = care.operator.resident()? as f64 / f64::from(1 << 20);
+    let leases = release.renewals();
     println!(
-        "figures: a good release takes {} calls, of them {} writes: {:?}",
+        "figures: a good release takes {} calls, of them {} writes; without the Lease's {} renewals {} calls, of them \
+         {} writes: {:?}",
         release.total(),
         release.writes(),
+        leases,
+        release.total() - leases,
+        release.writes() - leases,
         release.by_kind
     );
     println!("figures: {memory:.1} MiB resident with one Rollout");

@@ -19,7 +19,7 @@ async fn metrics_outage(scenario: Scenario) -> Outcome {
     let steps = "  steps: [{weight: 10, hold: 5s}, {weight: 25, hold: 2s}, {weight: 100, hold: 2s}]\n";
     let care = Care::with_metrics(&scenario, "app:v1", steps, &metrics.url()).await?;
     scenario.set_image("app", "app:v2").await?;
-    care.wait_phase("Judging", Duration::from_secs(40)).await?;
+    care.shifted(10, Duration::from_secs(40)).await?;
     metrics.stop();
     let status = care.wait_phase("Holding", Duration::from_secs(20)).await?;
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -46,7 +46,11 @@ async fn leader_killed(scenario: Scenario) -> Outcome {
     let mut care = Care::begin(&scenario, "app:v1", "").await?;
     let mut standby = start_operator(&scenario, "two").await?;
     scenario.set_image("app", "app:v2").await?;
-    let status = care.wait_phase("Judging", Duration::from_secs(40)).await?;
+    care.shifted(10, Duration::from_secs(40)).await?;
+    let status = care.wait("10 %", Duration::ZERO, |now| {
+        now["release"]["weight"]["desired"] == 10
+    });
+    let status = status.await?;
     care.operator.kill();
     let status = care
         .wait("another holder", Duration::from_mins(1), |now| {

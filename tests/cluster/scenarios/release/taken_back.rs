@@ -95,7 +95,7 @@ async fn never_ready(scenario: Scenario) -> Outcome {
 async fn overtaken(scenario: Scenario) -> Outcome {
     let care = Care::begin(&scenario, "app:v1", "").await?;
     scenario.set_image("app", "app:v2").await?;
-    care.wait_phase("Judging", Duration::from_secs(40)).await?;
+    care.shifted(10, Duration::from_secs(40)).await?;
     scenario.set_image("app", "app:v3").await?;
     let changed = care.load.elapsed();
     let status = care.wait_phase("Promoted", Duration::from_mins(2)).await?;

@@ -1,0 +1,112 @@
+//! What goes into the status, and when: a decision at once and before anything is done, a report in its own time.
+
+use std::time::Duration;
+
+use super::super::spec::{Spec, generation};
+use super::{Turn, Worker};
+use crate::api;
+use crate::cluster::cache::Kind;
+use crate::cluster::observe;
+use crate::cluster::snapshot::Snapshot;
+use crate::engine::observation::{Observation, Route};
+use crate::engine::state::Phase;
+use crate::engine::{Decision, Moment, State, Weight, report};
+use crate::render::route;
+
+/// From one write of the status to the next that has nothing new but how an ordinary wait is getting on. Whoever looks
+/// on is never further behind.
+const REPORT: Duration = Duration::from_secs(10);
+/// The same where nothing is new but the numbers of the verdicts.
+const REFRESH: Duration = Duration::from_secs(300);
+
+impl Worker {
+    /// When the status is to say what it does not say yet, though nothing was decided; `None`: it is up to date.
+    pub(super) fn report_due(
+        &self,
+        status: &api::RolloutStatus,
+        before: &State,
+        (seen, next): (&Observation, &State),
+        now: Moment,
+    ) -> Option<Moment> {
+        let after = |span: Duration| {
+            let due = |at: Moment| at.checked_add(span).unwrap_or(Moment::MAX);
+            self.written.map_or(now, due)
+        };
+        if next.waiting != before.waiting || arrived(status, next, seen) {
+            return Some(after(REPORT));
+        }
+        let numbers = matches!(next.phase, Phase::Releasing(_)) && self.written.is_some();
+        numbers.then(|| after(REFRESH))
+    }
+
+    /// The decision goes into the status before anything is done; a conflict drops it.
+    pub(super) async fn commit(
+        &mut self,
+        mut snapshot: Snapshot,
+        spec: &Spec,
+        status: &api::RolloutStatus,
+        (seen, decision): (&Observation, &Decision),
+        now: Moment,
+    ) -> Result<Snapshot, Turn> {
+        let frame = report::Frame {
+            before: status,
+            generation: generation(&snapshot.rollout),
+            stamp: Some(self.shared.writer.stamp().to_string()),
+            originals: originals(&snapshot, &decision.next, seen),
+            verdicts: self.measure.verdicts(&spec.plan),
+            metrics: self.measure.metrics(),
+            evidence: self.measure.keep(&spec.plan),
+            now,
+        };
+        let next = report::status(&spec.plan, &decision.next, seen, frame);
+        let next = serde_json::to_value(next).unwrap_or_default();
+        match self.shared.writer.commit_status(&snapshot.rollout, &next).await {
+            Ok(written) => {
+                let phase = report::phase(&decision.next).as_str();
+                let (rollout, namespace) = (&self.key.name, &self.key.namespace);
+                tracing::debug!(%rollout, %namespace, phase, weight = decision.next.weight().percent(), "status written");
+                self.shared.metrics.wrote("status");
+                self.written = Some(now);
+                self.shared.cache.put(Kind::Rollout, written.clone());
+                snapshot.rollout = written;
+                self.tell(&snapshot, decision);
+                Ok(snapshot)
+            }
+            Err(error) => Err(self.failed("commit the status", &error, now)),
+        }
+    }
+}
+
+/// Whether the gateway has taken over the committed weight and the status does not say so.
+fn arrived(status: &api::RolloutStatus, next: &State, seen: &Observation) -> bool {
+    let moves = matches!(
+        next.phase,
+        Phase::Releasing(_) | Phase::Promoting(_) | Phase::RollingBack(_)
+    );
+    let Some(release) = status.release.as_ref().filter(|_| moves) else {
+        return false;
+    };
+    match &seen.route {
+        Route::Seen {
+            weight: Some(weight),
+            accepted_since: Some(_),
+            ..
+        } => *weight == next.weight() && release.weight.observed != Some(i32::from(weight.percent())),
+        Route::Seen { .. } | Route::Unusable(_) => false,
+    }
+}
+
+/// The routes as they were before the first change: in the status before that change is made, out of it when the
+/// last trace is gone.
+fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
+    let saved = observe::originals(snapshot);
+    if next.weight() == Weight::NONE && !seen.route.touched() {
+        return Vec::new();
+    }
+    let arms = observe::arms(snapshot);
+    let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
+    let fresh: Result<Vec<_>, _> = routes
+        .map(|object| route::originals(object, &arms, &saved))
+        .collect();
+    fresh.map_or(saved, |fresh| fresh.into_iter().flatten().collect())
+}
