@@ -14,10 +14,6 @@ pub(super) fn trouble(scene: &Scene<'_>, trouble: &Trouble) -> String {
              little traffic.",
             share(*promoted)
         ),
-        Trouble::Scared(back) => format!(
-            "A version that is good is taken back in {} % of releases: what failed by chance looked like a regression.",
-            share(*back)
-        ),
     }
 }
 
@@ -32,17 +28,16 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
         rung.map_or(0, |rung| rung.weight.percent())
     );
     let traffic = &scene.assumed.traffic;
-    let rps = format!("{} requests/s", pace(traffic.pace));
+    let rps = pace(traffic.pace);
     match stuck.because {
         Because::Traffic {
             requests,
-            provable,
-            asked,
+            short,
             clumps,
         } => format!(
-            "{place}: {rps} make {} requests to the new version in {deadline}, which {}{}{}.",
+            "{place}: at {rps} the new version gets {} requests in {deadline}, which {}{}{}.",
             grouped(requests.round() as u64),
-            proof(provable, asked),
+            proof(short),
             if clumps > 1.25 {
                 format!(" (failures come in clumps of about {clumps:.0}, which count as one)")
             } else {
@@ -54,7 +49,7 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             let metric = scene.plan().analysis.metrics.get(stuck.metric);
             let name = metric.map_or("it", |metric| metric.name.as_str());
             format!(
-                "{place}: by chance `{name}` spoke against a good version, and {rps} did not clear it in {deadline}."
+                "{place}: by chance `{name}` spoke against a good version, and at {rps} that was not cleared in {deadline}."
             )
         }
         Because::Between {
@@ -68,8 +63,8 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             percent(unacceptable)
         ),
         Because::Unproven { unacceptable } => format!(
-            "{place}: beyond {} it must not be promoted, and {rps} do not convict it in {deadline}. It is held, which is \
-             safe.",
+            "{place}: beyond {} it must not be promoted, and at {rps} that is not proved in {deadline}. It is held, \
+             which is safe.",
             percent(unacceptable)
         ),
         Because::Environment => {
@@ -88,16 +83,17 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
 }
 
 /// What the traffic can prove beside what it must.
-fn proof(provable: f64, asked: f64) -> String {
-    if provable > asked {
-        format!(
-            "can rule out a failure rate of {} at best, and {} must be ruled out",
-            percent(provable),
-            percent(asked)
-        )
-    } else {
-        format!("are just enough to rule out a failure rate of {}", percent(asked))
-    }
+fn proof(short: Option<(f64, f64)>) -> String {
+    short.map_or_else(
+        || "are barely enough for a proof".to_owned(),
+        |(provable, asked)| {
+            format!(
+                "can rule out a failure rate of {} at best, and {} must be ruled out",
+                percent(provable),
+                percent(asked)
+            )
+        },
+    )
 }
 
 fn missing(stuck: &Stuck) -> String {
@@ -119,34 +115,29 @@ pub(super) fn advice(scene: &Scene<'_>, found: &Found, advice: &Advice) -> Strin
         share(then.promoted.share)
     );
     if let Some(minutes) = &then.minutes_to_full {
-        text += &format!(" (half of them within {})", middle(minutes));
+        text += &format!(" (half within {})", middle(minutes));
     }
-    text += &format!(
-        ", {} % taken back, {} % held",
-        share(then.rolled_back.share),
-        share(then.held.share)
-    );
+    for (name, seen) in [("taken back", then.rolled_back.share), ("held", then.held.share)] {
+        if seen > 0.0 {
+            text += &format!(", {} % {name}", share(seen));
+        }
+    }
     let (now, before) = (
         advice.excludes(scene.assumed),
         excluded(scene.setting, &found.summary),
     );
     if now > before * 1.02 {
-        text += &format!(
-            "; a promotion then rules out only what fails {} or more, not {}",
-            percent(now),
-            percent(before)
-        );
+        text += &format!("; a promotion then rules out only {} or more", percent(now));
     }
     text
 }
 
 /// The traffic cannot prove what is asked for.
 pub(super) fn thin(scene: &Scene<'_>, found: &Found) -> Option<String> {
-    let enough = sufficient_pace(scene.setting).map_or_else(String::new, |enough| {
-        format!(" {} requests/s would do.", pace(enough))
-    });
+    let enough = sufficient_pace(scene.setting)
+        .map_or_else(String::new, |enough| format!(" {} would do.", pace(enough)));
     Some(format!(
-        "At {} requests/s a promotion surely rules out only what fails {} or more, not {}.{enough}",
+        "At {} a promotion surely rules out only what fails {} or more, not {}.{enough}",
         pace(scene.assumed.traffic.pace),
         percent(found.summary.provable?),
         percent(scene.setting.lines().1)

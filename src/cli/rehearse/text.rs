@@ -8,30 +8,40 @@ use crate::engine::state::Cause;
 use crate::engine::words::{grouped, percent};
 use crate::world::rehearsal::{Because, CAUGHT, SLIPS, Spread, StepSummary, Trouble};
 
-/// Lines of advice at most.
-const ADVICE: usize = 3;
 /// Columns of a line.
 const WIDTH: usize = 110;
 /// Where what is behind a share begins.
 const DETAIL: usize = 34;
 /// Lines of an answer.
 const LINES: usize = 30;
-/// Lines of the table of steps beside the steps: its title, what is left out, and an empty one.
-const FRAME: usize = 3;
+/// Steps that are shown at most.
+const STEPS: usize = 5;
 
 /// Writes all that was found.
 pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
-    let (mut above, mut below) = (Vec::new(), Vec::new());
-    head(scene, &mut above)?;
-    ends(scene, found, &mut above)?;
-    extremes(scene, found, &mut below)?;
-    advice(scene, found, &mut below)?;
-    legend(scene, &mut below)?;
-    let lines = |part: &[u8]| part.iter().filter(|byte| **byte == b'\n').count();
-    let room = LINES.saturating_sub(lines(&above) + lines(&below));
-    out.write_all(&above)?;
-    steps(found, room, out)?;
-    out.write_all(&below)
+    let mut text = Vec::new();
+    head(scene, &mut text)?;
+    ends(scene, found, &mut text)?;
+    steps(found, &mut text)?;
+    extremes(scene, found, &mut text)?;
+    trouble(scene, found, &mut text)?;
+    let mut last = Vec::new();
+    legend(scene, &mut last)?;
+    // Advice comes in the order of what it leaves of the Rollout; what does not fit is left out.
+    let lines = |part: &[u8]| part.split(|byte| *byte == b'\n').count() - 1;
+    for one in found.advice.iter().flat_map(|(_, advice)| advice) {
+        let mut more = Vec::new();
+        wrapped(
+            &format!("→ {}", findings::advice(scene, found, one)),
+            "  ",
+            &mut more,
+        )?;
+        if lines(&text) + lines(&more) + lines(&last) <= LINES {
+            text.append(&mut more);
+        }
+    }
+    out.write_all(&text)?;
+    out.write_all(&last)
 }
 
 fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -58,7 +68,7 @@ fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
         )
     };
     let line = format!(
-        "{} requests/s, {fails}{}; {} pods; a look every {}",
+        "{}, {fails}{}; {} pods; a look every {}",
         words::pace(traffic.pace),
         words::extra(traffic.extra),
         scene.setting.pods,
@@ -127,20 +137,20 @@ fn harmed(harm: &Spread) -> String {
         return String::new();
     }
     format!(
-        "; {} requests failed because of it (in 9 of 10 releases at most {})",
+        "; {} failed because of it (at most {} in 9 of 10)",
         words::requests(harm.mean),
-        words::requests(harm.p90)
+        grouped(harm.p90.round() as u64)
     )
 }
 
-fn steps(found: &Found, room: usize, out: &mut dyn Write) -> io::Result<()> {
+fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
     let line = |number: &str, weight: &str, hold: &str, took: &str, rest: &str| {
         format!("{number:<5} {weight:<12} {hold:<9} {took:<18} {rest}")
     };
     let title = line("step", "weight", "at least", "took", "no verdict in time");
     writeln!(out, "{title}")?;
     let all = &found.summary.steps;
-    let telling = telling(all, room.saturating_sub(FRAME).max(1));
+    let telling = telling(all);
     for index in &telling {
         let step = &all[*index];
         let took = step
@@ -159,7 +169,7 @@ fn steps(found: &Found, room: usize, out: &mut dyn Write) -> io::Result<()> {
     if telling.len() < all.len() {
         writeln!(
             out,
-            "and {} steps of which there is less to tell",
+            "and {} more of which there is less to tell",
             all.len() - telling.len()
         )?;
     }
@@ -167,14 +177,14 @@ fn steps(found: &Found, room: usize, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Where releases stand or last longest, in order.
-fn telling(all: &[StepSummary], most: usize) -> Vec<usize> {
+fn telling(all: &[StepSummary]) -> Vec<usize> {
     let took = |step: &StepSummary| step.minutes.map_or(0.0, |minutes| minutes.p50);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&all[*a], &all[*b]);
         b.stuck.total_cmp(&a.stuck).then(took(b).total_cmp(&took(a)))
     });
-    order.truncate(most);
+    order.truncate(STEPS);
     order.sort_unstable();
     order
 }
@@ -192,7 +202,7 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
                 format!(", after {}", words::minutes(minutes))
             });
             let harm = probe.harm.as_ref().map_or_else(String::new, |harm| {
-                format!(" and {} failed requests", words::requests(harm.mean))
+                format!(", having failed {}", words::requests(harm.mean))
             });
             format!(
                 "Caught: a version that fails {}{} or more is taken back in {:.0} % of releases{after}{harm}.",
@@ -226,14 +236,11 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
     writeln!(out)
 }
 
-fn advice(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+fn trouble(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
     let Some((trouble, advice)) = &found.advice else {
         return writeln!(out, "{}", findings::content(found));
     };
     wrapped(&findings::trouble(scene, trouble), "", out)?;
-    for one in advice.iter().take(ADVICE) {
-        wrapped(&format!("→ {}", findings::advice(scene, found, one)), "  ", out)?;
-    }
     if advice.is_empty() && !hopeless(trouble) {
         writeln!(out, "No setting that was tried helps.")?;
     }
@@ -244,7 +251,7 @@ fn advice(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<(
 fn hopeless(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Stuck(stuck) => matches!(stuck.because, Because::Time | Because::Promotion),
-        Trouble::Missed(_) | Trouble::Scared(_) => false,
+        Trouble::Missed(_) => false,
     }
 }
 

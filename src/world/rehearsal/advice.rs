@@ -20,7 +20,7 @@ const TRIES: usize = 3;
 /// Deadlines that people write, in hours.
 const HOURS: [f64; 8] = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 24.0];
 /// Seconds of simulated releases that one try may take: with long deadlines fewer releases are played.
-const BUDGET: f64 = 300.0 * 4.0 * 3600.0;
+const BUDGET: f64 = 200.0 * 4.0 * 3600.0;
 /// But never fewer.
 const FEWEST: u64 = 60;
 
@@ -67,7 +67,6 @@ pub fn advise(
     let advice = match &trouble {
         Trouble::Stuck(stuck) => case.unstick(stuck),
         Trouble::Missed(share) => case.sharpen(*share),
-        Trouble::Scared(share) => case.calm(*share),
     };
     Some((trouble, advice))
 }
@@ -111,18 +110,6 @@ impl Case<'_> {
         rows.iter()
             .filter_map(|row| self.best(row, share, left))
             .collect()
-    }
-
-    /// Changes that tell bad luck from a regression.
-    fn calm(&self, share: f64) -> Vec<Advice> {
-        let chance = self.setting.plan.analysis.false_rollback;
-        let lower: Vec<Change> = [0.01, 0.001, 0.0001]
-            .into_iter()
-            .filter(|lower| *lower < chance)
-            .map(Change::FalseRollback)
-            .collect();
-        let left = |then: &Summary, _: &Change| then.rolled_back.share;
-        self.best(&lower, share, left).into_iter().collect()
     }
 
     /// Of several values of one setting the first that leaves little of `share`, or else the best that leaves clearly

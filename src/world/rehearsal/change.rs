@@ -21,8 +21,6 @@ pub enum Change {
     Preset(Preset),
     /// The metric of this name can only roll back.
     Ungate(String),
-    /// The chance of a false rollback.
-    FalseRollback(f64),
     /// What has no verdict at its deadline is taken back.
     RollBack,
     /// The last step is held for so long after its verdict.
@@ -67,10 +65,6 @@ impl Change {
                     .iter_mut()
                     .filter(|metric| metric.name == *name);
                 named.for_each(|metric| metric.gating = false);
-            }
-            Self::FalseRollback(chance) => {
-                let confidence = spec.analysis.confidence.get_or_insert_default();
-                confidence.false_rollback = Some(*chance);
             }
             Self::RollBack => spec.analysis.on_inconclusive = OnDoubt::Rollback,
             Self::LastHold(to) => {
@@ -123,10 +117,6 @@ impl fmt::Display for Change {
             ),
             Self::Preset(preset) => write!(f, "ask for less proof (`analysis.preset: {preset:?}`)"),
             Self::Ungate(name) => write!(f, "let `{name}` roll back but not hold (its `gating: false`)"),
-            Self::FalseRollback(chance) => write!(
-                f,
-                "ask for more evidence before a rollback (`analysis.confidence.falseRollback: {chance}`)"
-            ),
             Self::RollBack => {
                 f.write_str("take back what has no verdict (`analysis.onInconclusive: Rollback`)")
             }

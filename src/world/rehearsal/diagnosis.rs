@@ -6,12 +6,11 @@ use super::summary::Summary;
 use super::{Assumed, Setting};
 use crate::api::RolloutSpec;
 use crate::engine::plan::RungKind;
-use crate::engine::state::Cause;
 use crate::stats::forecast::provable_rate;
 
 /// A share of releases without a verdict that is worth a word.
 pub(super) const NOTABLE: f64 = 0.05;
-/// A share of wrong promotions, or of wrong rollbacks, that is.
+/// A share of wrong promotions that is.
 const WRONG: f64 = 0.02;
 /// Evidence beyond the threshold that a proof takes on the way: bets that are lost, and bad luck.
 const SLACK: f64 = 2.0;
@@ -23,8 +22,6 @@ pub enum Trouble {
     Stuck(Stuck),
     /// A version beyond what is unacceptable is promoted: this share of the releases.
     Missed(f64),
-    /// A version that is tolerated is taken back as a regression: this share of the releases.
-    Scared(f64),
 }
 
 /// Where releases come to no verdict, and why.
@@ -51,10 +48,8 @@ pub enum Because {
     Traffic {
         /// Candidate requests until the deadline.
         requests: f64,
-        /// What these can rule out.
-        provable: f64,
-        /// What must be ruled out.
-        asked: f64,
+        /// What these can rule out at best, and what must be ruled out, where that is less.
+        short: Option<(f64, f64)>,
         /// By how much failures come in clumps, each of which counts as one.
         clumps: f64,
     },
@@ -84,7 +79,9 @@ pub enum Because {
 pub(super) struct Proof {
     /// The lowest error rate that it can rule out.
     pub(super) provable: f64,
-    /// What must be ruled out, as a multiple of the unacceptable rate.
+    /// What must be ruled out.
+    asked: f64,
+    /// The same as a multiple of the margin.
     pub(super) factor: f64,
 }
 
@@ -113,15 +110,6 @@ impl Case<'_> {
         let named_bad = !self.setting.traffic.name.is_empty() && !self.setting.traffic.good();
         if (named_bad || self.candidate() >= self.setting.lines().1) && missed >= WRONG {
             return Some(Trouble::Missed(missed));
-        }
-        let scared = self
-            .summary
-            .causes
-            .get(Cause::Regression.label())
-            .copied()
-            .unwrap_or(0.0);
-        if !named_bad && self.candidate() <= self.setting.lines().0 && scared >= WRONG {
-            return Some(Trouble::Scared(scared));
         }
         let share = stuck(self.summary);
         let (step, most) = self
@@ -195,8 +183,7 @@ impl Case<'_> {
         let proof = self.proof(step);
         Because::Traffic {
             requests: self.setting.traffic.pace * weight * deadline,
-            provable: proof.provable,
-            asked: proof.factor * unacceptable.max(self.summary.provable.unwrap_or(0.0)),
+            short: Some((proof.provable, proof.asked)).filter(|(provable, asked)| provable > asked),
             clumps: self.summary.clumps,
         }
     }
@@ -224,12 +211,22 @@ impl Case<'_> {
             .iter()
             .find(|one| one.in_step == (2 * of_step >= short.len()))
             .copied();
+        let in_step = typical.is_some_and(|short| short.in_step);
+        let widened = self.summary.provable.unwrap_or(0.0);
         let usual = -self.setting.plan.analysis.wrong_promotion.ln();
         let (needed, factor) = typical.map_or((usual, 1.0), |short| (short.needed, short.multiplier));
         let (weight, deadline) = self.stay(step);
         let requests = self.setting.traffic.pace * weight * (1.0 - weight) * deadline;
         let rate = self.candidate().max(1e-9);
+        let unacceptable = self.setting.lines().1;
+        let asked = match (in_step, widened > 0.0) {
+            // Where the traffic is thin a step asks for no more than that can prove in time.
+            (true, true) => 1.0,
+            (true, false) => factor * unacceptable,
+            (false, _) => unacceptable.max(widened),
+        };
         Proof {
+            asked,
             provable: provable_rate(requests / self.summary.clumps, rate, rate, needed + SLACK).min(1.0),
             factor,
         }

@@ -130,7 +130,7 @@ impl Search {
         let probe = self.look(index);
         let far = |share: f64, limit: f64| {
             let n = self.tried.get(&index).map_or(0, Vec::len) as u64;
-            let (low, high) = share_interval((share * n as f64).round() as u64, n, 0.999);
+            let (low, high) = share_interval((share * n as f64).round() as u64, n, 0.99);
             limit < low || limit > high
         };
         if far(probe.rolled_back.share, CAUGHT) && far(probe.promoted.share, SLIPS) {
