@@ -186,21 +186,31 @@ fn no_decision_of_any_rehearsal_breaks_an_invariant() {
     assert!(ended[0] > 100 && ended[1] > 100, "{ended:?}");
 }
 
-/// The Rollout of [`MINIMAL`] with a merge patch, as YAML.
-fn patched(patch: &Value) -> String {
+/// The Rollout of [`MINIMAL`] with merge patches, as YAML.
+fn patched(patches: &[&Value]) -> String {
     let mut object: Value = serde_yaml::from_str(&std::fs::read_to_string(file(MINIMAL)).unwrap()).unwrap();
-    json_patch::merge(&mut object, patch);
+    for patch in patches {
+        json_patch::merge(&mut object, patch);
+    }
     serde_yaml::to_string(&object).unwrap()
+}
+
+/// Deadlines that little traffic cannot keep.
+fn hasty() -> Value {
+    serde_json::json!({"spec": {"steps": [
+        {"weight": 10, "deadline": "8m"}, {"weight": 25, "deadline": "8m"}, {"weight": 100, "deadline": "30m"},
+    ]}})
 }
 
 #[test]
 fn thin_traffic_holds_releases_and_the_advice_is_true() {
     let thin = |input: &str| Rehearse {
-        rps: Some(0.3),
+        rps: Some(1.0),
         runs: 300,
         ..command(input)
     };
-    let before = json(thin(&file(MINIMAL)), "");
+    let hasty = hasty();
+    let before = json(thin("-"), &patched(&[&hasty]));
     let held = share(&before, "/held/share");
     assert!(held > 0.1, "{held}");
     let trouble = before["trouble"].as_str().unwrap();
@@ -208,7 +218,7 @@ fn thin_traffic_holds_releases_and_the_advice_is_true() {
     let advice = before["advice"].as_array().unwrap();
     assert!(!advice.is_empty(), "{before:#}");
     for one in advice {
-        let after = json(thin("-"), &patched(&one["patch"]));
+        let after = json(thin("-"), &patched(&[&hasty, &one["patch"]]));
         let sentence = one["sentence"].as_str().unwrap();
         for (promised, found) in [
             ("/promoted", "/promoted/share"),
@@ -282,9 +292,9 @@ fn a_late_fault_asks_for_a_longer_bake() {
 
 #[test]
 fn no_verdict_in_time_is_a_rollback_where_the_rollout_says_so() {
-    let mut spec = minimal();
+    let mut spec = spec_of(&patched(&[&hasty()]), "checkout");
     spec.analysis.on_inconclusive = serin::api::OnDoubt::Rollback;
-    let thin = assumed(0.3, 0.001, 0.001);
+    let thin = assumed(1.0, 0.001, 0.001);
     let (setting, all) = played(&spec, &thin, 100);
     let seen = summarize(&setting, &all);
     assert_eq!(seen.held.share, 0.0);
@@ -328,7 +338,7 @@ fn a_release_without_an_end_in_time_says_that_it_is_the_time() {
 #[test]
 fn the_answer_fits_a_screen() {
     let many: Vec<u32> = (1..20).chain([100]).collect();
-    let long = patched(&serde_json::json!({"spec": {"weights": many, "paused": true}}));
+    let long = patched(&[&serde_json::json!({"spec": {"weights": many, "paused": true}})]);
     let mut answers = vec![answer(
         &Rehearse {
             rps: Some(0.5),
@@ -393,8 +403,8 @@ fn serin(arguments: &[&str], input: &str) -> Output {
 #[test]
 fn what_cannot_be_rehearsed_is_refused_in_one_line() {
     let two = std::fs::read_to_string(file("examples/steps.yaml")).unwrap();
-    let broken = patched(&serde_json::json!({"spec": {"weights": [50]}}));
-    let wrong = patched(&serde_json::json!({"spec": {"weights": [50], "progressDeadline": "1s"}}));
+    let broken = patched(&[&serde_json::json!({"spec": {"weights": [50]}})]);
+    let wrong = patched(&[&serde_json::json!({"spec": {"weights": [50], "progressDeadline": "1s"}})]);
     let minimal = file(MINIMAL);
     let minimal = minimal.as_str();
     let cases: &[(&[&str], &str, &str)] = &[
