@@ -63,6 +63,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             share: None,
         },
         actions: Vec::new(),
+        refusal: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod live;
 mod measure;
 mod memory;
 mod spec;
+mod trouble;
 mod worker;
 
 use std::collections::BTreeMap;

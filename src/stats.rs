@@ -4,6 +4,7 @@
 //! hypothesis, so it may be looked at after every scrape without raising the error rates; the same counts in the
 //! same order give the same bits. This room knows neither clocks nor names nor Kubernetes and uses `std` only.
 
+pub mod alone;
 pub mod assessment;
 pub mod background;
 pub mod checkpoint;
@@ -25,6 +26,7 @@ pub mod share;
 pub mod special;
 pub mod trials;
 
+pub use alone::Alone;
 pub use assessment::{Arms, Assessment, Evidenced, Missing, Ratio, Verdict};
 pub use background::Background;
 pub use checkpoint::{Checkpoint, CheckpointError};

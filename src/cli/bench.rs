@@ -1,5 +1,8 @@
 //! `serin bench`: measurements of Serin itself. Hidden: it is for the documentation.
 
+mod beyond;
+mod contender;
+mod guarantees;
 mod latency;
 mod table;
 
@@ -43,5 +46,12 @@ impl Bench {
 
 /// Everything that docs/judge.md shows, line by line: `runs` releases a scenario and method.
 pub fn report(runs: u64, print: &mut dyn FnMut(&str)) {
-    table::report(runs, print);
+    table::matrix(runs, print);
+    guarantees::equal_arms(10 * runs, print);
+    guarantees::margins(runs, print);
+    beyond::ladders(runs, print);
+    latency::latency_table(runs / 8, print);
+    beyond::gauges(runs, print);
+    beyond::off_matrix(runs / 10, print);
+    beyond::hold_out(runs / 10, print);
 }

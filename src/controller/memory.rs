@@ -10,15 +10,12 @@ use crate::engine::reason;
 const GATE_PROOF: Duration = Duration::from_secs(300);
 /// How long a failed proof is let stand before another is tried.
 const GATE_RETRY: Duration = Duration::from_secs(15);
-/// How long a refusal of the API server is told before what was refused is tried again.
-const REFUSAL: Duration = Duration::from_secs(30);
 
 /// Observed facts with a time of their own.
 #[derive(Default)]
 pub(super) struct Memory {
     routing: Option<(Vec<(String, i64)>, Moment)>,
     gate: Option<(Gate, Moment)>,
-    refusal: Option<(Problem, Moment)>,
 }
 
 impl Memory {
@@ -70,19 +67,6 @@ impl Memory {
             Err(why) => open(&format!("the gate could not be proved: {why}")),
         };
         self.gate = Some((gate, now));
-    }
-
-    /// The API server refused something that waiting alone does not cure.
-    pub(super) fn refused(&mut self, problem: Problem, now: Moment) {
-        self.refusal = Some((problem, now));
-    }
-
-    /// The refusal that is still to be told.
-    pub(super) fn refusal(&self, now: Moment) -> Option<Problem> {
-        self.refusal
-            .as_ref()
-            .filter(|(_, at)| after(*at, REFUSAL) > now)
-            .map(|(problem, _)| problem.clone())
     }
 }
 

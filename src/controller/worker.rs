@@ -1,28 +1,31 @@
 //! One Rollout's loop: observe → decide → check → commit → apply → tell, then wait.
 
+mod act;
 mod commit;
+mod restore;
 mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
 
 use super::Shared;
 use super::measure::{Measure, Report};
 use super::memory::Memory;
 use super::spec::{Spec, generation};
+use super::trouble::Troubles;
 use crate::api;
-use crate::cluster::apply::{ApplyError, Job};
-use crate::cluster::cache::Cache;
+use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::error::Class;
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
-use crate::engine::observation::{Gate, Observation};
+use crate::engine::observation::{Gate, Observation, Problem};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
-use crate::engine::{Decision, Moment, State, check, decide, report};
+use crate::engine::{Moment, State, check, decide, reason};
 use crate::render::names;
 use crate::telemetry::metrics::RolloutKey;
 
@@ -32,14 +35,13 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const RESYNC: Duration = Duration::from_secs(300);
 /// After an error of the API server.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
-/// After a conflict: the watch brings what we missed.
-const CONFLICT: Duration = Duration::from_millis(200);
 
 /// One Rollout's worker.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     key: RolloutKey,
     memory: Memory,
+    troubles: Troubles,
     measure: Measure,
     stamped: bool,
     written: Option<Moment>,
@@ -79,6 +81,7 @@ impl Worker {
             shared,
             key: RolloutKey { namespace, name },
             memory: Memory::default(),
+            troubles: Troubles::default(),
             measure: Measure::default(),
             stamped: false,
             written: None,
@@ -120,23 +123,23 @@ impl Worker {
         };
         let now = self.shared.clock.now();
         let spec = Spec::read(&snapshot, self.shared.gate);
-        let status = serde_json::from_value::<api::RolloutStatus>(snapshot.rollout["status"].clone())
-            .unwrap_or_default();
-        let state = match report::restore(Some(&status)) {
-            Ok(state) => state,
-            Err(why) => {
-                tracing::error!(rollout = %self.key.name, namespace = %self.key.namespace, "{why}");
-                return Turn::Rest(RESYNC);
-            }
+        let (status, state) = match self.restore(&snapshot, now).await {
+            Ok(log) => log,
+            Err(turn) => return turn,
         };
         if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
             return turn;
         }
-        let Some(seen) = self.observe(&snapshot, &spec, &state, now).await else {
+        let Some(mut seen) = self.observe(&snapshot, &spec, &state, now).await else {
             self.hasty = true;
             return Turn::Again;
         };
-        let decision = decide(&spec.plan, &state, &seen, now);
+        let mut decision = decide(&spec.plan, &state, &seen, now);
+        if self.troubles.keep(&decision.effects) {
+            // What was refused is not wanted any more.
+            seen.refusal = self.troubles.told();
+            decision = decide(&spec.plan, &state, &seen, now);
+        }
         let breaches = check(&spec.plan, &state, &seen, &decision);
         if !breaches.is_empty() {
             let breaches: Vec<String> = breaches.iter().map(ToString::to_string).collect();
@@ -149,8 +152,7 @@ impl Worker {
         );
         self.show(&decision, &seen);
         let report = self.report_due(&status, &state, (&seen, &decision.next), now);
-        let decided =
-            decision.decides(&state) || status.observed_generation != Some(generation(&snapshot.rollout));
+        let decided = decision.decides(&state) || outdated(&status, &snapshot);
         let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
                 .commit(snapshot, &spec, &status, (&seen, &decision), now)
@@ -175,23 +177,29 @@ impl Worker {
     ) -> Option<Observation> {
         let mut problems = spec.problems.clone();
         problems.extend(observe::problems(snapshot));
-        problems.extend(self.memory.refusal(now));
-        if let Phase::Releasing(release) = &state.phase {
-            problems.extend(observe::obstacle(snapshot, &release.revision));
-        }
+        problems.extend(self.provider_problem(snapshot, spec));
+        let workload = observe::workload(snapshot);
+        let candidate = match &state.phase {
+            Phase::Releasing(release) => Some(&release.revision),
+            // Told at rest too, before somebody waits for a release.
+            Phase::Adopting | Phase::Idle => workload.as_ref().map(|workload| &workload.template),
+            Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Promoting(_) | Phase::Deleting(_) => None,
+        };
+        problems.extend(candidate.and_then(|revision| observe::obstacle(snapshot, revision)));
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
         let measured = self.measured(snapshot, spec, state, now).await?;
         Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
-            workload: observe::workload(snapshot),
+            workload,
             candidate: observe::candidate(snapshot, state.active()),
             route: observe::route(snapshot, accepted_since),
             gate,
             preflight: measured.preflight,
             evidence: measured.evidence,
             actions: observe::actions(snapshot),
+            refusal: self.troubles.told(),
         })
     }
 
@@ -218,6 +226,20 @@ impl Worker {
         }
     }
 
+    /// The metric provider that the spec names is not there, or cannot be used.
+    fn provider_problem(&self, snapshot: &Snapshot, spec: &Spec) -> Option<Problem> {
+        let name = &spec.typed.as_ref()?.analysis.provider;
+        let object = self.shared.cache.get(Kind::MetricProvider, "", name);
+        let source = self
+            .shared
+            .providers
+            .source(name, &snapshot.namespace, object.as_deref());
+        source.err().map(|message| Problem {
+            reason: "ProviderNotFound",
+            message,
+        })
+    }
+
     async fn prove_gate(&mut self, snapshot: &Snapshot, now: Moment) -> Gate {
         if self.shared.gate == GateMode::Paused {
             return Gate::Closed;
@@ -232,56 +254,6 @@ impl Worker {
             }
             _ => gate,
         }
-    }
-
-    /// Idempotent, in order; the first that fails ends the turn, and the next turn decides anew.
-    async fn act(
-        &mut self,
-        snapshot: &Snapshot,
-        decision: &Decision,
-        seen: &Observation,
-        (now, report): (Moment, Option<Moment>),
-    ) -> Turn {
-        let job = Job {
-            snapshot,
-            state: &decision.next,
-            now,
-            leader: &self.shared.leadership,
-        };
-        let mut writes = 0;
-        for effect in &decision.effects {
-            match self.shared.writer.apply(effect, &job).await {
-                Ok(applied) => {
-                    writes += applied.writes();
-                    self.count(effect, seen, applied.writes());
-                    applied
-                        .written
-                        .into_iter()
-                        .for_each(|(kind, object)| self.shared.cache.put(kind, object));
-                    applied
-                        .deleted
-                        .iter()
-                        .for_each(|(kind, object)| self.shared.cache.remove(*kind, object));
-                }
-                Err(error) => return self.failed(tell::name(effect), &error, now),
-            }
-        }
-        if writes > 0 {
-            return Turn::Again;
-        }
-        // Effects without a write wait for others (a ReplicaSet's controller, say), who will be seen.
-        let gated =
-            self.shared.gate == GateMode::Admission && seen.workload.as_ref().is_some_and(|it| it.gated);
-        let proof = self.memory.gate_due().filter(|_| gated);
-        let now = self.shared.clock.now();
-        let report = report.filter(|due| *due > now);
-        let wakes = [decision.wake, self.measure.next(), proof, report];
-        let wake = wakes.into_iter().flatten().min();
-        let rest = wake.map_or(RESYNC, |wake| {
-            Duration::try_from(wake.duration_since(now)).unwrap_or_default()
-        });
-        // Not a moment too early: what is due must be due when we look.
-        Turn::Rest(rest.clamp(SHORTEST, RESYNC))
     }
 
     /// A holder's first act on an active release: what an earlier one still sends must find another version.
@@ -302,34 +274,21 @@ impl Worker {
                     .written
                     .into_iter()
                     .for_each(|(kind, object)| self.shared.cache.put(kind, object)),
-                Err(error) => {
-                    return Some(self.failed("stamp the release's objects", &error, self.shared.clock.now()));
+                // Whoever may not write these objects shares the fate of the leader before, with the same rights.
+                Err(error) if matches!(error.class(), Class::Denied | Class::Invalid) => {
+                    self.complain(snapshot, "stamp the release's objects", &error);
                 }
+                Err(error) => return Some(self.failed(snapshot, "stamp the release's objects", &error)),
             }
         }
         self.stamped = true;
         None
     }
+}
 
-    fn failed(&mut self, what: &str, error: &ApplyError, now: Moment) -> Turn {
-        self.shared
-            .metrics
-            .reconciled(Duration::ZERO, Some(error.label()));
-        let (rollout, namespace) = (&self.key.name, &self.key.namespace);
-        match error.class() {
-            Class::Conflict => {
-                tracing::debug!(%rollout, %namespace, "could not {what}: {error}; decided anew");
-                Turn::Rest(CONFLICT)
-            }
-            Class::Denied | Class::Invalid => {
-                tracing::error!(%rollout, %namespace, error = error.label(), "could not {what}: {error}");
-                self.memory.refused(error.problem(), now);
-                Turn::Rest(CONFLICT)
-            }
-            Class::Transient | Class::Unknown | Class::Bug => {
-                tracing::warn!(%rollout, %namespace, error = error.label(), "could not {what}: {error}");
-                Turn::Rest(RETRY)
-            }
-        }
-    }
+/// Whether the status must be written though nothing is decided: it speaks of an earlier spec, or of a state that could
+/// not be read and now can.
+fn outdated(status: &api::RolloutStatus, snapshot: &Snapshot) -> bool {
+    let unread = |condition: &Condition| condition.reason == reason::STATUS_UNREADABLE;
+    status.observed_generation != Some(generation(&snapshot.rollout)) || status.conditions.iter().any(unread)
 }

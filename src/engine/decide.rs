@@ -17,7 +17,7 @@ use super::effect::Effect;
 use super::observation::{Observation, Workload};
 use super::plan::Plan;
 use super::quantity::{Moment, Revision};
-use super::reason::{Note, Waiting};
+use super::reason::{self, Note, Waiting};
 use super::state::{Phase, State};
 
 /// What is to be committed, then done.
@@ -74,6 +74,7 @@ pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> De
             break;
         }
     }
+    turn.tell_refusal();
     let effects = turn.effects();
     Decision {
         next: turn.next,
@@ -115,6 +116,22 @@ impl Turn<'_> {
             Phase::Promoting(promotion) => self.promoting(promotion),
             Phase::Deleting(removal) => self.deleting(removal),
         }
+    }
+
+    /// What is refused is told in place of a wait that cannot end because of it.
+    fn tell_refusal(&mut self) {
+        let Some(refusal) = &self.seen.refusal else {
+            return;
+        };
+        let hides = |waiting: &Waiting| {
+            let others = [reason::GATING, reason::FIRST_REVISION, reason::ROUTE_NOT_ACCEPTED];
+            !waiting.is_progress() && !others.contains(&waiting.reason.as_str())
+        };
+        if self.next.waiting.as_ref().is_some_and(hides) {
+            return;
+        }
+        let until = self.next.waiting.as_ref().and_then(|waiting| waiting.until);
+        self.next.waiting = Some(Waiting::on(refusal.reason, &refusal.message).until(until));
     }
 
     /// Whether `since + span` is over; if not, the decision is made again then.

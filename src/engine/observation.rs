@@ -27,6 +27,8 @@ pub struct Observation {
     pub evidence: Evidence,
     /// Requests by people that are not finished, aborts first, then by age.
     pub actions: Vec<Action>,
+    /// What the API server keeps refusing of that which is to be done. It is tried again now and then.
+    pub refusal: Option<Problem>,
 }
 
 /// Something that stops a release, in words for the person who can cure it.

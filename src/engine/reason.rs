@@ -165,6 +165,8 @@ reasons! {
     STABLE_NOT_READY = "StableNotReady";
     /// Objects of an earlier release are still going.
     CLEARING = "Clearing";
+    /// The committed state in the status cannot be read.
+    STATUS_UNREADABLE = "StatusUnreadable";
     /// Nothing is to be done.
     HEALTHY = "Healthy";
 }

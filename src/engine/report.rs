@@ -2,6 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use serde_json::Value;
+
 use super::judge::Judge;
 use super::observation::{Observation, Route};
 use super::plan::{Metric, Plan};
@@ -39,10 +41,51 @@ pub struct Frame<'a> {
 pub fn restore(status: Option<&api::RolloutStatus>) -> Result<State, String> {
     match status.and_then(|status| status.course.as_ref()) {
         None => Ok(State::default()),
-        Some(course) => serde_json::from_value(course.clone()).map_err(|error| {
-            format!("`status.course` cannot be read ({error}): restore it, or delete the Rollout")
-        }),
+        Some(course) => {
+            serde_json::from_value(course.clone()).map_err(|error| unread("status.course", &error))
+        }
     }
+}
+
+/// Why a field that somebody else must have written cannot be read, and what to do.
+pub fn unread(field: &str, error: &serde_json::Error) -> String {
+    format!(
+        "`{field}` cannot be read ({error}), so nothing is done: put back what Serin wrote there, or delete the Rollout, \
+         which gives its traffic back"
+    )
+}
+
+/// The status `raw`, whose state cannot be read for the reason `why`, made to say so; all else in it stays for whoever
+/// restores it. `None`: it says so already.
+pub fn unreadable(raw: &Value, why: &str, generation: i64, now: Moment) -> Option<Value> {
+    let mut before = api::RolloutStatus::default();
+    if let Some(conditions) = raw.get("conditions") {
+        before.conditions = serde_json::from_value(conditions.clone()).unwrap_or_default();
+    }
+    let frame = Frame {
+        before: &before,
+        generation,
+        stamp: None,
+        originals: Vec::new(),
+        verdicts: Vec::new(),
+        metrics: Vec::new(),
+        evidence: None,
+        now,
+    };
+    let conditions = ["Ready", "Stalled"]
+        .map(|kind| condition(kind, kind == "Stalled", reason::STATUS_UNREADABLE, why, &frame));
+    if before.conditions == conditions {
+        return None;
+    }
+    let mut status = raw.clone();
+    let fields = status.as_object_mut()?;
+    fields.insert(
+        "conditions".into(),
+        serde_json::to_value(conditions).unwrap_or_default(),
+    );
+    fields.insert("message".into(), bounded(why).into());
+    fields.insert("observedGeneration".into(), generation.into());
+    Some(status)
 }
 
 /// The status that says `state`.

@@ -3,16 +3,19 @@
 //! None of it can make a verdict wrong in the direction of its error bound: a wrong past only costs time, or
 //! protection against bursts.
 
-use super::process::MOST_DROPPED;
-
 /// The baseline's normal behaviour, as its history shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Background {
     rate: Option<f64>,
     dispersion: f64,
     burst_ticks: usize,
+    tick_seconds: f64,
+    calm: bool,
     pod_spread: f64,
 }
+
+/// Most ticks that a burst is believed to last: an hour of seconds.
+const LONGEST: usize = 3600;
 
 impl Default for Background {
     /// No history: no typical rate, independent requests, bursts within one tick, pods alike.
@@ -21,23 +24,46 @@ impl Default for Background {
             rate: None,
             dispersion: 1.0,
             burst_ticks: 1,
+            tick_seconds: 0.0,
+            calm: false,
             pod_spread: 0.0,
         }
     }
 }
 
 impl Background {
+    /// Counts of bursts and clumps are read, and cut, over at least so many seconds.
+    pub(super) const LEAST_TICK: f64 = 15.0;
+
     /// `rate`: typical bad rate, 0..=1. `dispersion`: variance of one pod's bad requests over that of independent
-    /// ones, at least 1. `burst_ticks`: length of one pod's bursts in ticks, 1..=4. `pod_spread`: standard
+    /// ones, at least 1. `burst_ticks`: length of one pod's bursts in ticks, 1..=3600. `pod_spread`: standard
     /// deviation of the log rate between pods, at least 0. Values outside are moved to the nearest end.
     pub fn new(rate: Option<f64>, dispersion: f64, burst_ticks: usize, pod_spread: f64) -> Self {
         let at_least = |x: f64, least: f64| if x.is_finite() { x.max(least) } else { least };
         Self {
             rate: rate.filter(|r| r.is_finite()).map(|r| r.clamp(0.0, 1.0)),
             dispersion: at_least(dispersion, 1.0),
-            burst_ticks: burst_ticks.clamp(1, MOST_DROPPED),
+            burst_ticks: burst_ticks.clamp(1, LONGEST),
             pod_spread: at_least(pod_spread, 0.0),
+            ..Self::default()
         }
+    }
+
+    /// The same, knowing how long the ticks of the past were, in seconds, so that scrapes of another length can be
+    /// compared with them. Anything but a positive number means unknown.
+    #[must_use]
+    pub fn with_tick_seconds(self, seconds: f64) -> Self {
+        let known = seconds.is_finite() && seconds > 0.0;
+        Self {
+            tick_seconds: if known { seconds } else { 0.0 },
+            ..self
+        }
+    }
+
+    /// The same, knowing that the past was calm: long enough, and without bursts on single pods.
+    #[must_use]
+    pub const fn with_calm(self, calm: bool) -> Self {
+        Self { calm, ..self }
     }
 
     /// Typical bad rate of the baseline; `None` without history.
@@ -53,6 +79,30 @@ impl Background {
     /// Ticks that one burst on one pod may last.
     pub const fn burst_ticks(&self) -> usize {
         self.burst_ticks
+    }
+
+    /// Seconds that one burst on one pod may last, where a scrape takes `scrape` seconds. A calm past tells nothing:
+    /// a scrape.
+    pub fn burst_seconds(&self, scrape: f64) -> f64 {
+        if self.calm() {
+            return scrape;
+        }
+        let tick = if self.tick_seconds > 0.0 {
+            self.tick_seconds
+        } else {
+            scrape
+        };
+        self.burst_ticks as f64 * tick
+    }
+
+    /// Seconds of a tick of the past; 0 if unknown.
+    pub const fn tick_seconds(&self) -> f64 {
+        self.tick_seconds
+    }
+
+    /// Whether the past is known and shows no bursts: then what is normal can be relied on as a second opinion.
+    pub const fn calm(&self) -> bool {
+        self.calm && self.rate.is_some()
     }
 
     /// Spread of the log rate between pods.

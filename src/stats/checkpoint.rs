@@ -13,8 +13,10 @@ use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 1;
-const WHOLES: usize = 12;
+const VERSION: u64 = 2;
+const WHOLES: usize = 21;
+/// The flag's bit that says that the past is calm.
+const CALM: u32 = 4;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,29 +54,68 @@ impl std::error::Error for CheckpointError {}
 fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
     e.fail.weights.iter_mut().for_each(&mut *visit);
     visit(&mut e.fail.log_wealth);
-    e.largest.values.iter_mut().for_each(&mut *visit);
     for process in [&mut e.release, &mut e.step] {
         process.weights.iter_mut().for_each(&mut *visit);
         visit(&mut process.log_wealth);
     }
-    e.ratio.at_nodes.iter_mut().for_each(&mut *visit);
-    for narrow in e.recent.iter_mut().flatten().chain([
+    visit(&mut e.step_best);
+    let mut narrow = |value: &mut f32| {
+        let mut wide = f64::from(*value);
+        visit(&mut wide);
+        *value = wide as f32;
+    };
+    e.ratio.at_nodes.iter_mut().for_each(&mut narrow);
+    for tick in &mut e.guard.last {
+        let [candidate, baseline] = &mut tick.rates;
+        [&mut tick.seconds, &mut tick.gain, candidate, baseline]
+            .into_iter()
+            .for_each(&mut narrow);
+    }
+    e.arrears.plain.iter_mut().for_each(&mut narrow);
+    for value in [
+        &mut e.guard.largest,
+        &mut e.guard.waiting.seconds,
+        &mut e.arrears.seconds,
+        &mut e.arrears.gross,
+        &mut e.gross,
+        &mut e.learned.rate,
+        &mut e.learned.squares,
+        &mut e.learned.pairs,
         &mut e.multiplier,
         &mut e.weight,
         &mut e.step_floor,
+        &mut e.release_seconds,
+        &mut e.step_seconds,
         &mut e.ratio.estimate,
-    ]) {
-        let mut wide = f64::from(*narrow);
-        visit(&mut wide);
-        *narrow = wide as f32;
+    ] {
+        narrow(value);
     }
     for point in &mut e.ratio.inside {
         let mut wide = f64::from(*point);
         visit(&mut wide);
         *point = wide as u16;
     }
-    for value in [&mut e.step_best, &mut e.release_seconds, &mut e.step_seconds] {
-        visit(value);
+}
+
+/// Visits every whole number of the state but the counts and the flags.
+fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
+    let mut narrow = |value: &mut u32| {
+        let mut wide = u64::from(*value);
+        visit(&mut wide);
+        *value = u32::try_from(wide).unwrap_or(u32::MAX);
+    };
+    narrow(&mut e.candidate_pods);
+    e.guard.waiting.counts.iter_mut().flatten().for_each(&mut narrow);
+    for few in [
+        &mut e.guard.touched,
+        &mut e.guard.lasting,
+        &mut e.learned.ticks,
+        &mut e.learned.run,
+        &mut e.learned.longest,
+    ] {
+        let mut wide = u64::from(*few);
+        visit(&mut wide);
+        *few = u8::try_from(wide).unwrap_or(u8::MAX);
     }
 }
 
@@ -89,43 +130,43 @@ impl Evidence {
             b.rate().unwrap_or(-1.0),
             b.dispersion(),
             b.pod_spread(),
+            b.tick_seconds(),
             self.given.pace.unwrap_or(-1.0),
             self.given.release_floor,
         ]);
         let f = self.flags;
-        let flags = [f.last, f.failed, f.environment, f.warming];
+        let flags = [f.last, f.failed, f.environment, f.warming, b.calm()];
         let packed = flags
             .iter()
             .enumerate()
             .map(|(bit, on)| u64::from(*on) << bit)
             .sum();
-        let mut wholes = vec![
-            VERSION,
-            packed,
-            u64::from(self.candidate_pods),
-            b.burst_ticks() as u64,
-        ];
+        let mut whole = vec![VERSION, packed, b.burst_ticks() as u64];
+        wholes(&mut copy, &mut |x| whole.push(*x));
         for counts in [
             self.in_release.candidate,
             self.in_release.baseline,
             self.in_step.candidate,
             self.in_step.baseline,
         ] {
-            wholes.extend([counts.requests, counts.bad]);
+            whole.extend([counts.requests, counts.bad]);
         }
         Checkpoint {
             reals: values,
-            wholes,
+            wholes: whole,
         }
     }
 
     /// The evidence that a checkpoint was taken of, under these settings.
     pub fn resume(settings: Settings, from: &Checkpoint) -> Result<Self, CheckpointError> {
-        let [version, packed, pods, burst, counts @ ..] = from.wholes.as_slice() else {
+        let [version, packed, burst, whole @ ..] = from.wholes.as_slice() else {
             return Err(CheckpointError::Shape);
         };
         if *version != VERSION {
             return Err(CheckpointError::Version);
+        }
+        if from.wholes.len() != WHOLES {
+            return Err(CheckpointError::Shape);
         }
         if from.reals.iter().any(|x| x.is_nan()) {
             return Err(CheckpointError::Value);
@@ -138,18 +179,16 @@ impl Evidence {
             None => complete = false,
         });
         let rest: Vec<f64> = input.collect();
-        let [rate, dispersion, spread, pace, floor] = rest[..] else {
+        let [rate, dispersion, spread, tick, pace, floor] = rest[..] else {
             return Err(CheckpointError::Shape);
         };
-        if counts.len() + 4 != WHOLES {
-            return Err(CheckpointError::Shape);
-        }
         if !complete {
             return Err(CheckpointError::Shape);
         }
-        let pods = u32::try_from(*pods).map_err(|_| CheckpointError::Value)?;
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
-        let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread);
+        let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread)
+            .with_tick_seconds(tick)
+            .with_calm(packed >> CALM & 1 == 1);
         let pace = (pace > 0.0).then_some(pace);
         let given = Given {
             background,
@@ -158,17 +197,19 @@ impl Evidence {
             ..*evidence.given
         };
         evidence.given = Arc::new(given);
-        evidence.set_candidate_pods(pods);
+        let mut whole = whole.iter().copied();
+        wholes(&mut evidence, &mut |x| *x = whole.next().unwrap_or_default());
+        evidence.candidate_pods = evidence.candidate_pods.max(1);
         let arms = [
             &mut evidence.in_release.candidate,
             &mut evidence.in_release.baseline,
             &mut evidence.in_step.candidate,
             &mut evidence.in_step.baseline,
         ];
-        for (arm, pair) in arms.into_iter().zip(counts.chunks_exact(2)) {
+        for arm in arms {
             *arm = Counts {
-                requests: pair[0],
-                bad: pair[1],
+                requests: whole.next().unwrap_or_default(),
+                bad: whole.next().unwrap_or_default(),
             };
         }
         let bit = |at: u32| packed >> at & 1 == 1;

@@ -10,6 +10,10 @@ use super::settings::Margin;
 
 /// Block lengths, in ticks, over which clumping is looked for.
 const BLOCKS: [usize; 4] = [1, 2, 4, 8];
+/// Bursts of one pod that are no further apart than this are one, in seconds: bursts flicker.
+const FLICKER: f64 = 15.0;
+/// A past of less than this shows too little to be called calm, in ticks.
+const ENOUGH: usize = 60;
 /// An estimate counts if it is this many standard deviations above what chance gives.
 const DEVIATIONS: f64 = 2.5;
 
@@ -27,15 +31,24 @@ fn total(ticks: &[PodCounts], at: usize) -> Counts {
         .fold(Counts::default(), Counts::plus)
 }
 
-/// More than this in one tick of one pod is a burst.
-pub(super) fn burst_limit(expected: f64) -> u64 {
-    let limit = (expected + 3.1 * expected.sqrt() + 1.0).ceil();
+/// More than this in one tick of one pod is a burst, for a variance that is `spread` times that of independent
+/// failures.
+pub(super) fn burst_limit(expected: f64, spread: f64) -> u64 {
+    let limit = (expected + 3.1 * (expected * spread).sqrt() + spread).ceil();
     limit.max(3.0) as u64
 }
 
 /// What is normal, from at least an hour of ticks as long as those of the release. `tolerated` is the margin that
-/// the release will use. Without requests: [`Background::default`].
+/// the release will use. Without requests: [`Background::default`]. Where the length of a tick is known,
+/// [`background_of`] learns more.
 pub fn background(ticks: &[PodCounts], tolerated: Margin) -> Background {
+    background_of(ticks, 0.0, tolerated)
+}
+
+/// The same from ticks of `seconds` each; 0 if that is not known. Shorter ticks than 15 s are read together.
+pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Background {
+    let (ticks, seconds) = merged(ticks, seconds);
+    let ticks = ticks.as_slice();
     let pods = ticks.iter().map(Vec::len).max().unwrap_or(0);
     let totals: Vec<Counts> = (0..pods).map(|p| total(ticks, p)).collect();
     let Some(rate) = totals
@@ -47,7 +60,7 @@ pub fn background(ticks: &[PodCounts], tolerated: Margin) -> Background {
         return Background::default();
     };
     // A burst is not typical: the rate that normal ticks have, with bursts cut.
-    let limit = |n: u64| burst_limit(n as f64 * tolerated.rate(rate));
+    let limit = |n: u64| burst_limit(n as f64 * tolerated.rate(rate), 1.0);
     let cut: Vec<PodCounts> = ticks
         .iter()
         .map(|t| {
@@ -62,6 +75,12 @@ pub fn background(ticks: &[PodCounts], tolerated: Margin) -> Background {
         .collect();
     let totals: Vec<Counts> = (0..pods).map(|p| total(&cut, p)).collect();
     let dispersion = dispersion(&cut, pods);
+    let flicker = if seconds > 0.0 {
+        (FLICKER / seconds) as usize
+    } else {
+        1
+    };
+    let bursts = bursts(ticks, pods, flicker, &limit);
     Background::new(
         totals
             .iter()
@@ -69,9 +88,11 @@ pub fn background(ticks: &[PodCounts], tolerated: Margin) -> Background {
             .fold(Counts::default(), Counts::plus)
             .rate(),
         dispersion,
-        burst_ticks(ticks, pods, &limit),
+        usual_length(&bursts),
         spread(&totals, dispersion),
     )
+    .with_tick_seconds(seconds)
+    .with_calm(ticks.len() >= ENOUGH && bursts.is_empty())
 }
 
 /// The largest significant ratio of observed to chance variance between pods over the block lengths.
@@ -108,29 +129,69 @@ fn blocks_dispersion(ticks: &[PodCounts], pods: usize, length: usize) -> Option<
     (ratio > 1.0 + DEVIATIONS * (2.0 / freedom).sqrt()).then_some(ratio)
 }
 
-/// The 95th percentile of the lengths of single pods' bursts; 1 unless at least two were seen.
-fn burst_ticks(ticks: &[PodCounts], pods: usize, limit: &dyn Fn(u64) -> u64) -> usize {
-    let mut runs = Vec::new();
+/// Fewer bursts than this may be chance, if none of them is sure.
+const REPEATED: usize = 2;
+
+/// A burst on one pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Burst {
+    from: usize,
+    to: usize,
+    /// Far beyond the limit, or longer than a tick: surely no chance.
+    sure: bool,
+}
+
+/// The bursts of single pods. Ticks within the limit that are not more than `flicker` in a row do not end one.
+fn bursts(ticks: &[PodCounts], pods: usize, flicker: usize, limit: &dyn Fn(u64) -> u64) -> Vec<Burst> {
+    let mut all = Vec::new();
     for p in 0..pods {
-        let mut run = 0;
-        for tick in ticks {
-            let c = pod(tick, p);
-            if c.bad > limit(c.requests) {
-                run += 1;
-            } else if run > 0 {
-                runs.push(run);
-                run = 0;
+        let mut present: Option<Burst> = None;
+        for (at, tick) in ticks.iter().enumerate() {
+            let (c, limit) = (pod(tick, p), limit(pod(tick, p).requests));
+            if c.bad > limit {
+                let known = present.unwrap_or(Burst {
+                    from: at,
+                    to: at,
+                    sure: false,
+                });
+                let sure = known.sure || at > known.from || c.bad >= 2 * limit;
+                present = Some(Burst {
+                    to: at,
+                    sure,
+                    ..known
+                });
+            } else if present.is_some_and(|burst| at - burst.to > flicker) {
+                all.extend(present.take());
             }
         }
-        if run > 0 {
-            runs.push(run);
-        }
+        all.extend(present);
     }
-    if runs.len() < 2 {
-        return 1;
+    if all.len() < REPEATED && !all.iter().any(|burst| burst.sure) {
+        all.clear();
     }
-    runs.sort_unstable();
-    runs[(runs.len() * 95).div_ceil(100) - 1]
+    all
+}
+
+/// The length that nine of ten bursts do not exceed; 1 without any.
+fn usual_length(bursts: &[Burst]) -> usize {
+    let mut lengths: Vec<usize> = bursts.iter().map(|b| b.to - b.from + 1).collect();
+    lengths.sort_unstable();
+    let at = (lengths.len() * 9).div_ceil(10);
+    at.checked_sub(1).map_or(1, |at| lengths[at])
+}
+
+/// Ticks of at least [`Background::LEAST_TICK`] seconds, so that what is measured does not depend on how often it is
+/// looked at.
+fn merged(ticks: &[PodCounts], seconds: f64) -> (Vec<PodCounts>, f64) {
+    let each = if seconds > 0.0 {
+        (Background::LEAST_TICK / seconds).round().max(1.0) as usize
+    } else {
+        1
+    };
+    let pods = ticks.iter().map(Vec::len).max().unwrap_or(0);
+    let sum = |part: &[PodCounts]| (0..pods).map(|p| total(part, p)).collect();
+    let merged = ticks.chunks(each).map(sum).collect();
+    (merged, seconds * each as f64)
 }
 
 /// The standard deviation of the pods' log rates beyond chance, if it is significant.

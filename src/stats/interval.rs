@@ -14,7 +14,7 @@ use super::assessment::Ratio;
 use super::counts::Tick;
 
 /// Nodes at which the log-likelihood is kept.
-pub(super) const NODES: usize = 19;
+pub(super) const NODES: usize = 17;
 /// Points of the grid on which the interval is read.
 const POINTS: usize = 257;
 const LAST: u16 = POINTS as u16 - 1;
@@ -82,7 +82,7 @@ fn tables() -> &'static Tables {
 /// The log-likelihood of the rate ratio so far, and the interval that follows from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RatioLikelihood {
-    pub(super) at_nodes: [f64; NODES],
+    pub(super) at_nodes: [f32; NODES],
     /// First and last grid point inside.
     pub(super) inside: [u16; 2],
     /// The likeliest ratio; infinite above the grid, negative before the first bad request.
@@ -132,7 +132,7 @@ impl RatioLikelihood {
         }
         let share = c.requests as f64 / (c.requests as f64 + b.requests as f64);
         for (value, u) in self.at_nodes.iter_mut().zip(&tables().nodes) {
-            *value += c.bad as f64 * u - bad * (share * u.exp_m1()).ln_1p();
+            *value = (f64::from(*value) + c.bad as f64 * u - bad * (share * u.exp_m1()).ln_1p()) as f32;
         }
         self.narrow();
     }
@@ -142,7 +142,8 @@ impl RatioLikelihood {
         let tables = tables();
         let mut values = [0.0; POINTS];
         for (value, weights) in values.iter_mut().zip(&tables.weights) {
-            *value = weights.iter().zip(&self.at_nodes).map(|(w, v)| w * v).sum();
+            let parts = weights.iter().zip(&self.at_nodes);
+            *value = parts.map(|(w, v)| w * f64::from(*v)).sum();
         }
         let prior = &tables.log_prior;
         let top = values
@@ -238,7 +239,7 @@ mod tests {
             let got: f64 = tables().weights[k]
                 .iter()
                 .zip(&ratio.at_nodes)
-                .map(|(w, v)| w * v)
+                .map(|(w, v)| w * f64::from(*v))
                 .sum();
             assert!((got - want).abs() < 0.1, "at {}: {got} {want}", grid(k).exp());
         }

@@ -2,15 +2,19 @@
 //!
 //! Weights are kept normalised and beside them the log of the wealth, so nothing can overflow or underflow however
 //! long a release takes. A part of the wealth stays in cash: after a long quiet time the loss is bounded and a late
-//! regression is still seen. After each tick a small share of all wealth is dealt out anew (fixed share), for the
+//! regression is still seen. Before each tick a small share of all wealth is dealt out anew (fixed share), for the
 //! same reason. Both keep the process a supermartingale, for bets are made before the tick is seen.
 
 /// Seconds after which about two thirds of the old bets have been dealt out anew.
 const MEMORY_SECONDS: f64 = 6000.0;
 
-/// Share of the wealth that is dealt out anew after a tick of `seconds`.
+/// Share of the wealth that is dealt out anew before a tick of `seconds`; none if it has no length.
 fn fixed_share(seconds: f64) -> f64 {
-    (seconds / MEMORY_SECONDS).clamp(1e-9, 0.5)
+    if seconds > 0.0 {
+        (seconds / MEMORY_SECONDS).clamp(1e-9, 0.5)
+    } else {
+        0.0
+    }
 }
 
 /// A mixture of `K` bets; the first is cash and never wins or loses.
@@ -34,21 +38,29 @@ impl<const K: usize> Process<K> {
         self.log_wealth
     }
 
-    /// Takes one tick of `seconds` with these log e-values (the first is cash: 0) and returns the increment.
+    /// Takes one tick of `seconds` with these log e-values (the first is cash: 0) and returns the increment. Between
+    /// calls with no seconds nothing is dealt: they multiply like parts of one tick.
     pub fn observe(&mut self, prior: &[f64; K], log_e: &[f64; K], seconds: f64) -> f64 {
-        let top = log_e.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        self.deal(prior, fixed_share(seconds));
+        // A bet whose share is too small for a double cannot come back before the next deal, whatever it would win.
+        let alive = self.weights.iter().zip(log_e).filter(|(w, _)| **w > 0.0);
+        let top = alive.map(|(_, e)| *e).fold(f64::NEG_INFINITY, f64::max);
         let mut sum = 0.0;
         for (w, e) in self.weights.iter_mut().zip(log_e) {
-            *w *= (e - top).exp();
+            *w *= (e - top).min(0.0).exp();
             sum += *w;
         }
-        let increment = top + sum.ln();
         for w in &mut self.weights {
             *w /= sum;
         }
-        self.deal(prior, fixed_share(seconds));
+        let increment = top + sum.ln();
         self.log_wealth += increment;
         increment
+    }
+
+    /// Multiplies the wealth by what a bet beside these has made of each unit of it, given as a log.
+    pub(super) const fn multiply(&mut self, log_e: f64) {
+        self.log_wealth += log_e;
     }
 
     /// Deals a share of the wealth out anew as `prior`; the wealth stays.
@@ -56,34 +68,5 @@ impl<const K: usize> Process<K> {
         for (w, p) in self.weights.iter_mut().zip(prior) {
             *w = (1.0 - share) * *w + share * p;
         }
-    }
-}
-
-/// Most increments that [`Largest`] can hold.
-pub const MOST_DROPPED: usize = 4;
-
-/// The largest positive increments of a process so far, largest first.
-///
-/// What is left of the evidence without them is valid even if that many ticks are arbitrarily corrupted, so no
-/// single scrape can convict.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Largest {
-    pub(super) values: [f64; MOST_DROPPED],
-}
-
-impl Largest {
-    /// Takes an increment.
-    pub fn observe(&mut self, increment: f64) {
-        let mut carried = increment;
-        for slot in &mut self.values {
-            if carried > *slot {
-                std::mem::swap(slot, &mut carried);
-            }
-        }
-    }
-
-    /// The sum of the `count` largest positive increments.
-    pub fn sum(&self, count: usize) -> f64 {
-        self.values.iter().take(count).sum()
     }
 }

@@ -16,7 +16,7 @@ use serin::engine::{Decision, Moment, Plan, Revision, State, Weight, check, deci
 use crate::support::random::Dice;
 
 /// Walks and the steps of each; every step is decided twice.
-const WALKS: u64 = 3000;
+const WALKS: u64 = 5_000;
 const STEPS: usize = 200;
 /// Decisions on states that nobody can reach.
 const WILD: u64 = 200_000;
@@ -292,6 +292,7 @@ fn first_sight() -> Observation {
         preflight: Some(Vec::new()),
         evidence: Evidence::none(),
         actions: Vec::new(),
+        refusal: None,
     }
 }
 

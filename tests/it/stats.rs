@@ -1,4 +1,5 @@
 //! The judge's arithmetic: golden vectors, laws that any valid evidence obeys, restarts.
+mod alone;
 mod evidence;
 mod golden;
 mod laws;

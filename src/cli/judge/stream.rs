@@ -5,7 +5,7 @@ use super::line::{Arm, Line, Past};
 use super::metric::{Metric, buckets, is_latency, sound};
 use super::rules::Rules;
 use crate::engine::words;
-use crate::stats::history::background;
+use crate::stats::history::background_of;
 use crate::stats::latency::{self, Edge};
 use crate::stats::{Background, Counts, Panel, Verdict};
 
@@ -59,12 +59,12 @@ impl Stream {
             );
         }
         let tolerated = rules.settings("", false)?.tolerated();
-        let known = background(&pods, tolerated);
         let requests: u64 = pods.iter().flatten().map(|c| c.requests).sum();
         let span = match past {
             [first, .., last] => (last.t - first.t) * past.len() as f64 / (past.len() - 1) as f64,
             _ => 0.0,
         };
+        let known = background_of(&pods, span / pods.len().max(1) as f64, tolerated);
         self.past = Some((known, if span > 0.0 { requests as f64 / span } else { 0.0 }));
         Ok(())
     }

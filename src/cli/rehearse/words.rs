@@ -85,7 +85,17 @@ pub(super) fn times(rate: f64, baseline: f64) -> String {
 /// What befalls the traffic of a scenario.
 pub(super) const fn extra(extra: Extra) -> &'static str {
     match extra {
-        Extra::None => "",
+        // Those after it are the judge's own: no scenario by name has them.
+        Extra::None
+        | Extra::Late(..)
+        | Extra::From(..)
+        | Extra::OnAndOff(_)
+        | Extra::Spikes
+        | Extra::Falling
+        | Extra::Waves
+        | Extra::Burst(_)
+        | Extra::ClumpsOf(..)
+        | Extra::SlowStart(..) => "",
         Extra::Bursts(1) => "; now and then a burst of failures hits one version",
         Extra::Bursts(_) => "; now and then a minute of failures hits one version",
         Extra::Outage => "; for 5 min both fail a fifth of their requests",

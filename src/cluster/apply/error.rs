@@ -4,6 +4,23 @@ use crate::cluster::error::{Class, Error};
 use crate::cluster::lease::Stamp;
 use crate::engine::observation::Problem;
 
+/// Reason: a right is missing.
+const ACCESS_DENIED: &str = "AccessDenied";
+/// Reason: the server will not have the object.
+const REFUSED_BY_SERVER: &str = "RefusedByServer";
+/// Reason: a conditional patch does not fit.
+const PATCH_REFUSED: &str = "PatchRefused";
+/// Reason: the server does not answer, or fails.
+const SERVER_UNAVAILABLE: &str = "ServerUnavailable";
+/// Reason: the objects are never as they were a moment before.
+const CONFLICT: &str = "Conflict";
+/// Reason: Serin asked for nonsense.
+const INTERNAL_ERROR: &str = "InternalError";
+/// Reason: an object of the candidate's name is somebody else's.
+const NAME_TAKEN: &str = "NameTaken";
+/// Reason: an object carries the stamp of a later leader than there is.
+const STAMP_TAMPERED: &str = "StampTampered";
+
 /// Why an effect could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -83,17 +100,17 @@ impl ApplyError {
     pub fn problem(&self) -> Problem {
         let reason = match self {
             Self::Blocked(blocked) => return blocked.0.clone(),
-            Self::Call(error) if error.is_patch_refused() => "PatchRefused",
+            Self::Call(error) if error.is_patch_refused() => PATCH_REFUSED,
             Self::Call(error) => match error.class() {
-                Class::Denied => "AccessDenied",
-                Class::Invalid => "RefusedByServer",
-                Class::Transient | Class::Unknown => "ServerUnavailable",
-                Class::Conflict => "Conflict",
-                Class::Bug => "InternalError",
+                Class::Denied => ACCESS_DENIED,
+                Class::Invalid => REFUSED_BY_SERVER,
+                Class::Transient | Class::Unknown => SERVER_UNAVAILABLE,
+                Class::Conflict => CONFLICT,
+                Class::Bug => INTERNAL_ERROR,
             },
-            Self::Stale(_) => "Conflict",
-            Self::Foreign { .. } => "NameTaken",
-            Self::Outranked { .. } => "StampTampered",
+            Self::Stale(_) => CONFLICT,
+            Self::Foreign { .. } => NAME_TAKEN,
+            Self::Outranked { .. } => STAMP_TAMPERED,
             Self::NotLeader => "NotLeader",
         };
         Problem {

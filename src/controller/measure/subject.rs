@@ -13,7 +13,7 @@ use crate::sources::history::{self, Past};
 use crate::sources::preflight::Choice;
 use crate::sources::presets::Queries;
 use crate::sources::promql::Arm;
-use crate::stats::history::background;
+use crate::stats::history::background_of;
 use crate::stats::latency::{self, Bucket};
 use crate::stats::{Background, Counts, Margin};
 
@@ -99,7 +99,9 @@ impl Learned {
         self.briefs.push(Brief {
             metric: metric.name.clone(),
             routed: choice.queries.routed,
-            past: (0..parts).map(|part| normal(&past, part, metric)).collect(),
+            past: (0..parts)
+                .map(|part| normal(&past, part, metric, plan.analysis.interval))
+                .collect(),
         });
         self.subjects.push(subject);
     }
@@ -171,15 +173,13 @@ async fn edges(
 }
 
 /// What is normal for one comparison of a metric.
-fn normal(past: &Past, part: usize, metric: &Metric) -> Background {
+fn normal(past: &Past, part: usize, metric: &Metric, interval: Duration) -> Background {
     let count = |it: &Increment| Counts::new(it.requests, it.bad.get(part).copied().unwrap_or(0));
     let ticks: Vec<Vec<Counts>> = past
         .ticks
         .iter()
         .map(|tick| tick.iter().map(count).collect())
         .collect();
-    background(
-        &ticks,
-        Margin::new(metric.tolerated.ratio, metric.tolerated.absolute),
-    )
+    let tolerated = Margin::new(metric.tolerated.ratio, metric.tolerated.absolute);
+    background_of(&ticks, interval.as_secs_f64(), tolerated)
 }

@@ -72,7 +72,7 @@ impl Worker {
                 self.tell(&snapshot, decision);
                 Ok(snapshot)
             }
-            Err(error) => Err(self.failed("commit the status", &error, now)),
+            Err(error) => Err(self.failed(&snapshot, "commit the status", &error)),
         }
     }
 }

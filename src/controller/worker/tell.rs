@@ -46,7 +46,7 @@ impl Worker {
             .weight(&self.key, WeightArm::Candidate, WeightKind::Observed, observed);
     }
 
-    fn publish(&self, snapshot: &Snapshot, note: &Note) {
+    pub(super) fn publish(&self, snapshot: &Snapshot, note: &Note) {
         let (rollout, namespace) = (&self.key.name, &self.key.namespace);
         if note.warning {
             tracing::warn!(%rollout, %namespace, reason = note.reason, "{}", note.message);

@@ -19,9 +19,10 @@ impl Turn<'_> {
                 self.restore(&mut effects, true);
             }
             Phase::Releasing(release) => {
-                self.guard(&mut effects);
-                self.hold_gate(&mut effects);
-                self.route(&mut effects);
+                self.around_route(&mut effects, |effects| {
+                    self.guard(effects);
+                    self.hold_gate(effects);
+                });
                 match release.stage {
                     Stage::Preflight => self.clear_others(&mut effects, &release.revision),
                     Stage::Scaling | Stage::Judging => {
@@ -30,7 +31,7 @@ impl Turn<'_> {
                 }
             }
             Phase::RollingBack(_) => {
-                self.route(&mut effects);
+                effects.extend(self.route());
                 self.hold_gate(&mut effects);
             }
             Phase::RolledBack(rejection) => {
@@ -127,19 +128,19 @@ impl Turn<'_> {
     }
 
     /// The route gives what is committed, no more; drift is corrected.
-    fn route(&self, effects: &mut Vec<Effect>) {
+    fn route(&self) -> Option<Effect> {
         let Route::Seen {
             weight: seen,
             highest,
             ..
         } = &self.seen.route
         else {
-            return;
+            return None;
         };
         let weight = self.next.weight();
         let right = *seen == Some(weight) && *highest <= weight;
         if right || (weight == Weight::NONE && !self.seen.route.touched()) {
-            return;
+            return None;
         }
         let lower = weight == Weight::NONE || seen.is_some_and(|seen| seen > weight) && *highest >= weight;
         // Up only onto pods that are there; unknown holds.
@@ -147,16 +148,28 @@ impl Turn<'_> {
             self.seen.workload.is_some() && self.candidate_ready(revision) >= self.weighed(weight)
         });
         if lower {
-            effects.push(Effect::Route { weight, up: false });
+            Some(Effect::Route { weight, up: false })
         } else if able && !self.seen.route.touched() {
             // A gateway answers 503 for a Service that it has just heard of: first the name, then the share.
-            effects.push(Effect::Route {
+            Some(Effect::Route {
                 weight: Weight::NONE,
                 up: true,
-            });
+            })
         } else if able && (*seen != Some(Weight::NONE) || self.named()) {
-            effects.push(Effect::Route { weight, up: true });
+            Some(Effect::Route { weight, up: true })
+        } else {
+            None
         }
+    }
+
+    /// Less traffic comes before everything else, so that nothing which is refused can hold it up; more comes after.
+    fn around_route(&self, effects: &mut Vec<Effect>, others: impl FnOnce(&mut Vec<Effect>)) {
+        let route = self.route();
+        let more = matches!(route, Some(Effect::Route { up: true, .. }));
+        let (first, last) = if more { (None, route) } else { (route, None) };
+        effects.extend(first);
+        others(effects);
+        effects.extend(last);
     }
 
     /// The gateway has known the candidate, without a share, for as long as it takes to honour a weight.
@@ -242,13 +255,14 @@ impl Turn<'_> {
         };
         let revision = &promotion.revision;
         let full = workload.replicas.max(self.seen.candidate.desired);
-        if promotion.stage != PromotionStage::Baking && self.seen.candidate.desired < full {
-            effects.push(Effect::Candidate {
-                revision: revision.clone(),
-                replicas: full,
-            });
-        }
-        self.route(effects);
+        self.around_route(effects, |effects| {
+            if promotion.stage != PromotionStage::Baking && self.seen.candidate.desired < full {
+                effects.push(Effect::Candidate {
+                    revision: revision.clone(),
+                    replicas: full,
+                });
+            }
+        });
         if promotion.stage == PromotionStage::Handover {
             if !workload.paused {
                 effects.push(Effect::Pause);
@@ -275,7 +289,7 @@ impl Turn<'_> {
             effects.push(Effect::RemoveFinalizer);
             return;
         }
-        self.route(effects);
+        effects.extend(self.route());
         if let (Some(workload), Some(serving)) = (&self.seen.workload, serving) {
             // Where the user wants the new template shipped, its pods are welcome as soon as the gate is off.
             let shipped = self.plan.resume_on_delete && !workload.gated;

@@ -100,17 +100,19 @@ impl Turn<'_> {
         let ready = self.candidate_ready(&release.revision);
         if ready < needed {
             if self.over(release.entered, self.plan.scaling_deadline) {
-                let why = candidate
-                    .trouble
-                    .clone()
+                let refused = self.seen.refusal.as_ref().map(|refusal| refusal.message.clone());
+                let why = refused
+                    .or_else(|| candidate.trouble.clone())
                     .unwrap_or_else(|| "its pods did not become ready".into());
                 let detail = format!("{ready} of {needed} candidate pods ready at the deadline: {why}");
                 return self.retreat(&release.revision, release.started, Cause::NotReady, detail);
             }
             let until = after(release.entered, self.plan.scaling_deadline);
+            let why = candidate.trouble.as_ref().map(|why| format!("; {why}"));
             let message = format!(
-                "{needed} ready candidate pods are needed for {}",
-                self.plan.rung(release.rung).weight
+                "{needed} ready candidate pods are needed for {}{}",
+                self.plan.rung(release.rung).weight,
+                why.unwrap_or_default()
             );
             return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
@@ -241,7 +243,7 @@ impl Turn<'_> {
     /// Whatever forbids to go up at this moment, whoever caused it.
     fn blocked(&self, release: &Release) -> Option<Waiting> {
         let of = |problem: &Problem| Waiting::on(problem.reason, &problem.message);
-        if let Some(problem) = self.seen.problems.first() {
+        if let Some(problem) = self.seen.problems.first().or(self.seen.refusal.as_ref()) {
             return Some(of(problem));
         }
         if let Route::Unusable(problem) = &self.seen.route {

@@ -2,20 +2,53 @@
 
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
+use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
 use crate::stats::settings::Margin;
 
-/// Evidence below this is rounding.
-const NOTHING: f64 = 1e-9;
-/// At least this much of the evidence is set aside with the largest increments. A regression has it to spare within
-/// a few scrapes; a coincidence of a few failures, one in some thousand good releases, has not.
+/// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
+const SUSPICION: f64 = 0.4;
+/// At least this much of the evidence is set aside where nothing reliable is known of the past. A regression has it to
+/// spare within a few scrapes; a coincidence of a few failures, one in some thousand good releases, has not.
 const SET_ASIDE: f64 = 3.5;
+/// The same where the past is calm, by what the second opinion says: all of it up to so many nats beyond the past,
+/// and with each one more that much less.
+const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
+const SECOND_OPINION: f64 = 8.0;
+/// What a burst may add in a service whose past shows none, in nats.
+const ALLOWANCE: f64 = 2.0;
 
 impl Evidence {
+    /// The evidence for a regression without what is set aside, which is never less than nothing: so it keeps the
+    /// bound of the process itself.
     pub(in crate::stats) fn fail_evidence(&self) -> f64 {
-        let dropped = self.largest.sum(self.background().burst_ticks());
-        self.fail.evidence() - dropped.max(SET_ASIDE)
+        let largest = f64::from(self.guard.largest);
+        let aside = if self.background().calm() {
+            let (least, most) = SET_ASIDE_CALM;
+            let by_past = (most + SECOND_OPINION - self.beyond_the_past()).clamp(least, most);
+            by_past.max(largest - ALLOWANCE)
+        } else {
+            largest.max(SET_ASIDE)
+        };
+        self.fail.evidence() - aside
+    }
+
+    /// A second opinion: how far the candidate's failures lie beyond what the service's past explains, in nats
+    /// (likelihood ratio of Poisson counts, at its maximum). The baseline beside it counts where it is worse than the
+    /// past. It convicts nobody; it tells a regression from a coincidence, in which the baseline is also lucky.
+    fn beyond_the_past(&self) -> f64 {
+        let rates = [self.in_release.baseline.rate(), self.in_step.baseline.rate()];
+        let normal = rates.into_iter().flatten().fold(self.usual_rate(), f64::max);
+        let beyond = |c: Counts| {
+            let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
+            if seen > expected && expected > 0.0 {
+                seen * (seen / expected).ln() - (seen - expected)
+            } else {
+                0.0
+            }
+        };
+        beyond(self.in_step.candidate).max(beyond(self.in_release.candidate)) / self.background().dispersion()
     }
 
     fn needed_of_release(&self) -> f64 {
@@ -27,7 +60,7 @@ impl Evidence {
     }
 
     fn suspicion(&self) -> bool {
-        self.fail.evidence() > NOTHING
+        self.fail.evidence() > SUSPICION
     }
 
     /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
@@ -70,8 +103,8 @@ impl Evidence {
             warming: self.flags.warming,
             in_step: self.in_step,
             in_release: self.in_release,
-            step_seconds: self.step_seconds,
-            release_seconds: self.release_seconds,
+            step_seconds: f64::from(self.step_seconds),
+            release_seconds: f64::from(self.release_seconds),
             ratio: self.ratio.interval(),
             missing: self.missing(),
             multiplier: f64::from(self.multiplier),
@@ -103,7 +136,7 @@ impl Evidence {
             f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
         };
         let rates = self.expected_rates();
-        let dispersion = self.background().dispersion();
+        let dispersion = self.past().dispersion();
         let requests = |process: &Process<6>, margin: Margin, short: f64| {
             let growth = PASS_BETS.map(|bet| pass_growth(margin, bet, rates, others) / dispersion);
             requests_to_grow(&process.weights, &growth, short)
@@ -125,7 +158,7 @@ impl Evidence {
             self.needed_of_release() - self.release.evidence(),
         );
         let requests = for_step.zip(for_release).map(|(a, b)| a.max(b).ceil());
-        let pace = self.in_step.candidate.requests as f64 / self.step_seconds;
+        let pace = self.in_step.candidate.requests as f64 / f64::from(self.step_seconds);
         let seconds = requests.and_then(|n| {
             if n == 0.0 {
                 Some(0.0)

@@ -1,7 +1,8 @@
 //! Runs releases and sums up how they end.
 
 use super::methods::{Method, Move};
-use super::scenario::{Conditions, Scenario, Traffic};
+use super::scenario::{Conditions, Scenario};
+use super::traffic::Traffic;
 use crate::stats::counts::Counts;
 use crate::stats::random::Random;
 
@@ -22,7 +23,8 @@ pub fn run(scenario: Scenario, conditions: Conditions, method: &mut dyn Method, 
     let mut own = Random::new(seed ^ 0xA5A5_5A5A_0F0F_F0F0);
     let mut traffic = Traffic::new(scenario, conditions, &mut random);
     let off = conditions.weight_error * (2.0 * random.unit() - 1.0);
-    method.learn(&traffic.history(&mut random));
+    let past = traffic.history(&mut random);
+    method.learn(if conditions.past > 0.0 { &past } else { &[] });
     let mut weight = method.start();
     let mut end = Move::At(weight);
     let (mut at, mut staged, mut harm, mut ended) = (0.0, 0.0, 0.0, None);

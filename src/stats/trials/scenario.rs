@@ -1,16 +1,10 @@
-//! The traffic of the scenarios: arrivals, errors, bursts, outages.
-
-use crate::stats::counts::Counts;
-use crate::stats::history::PodCounts;
-use crate::stats::random::Random;
+//! The scenarios: what a simulated release is like, and how it is observed.
 
 /// Length of a scenario's own tick in seconds; scrapes may be shorter or longer.
 pub const TICK_SECONDS: f64 = 15.0;
-/// Pods of the baseline in the history.
-const HISTORY_PODS: usize = 8;
 
-/// Something that befalls the traffic beyond plain errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something that befalls the traffic beyond plain errors. The last nine are those of the hold-out.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Extra {
     /// Nothing.
     None,
@@ -28,6 +22,37 @@ pub enum Extra {
     Tipping,
     /// The candidate's error rate rises from tick 40 on.
     Leak,
+    /// From this tick on the candidate fails at this rate.
+    Late(u32, f64),
+    /// From this weight (0..=1) on the candidate fails at this rate.
+    From(f64, f64),
+    /// The candidate fails at this rate in every second minute.
+    OnAndOff(f64),
+    /// Every quarter of an hour five minutes of threefold traffic, in which both arms fail twice as often.
+    Spikes,
+    /// Both error rates fall to a tenth within half an hour.
+    Falling,
+    /// Both error rates swing between a third and three times their mean every five minutes.
+    Waves,
+    /// Bursts in continuous time.
+    Burst(Burst),
+    /// Each failed request drags this many more on average: in the baseline, in the candidate.
+    ClumpsOf(f64, f64),
+    /// After each change of weight the candidate's error rate is higher by this much and falls off within so many
+    /// seconds (to 1/e).
+    SlowStart(f64, f64),
+}
+
+/// Failures that come within seconds, at any moment, and hit one arm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Burst {
+    /// How long one lasts.
+    pub seconds: f64,
+    /// Failed requests in one.
+    pub size: f64,
+    /// Mean seconds between them; 0: a single one within the first quarter of an hour, in the candidate, that the
+    /// past has never shown.
+    pub every: f64,
 }
 
 /// One line of the matrix.
@@ -45,7 +70,13 @@ pub struct Scenario {
     pub extra: Extra,
 }
 
-const fn row(name: &'static str, pace: f64, baseline: f64, candidate: f64, extra: Extra) -> Scenario {
+pub(super) const fn row(
+    name: &'static str,
+    pace: f64,
+    baseline: f64,
+    candidate: f64,
+    extra: Extra,
+) -> Scenario {
     Scenario {
         name,
         pace,
@@ -118,6 +149,8 @@ pub struct Conditions {
     pub resets: f64,
     /// Whether each failed request is tried once more.
     pub retries: bool,
+    /// Factor on the error rate that the past shows; 0 means that the judge is told of no past.
+    pub past: f64,
 }
 
 impl Default for Conditions {
@@ -131,183 +164,47 @@ impl Default for Conditions {
             pod_spread: 0.0,
             resets: 0.0,
             retries: false,
+            past: 1.0,
         }
     }
 }
 
-/// The traffic of one simulated release.
-#[derive(Clone, Debug)]
-pub struct Traffic {
-    scenario: Scenario,
-    conditions: Conditions,
-    outage_from: f64,
-    burst: Option<(bool, u32)>,
-    /// Factors on the error rates of candidate and baseline that come from their pods.
-    pod_factors: (f64, f64),
-}
-
-impl Traffic {
-    /// Draws what is fixed for one release.
-    pub fn new(scenario: Scenario, conditions: Conditions, random: &mut Random) -> Self {
-        let outage_from = (2.0 + 58.0 * random.unit()).floor() * TICK_SECONDS;
-        let candidate = pod_factor(conditions.pods, conditions.pod_spread, random);
-        let baseline = pod_factor(
-            if conditions.pods == 0 { 0 } else { 10 },
-            conditions.pod_spread,
-            random,
-        );
-        Self {
-            scenario,
-            conditions,
-            outage_from,
-            burst: None,
-            pod_factors: (candidate, baseline),
-        }
-    }
-
-    /// From here on a tick lasts so many `seconds`, above 0: for whoever changes the weight between two scrapes.
-    pub const fn set_tick(&mut self, seconds: f64) {
-        self.conditions.scrape = seconds;
-    }
-
-    /// Error rates of (candidate, baseline) at a time, without what both share; `staged` seconds after the last
-    /// change of weight.
-    fn rates(&self, at: f64, staged: f64, weight: f64) -> (f64, f64) {
-        let (s, tick) = (&self.scenario, at / TICK_SECONDS);
-        match s.extra {
-            Extra::ColdStart if staged < 4.0 * TICK_SECONDS => (
-                s.candidate + 0.01 * (-staged / TICK_SECONDS / 1.5).exp(),
-                s.baseline,
-            ),
-            Extra::Drift => {
-                let p = s.baseline * 10_f64.powf((tick / 120.0).min(1.0));
-                (p, p)
+impl Scenario {
+    /// The candidate in words: its error rate, and what else happens.
+    pub fn description(&self) -> String {
+        let extra = match self.extra {
+            Extra::None => String::new(),
+            Extra::Bursts(ticks) => format!("bursts of {} s", f64::from(ticks) * TICK_SECONDS),
+            Extra::Outage => "a shared outage".into(),
+            Extra::ColdStart => "cold caches".into(),
+            Extra::Drift => "rates rise tenfold".into(),
+            Extra::Clumps => "clumps of 3".into(),
+            Extra::Tipping => "10 % from half of the traffic on".into(),
+            Extra::Leak => "rising from minute 10 on".into(),
+            Extra::Late(from, rate) => {
+                format!(
+                    "{} % from minute {} on",
+                    100.0 * rate,
+                    f64::from(from) * TICK_SECONDS / 60.0
+                )
             }
-            Extra::Tipping if weight >= 0.5 => (0.10, s.baseline),
-            Extra::Leak if tick >= 40.0 => ((s.candidate + 0.005 / 4.0 * (tick - 39.0)).min(1.0), s.baseline),
-            Extra::None
-            | Extra::Bursts(_)
-            | Extra::Outage
-            | Extra::ColdStart
-            | Extra::Clumps
-            | Extra::Tipping
-            | Extra::Leak => (s.candidate, s.baseline),
-        }
-    }
-
-    /// One scrape from `at` on at a true `weight` (0..=1): counts of both arms and the expected excess of failed
-    /// requests that the candidate caused.
-    pub fn tick(&mut self, at: f64, staged: f64, weight: f64, random: &mut Random) -> (Counts, Counts, f64) {
-        let seconds = self.conditions.scrape;
-        let (mut pc, mut pb) = self.rates(at, staged, weight);
-        let mut pace = self.scenario.pace;
-        if self.scenario.extra == Extra::Drift {
-            pace *= 0.5 + 1.5 * at / self.scenario.horizon_seconds();
-        }
-        if self.scenario.extra == Extra::Outage && (0.0..300.0).contains(&(at - self.outage_from)) {
-            (pc, pb) = (1.0 - (1.0 - pc) * 0.8, 1.0 - (1.0 - pb) * 0.8);
-        }
-        let all = random.poisson(pace * seconds);
-        let candidate = random.binomial(all, weight);
-        let harm = candidate as f64 * (pc - pb).max(0.0);
-        let (fc, fb) = self.pod_factors;
-        let mut bad = (
-            random.binomial(candidate, (pc * fc).min(1.0)),
-            random.binomial(all - candidate, (pb * fb).min(1.0)),
-        );
-        let mut requests = (candidate, all - candidate);
-        if self.scenario.extra == Extra::Clumps {
-            bad = (bad.0 + clumps(bad.0, random), bad.1 + clumps(bad.1, random));
-        }
-        if let Extra::Bursts(ticks) = self.scenario.extra {
-            self.burst(ticks, weight, &mut bad, random);
-        }
-        if self.conditions.retries {
-            let again = (
-                random.binomial(bad.0.min(requests.0), pc),
-                random.binomial(bad.1.min(requests.1), pb),
-            );
-            requests = (requests.0 + bad.0, requests.1 + bad.1);
-            bad = (bad.0 + again.0, bad.1 + again.1);
-        }
-        (
-            Counts::new(requests.0, bad.0),
-            Counts::new(requests.1, bad.1),
-            harm,
-        )
-    }
-
-    fn burst(&mut self, ticks: u32, weight: f64, bad: &mut (u64, u64), random: &mut Random) {
-        let scrape_in_ticks = self.conditions.scrape / TICK_SECONDS;
-        if self.burst.is_none() && random.chance(scrape_in_ticks / 40.0) {
-            let scrapes = (f64::from(ticks) / scrape_in_ticks).round().max(1.0) as u32;
-            self.burst = Some((random.chance(weight), scrapes));
-        }
-        if let Some((on_candidate, left)) = self.burst {
-            let size = 1 + random.geometric(30.0 * if ticks > 1 { scrape_in_ticks } else { 1.0 });
-            if on_candidate {
-                bad.0 += size;
-            } else {
-                bad.1 += size;
+            Extra::From(weight, rate) => format!("{} % from weight {} on", 100.0 * rate, 100.0 * weight),
+            Extra::OnAndOff(rate) => format!("{} % every second minute", 100.0 * rate),
+            Extra::Spikes => "spikes of traffic and errors".into(),
+            Extra::Falling => "both fall tenfold".into(),
+            Extra::Waves => "both swing threefold".into(),
+            Extra::Burst(b) if b.every > 0.0 => {
+                format!("{} failures in {} s now and then", b.size, b.seconds)
             }
-            let lasts = if ticks > 1 { left } else { 1 };
-            self.burst = (lasts > 1).then_some((on_candidate, lasts - 1));
+            Extra::Burst(b) => format!("{} failures in {} s, once", b.size, b.seconds),
+            Extra::ClumpsOf(b, c) => format!("clumps of {} beside {}", 1.0 + c, 1.0 + b),
+            Extra::SlowStart(peak, _) => format!("{} % more at first", 100.0 * peak),
+        };
+        let own = self.candidate.to_string();
+        if extra.is_empty() {
+            own
+        } else {
+            format!("{own}, {extra}")
         }
     }
-
-    /// One hour of the baseline before the release, pod by pod, in scrapes.
-    pub fn history(&self, random: &mut Random) -> Vec<PodCounts> {
-        let ticks = (3600.0 / self.conditions.scrape) as usize;
-        let spread = self.conditions.pod_spread;
-        let factors: Vec<f64> = (0..HISTORY_PODS)
-            .map(|_| pod_factor(usize::from(spread > 0.0), spread, random))
-            .collect();
-        let per_pod = self.scenario.pace * self.conditions.scrape / HISTORY_PODS as f64;
-        let mut burst: Option<(usize, u32)> = None;
-        let mut past = Vec::with_capacity(ticks);
-        for _ in 0..ticks {
-            let mut pods: PodCounts = factors
-                .iter()
-                .map(|f| {
-                    let n = random.poisson(per_pod);
-                    let mut bad = random.binomial(n, (self.scenario.baseline * f).min(1.0));
-                    if self.scenario.extra == Extra::Clumps {
-                        bad += clumps(bad, random);
-                    }
-                    Counts::new(n, bad)
-                })
-                .collect();
-            if let Extra::Bursts(length) = self.scenario.extra {
-                let scrapes = self.conditions.scrape / TICK_SECONDS;
-                if burst.is_none() && random.chance(scrapes / 40.0) {
-                    burst = Some((
-                        random.below(HISTORY_PODS),
-                        (f64::from(length) / scrapes).round().max(1.0) as u32,
-                    ));
-                }
-                if let Some((pod, left)) = burst {
-                    let size = 1 + random.geometric(30.0 * if length > 1 { scrapes } else { 1.0 });
-                    pods[pod] = Counts::new(pods[pod].requests, pods[pod].bad + size);
-                    let lasts = if length > 1 { left } else { 1 };
-                    burst = (lasts > 1).then_some((pod, lasts - 1));
-                }
-            }
-            past.push(pods);
-        }
-        past
-    }
-}
-
-/// What failed requests drag along.
-fn clumps(bad: u64, random: &mut Random) -> u64 {
-    (0..bad).map(|_| random.geometric(2.0)).sum()
-}
-
-/// The mean factor of `pods` pods whose log rates spread around the version's own.
-fn pod_factor(pods: usize, spread: f64, random: &mut Random) -> f64 {
-    if pods == 0 || spread <= 0.0 {
-        return 1.0;
-    }
-    let one = |r: &mut Random| (spread * r.normal() - spread * spread / 2.0).exp();
-    (0..pods).map(|_| one(random)).sum::<f64>() / pods as f64
 }

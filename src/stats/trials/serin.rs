@@ -1,10 +1,11 @@
 //! The judge of this crate as a method: a ladder, holds, and the bake.
 
+use super::gauge::Gauge;
 use super::methods::{Method, Move, RUNGS};
 use crate::stats::assessment::Verdict;
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::evidence::Evidence;
-use crate::stats::history::{PodCounts, background};
+use crate::stats::history::{PodCounts, background_of};
 use crate::stats::random::Random;
 use crate::stats::settings::Settings;
 
@@ -49,6 +50,7 @@ pub struct Serin {
     held: f64,
     baking: bool,
     scrape: f64,
+    gauge: Option<Gauge>,
 }
 
 impl Serin {
@@ -62,9 +64,29 @@ impl Serin {
             held: 0.0,
             baking: false,
             scrape,
+            gauge: None,
         };
         this.begin();
         this
+    }
+
+    /// The same with a gauge whose forecast may refuse the next step.
+    #[must_use]
+    pub fn with_gauge(self, gauge: Gauge) -> Self {
+        Self {
+            gauge: Some(gauge),
+            ..self
+        }
+    }
+
+    /// Whether the forecast refuses the step after this one, for the mean traffic of the release.
+    fn refused(&self) -> bool {
+        let (Some(gauge), Some(next)) = (&self.gauge, self.ladder.weights.get(self.step + 1)) else {
+            return false; // a forecast over everything is only a warning
+        };
+        let seen = self.evidence.assessment();
+        let requests = seen.in_release.candidate.requests + seen.in_release.baseline.requests;
+        !gauge.allows(requests as f64 / seen.release_seconds * next / 100.0)
     }
 
     fn begin(&mut self) {
@@ -85,7 +107,7 @@ impl Serin {
 
 impl Method for Serin {
     fn learn(&mut self, past: &[PodCounts]) {
-        let known = background(past, self.evidence.settings().tolerated());
+        let known = background_of(past, self.scrape, self.evidence.settings().tolerated());
         let requests: u64 = past.iter().flatten().map(|c| c.requests).sum();
         let pace = requests as f64 / (past.len() as f64 * self.scrape);
         self.evidence = Evidence::new(*self.evidence.settings())
@@ -98,9 +120,12 @@ impl Method for Serin {
         self.ladder.weights[0]
     }
 
-    fn scrape(&mut self, candidate: Counts, baseline: Counts, seconds: f64, _: &mut Random) -> Move {
+    fn scrape(&mut self, candidate: Counts, baseline: Counts, seconds: f64, random: &mut Random) -> Move {
         self.evidence.observe(Tick::new(candidate, baseline, seconds));
         self.held += seconds;
+        if let Some(gauge) = &mut self.gauge {
+            gauge.read(candidate.requests as f64 / seconds, random);
+        }
         let verdict = self.evidence.verdict();
         if verdict == Verdict::Fail {
             return Move::RollBack;
@@ -112,7 +137,8 @@ impl Method for Serin {
                 Move::At(self.ladder.bake.0)
             };
         }
-        if verdict == Verdict::Pass && self.held >= self.ladder.hold - 1e-9 {
+        let ready = verdict == Verdict::Pass && self.held >= self.ladder.hold - 1e-9;
+        if ready && !self.refused() {
             self.step += 1;
             if self.step == self.ladder.weights.len() {
                 if self.ladder.bake.1 <= 0.0 {

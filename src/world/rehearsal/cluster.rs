@@ -53,6 +53,7 @@ impl Cluster {
             preflight: None,
             evidence: Evidence::none(),
             actions: Vec::new(),
+            refusal: None,
         };
         Self {
             seen,

@@ -6,7 +6,8 @@ use crate::stats::Counts;
 use crate::stats::history::PodCounts;
 use crate::stats::random::Random;
 use crate::stats::trials::Scenario;
-use crate::stats::trials::scenario::{Conditions, Traffic};
+use crate::stats::trials::scenario::Conditions;
+use crate::stats::trials::traffic::Traffic;
 
 /// Requests on their way to both versions.
 #[derive(Clone, Debug)]

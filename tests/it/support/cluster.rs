@@ -38,6 +38,10 @@ pub(crate) struct Cluster {
     pub(crate) preflight: Option<Vec<Problem>>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) actions: Vec<Action>,
+    /// Which writes the API server refuses, and how it says so.
+    pub(crate) refused: Option<(String, Problem)>,
+    /// What was refused of the last decision.
+    refusal: Option<Problem>,
     pub(crate) deleting: bool,
     /// The finalizer is off: the Rollout is gone.
     pub(crate) gone: bool,
@@ -103,6 +107,8 @@ impl Cluster {
             preflight: Some(Vec::new()),
             problems: Vec::new(),
             actions: Vec::new(),
+            refused: None,
+            refusal: None,
             deleting: false,
             gone: false,
         }
@@ -123,6 +129,7 @@ impl Cluster {
             preflight: self.preflight.clone(),
             evidence: self.evidence(plan, state),
             actions: self.actions.clone(),
+            refusal: self.refusal.clone(),
         }
     }
 
@@ -240,8 +247,20 @@ impl Cluster {
         }
     }
 
-    /// Does one thing that Serin wants.
-    pub(crate) fn apply(&mut self, effect: &Effect) {
+    /// Does what Serin wants, in order, until something is refused.
+    pub(crate) fn apply_all<'a>(&mut self, effects: impl Iterator<Item = &'a Effect>) {
+        self.refusal = None;
+        for effect in effects {
+            let refused = self.refused.as_ref().filter(|(kind, _)| kind == kind_of(effect));
+            if let Some((_, problem)) = refused {
+                self.refusal = Some(problem.clone());
+                return;
+            }
+            self.apply(effect);
+        }
+    }
+
+    fn apply(&mut self, effect: &Effect) {
         let now = self.now;
         match effect {
             Effect::Route { weight, .. } => self.write_route(*weight, true),
@@ -336,6 +355,21 @@ impl Deployment {
     /// The stable Service's endpoints follow the ready pods.
     pub(crate) fn count(&mut self) {
         self.facts.endpoints = self.facts.revisions.values().map(|pods| pods.ready).sum();
+    }
+}
+
+/// What a script calls the object that an effect writes.
+fn kind_of(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Route { .. } | Effect::RestoreRoute => "route",
+        Effect::Candidate { .. } | Effect::Retire => "candidate",
+        Effect::Finish { .. } => "action",
+        Effect::Guard
+        | Effect::Pause
+        | Effect::Unpause { .. }
+        | Effect::Purge { .. }
+        | Effect::Release { .. }
+        | Effect::RemoveFinalizer => "deployment",
     }
 }
 

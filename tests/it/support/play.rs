@@ -137,8 +137,8 @@ impl Play {
                 Crash::AfterFirstEffect => 1,
                 Crash::Never | Crash::AfterCommit => usize::MAX,
             };
-            for effect in decision.effects.iter().take(doable) {
-                self.cluster.apply(effect);
+            if doable > 0 {
+                self.cluster.apply_all(decision.effects.iter().take(doable));
             }
             let same = self.cluster.observe(&self.script.plan, &self.state) == seen;
             if !news && same {
@@ -261,6 +261,10 @@ impl Play {
             ["preflight", "clean"] => self.cluster.preflight = Some(Vec::new()),
             ["preflight", "finds", why] => {
                 self.cluster.preflight = Some(vec![problem("SelectorOverlap", why)]);
+            }
+            ["server", "refuses", "nothing"] => self.cluster.refused = None,
+            ["server", "refuses", kind, why] => {
+                self.cluster.refused = Some(((*kind).to_owned(), problem("AccessDenied", why)));
             }
             ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
             ["problem", "is", "cured"] => self.cluster.problems.clear(),

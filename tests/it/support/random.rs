@@ -160,7 +160,7 @@ impl Dice {
             ready: self.below(6),
             trouble: self.maybe(5, |_| "quota".to_owned()),
             leftovers: self.chance(5),
-            crashes: if self.chance(90) {
+            crashes: if self.chance(97) {
                 Crashes::default()
             } else {
                 Crashes {
@@ -233,6 +233,7 @@ impl Dice {
             preflight: self.maybe(80, |dice| dice.maybe(20, Self::problem).into_iter().collect()),
             evidence: self.evidence(now),
             actions,
+            refusal: self.maybe(8, Self::problem),
         }
     }
 

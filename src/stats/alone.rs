@@ -1,0 +1,105 @@
+//! A candidate without a baseline beside it: at full traffic, or where the old version gets no requests.
+//!
+//! Nothing tells a shared fault from its own there, so it is compared with what the service has been, and only
+//! something far worse counts: the null is a rate of at most three times the past's and half a point. The evidence is a
+//! mixture of Poisson likelihood ratios against the edge of that null. For independent requests of any rates within it
+//! each has expectation at most 1, for `E[a^x] <= exp(n p (a - 1))`, so it may be looked at after every scrape. What a
+//! burst may do is bounded as for a comparison.
+//!
+//! It can only fail: nothing here ever proves a candidate good.
+
+use super::assessment::{Evidenced, Verdict};
+use super::background::Background;
+use super::counts::{Counts, Tick};
+use super::evidence::guard::{CANDIDATE, Guard};
+use super::history::burst_limit;
+use super::process::Process;
+use super::settings::{Margin, Settings};
+
+/// Up to here a candidate alone is not rolled back: three times the past's rate and half a point.
+pub const ALONE: Margin = Margin::new(3.0, 0.005);
+/// Bets: multiples of the rate on that line. The first entry stands for cash.
+const BETS: [f64; 4] = [1.0, 1.7, 4.0, 20.0];
+const PRIOR: [f64; 4] = [0.25, 0.35, 0.25, 0.15];
+/// At least this much of the evidence is set aside, in nats: as much as for a comparison.
+const SET_ASIDE: f64 = 3.5;
+
+/// The evidence against a candidate that is compared with its service's past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alone {
+    past: Background,
+    limit: f64,
+    needed: f64,
+    process: Process<4>,
+    guard: Guard,
+    failed: bool,
+}
+
+impl Alone {
+    /// No evidence yet. `None` if nothing is known of the past's rate: then nobody can say what is much. Of the settings
+    /// only the probability of a false rollback counts.
+    pub fn new(settings: &Settings, past: Background) -> Option<Self> {
+        let limit = ALONE.rate(past.rate()?);
+        (limit < 1.0).then(|| Self {
+            past,
+            limit,
+            needed: settings.needed_to_fail(),
+            process: Process::new(PRIOR),
+            guard: Guard::default(),
+            failed: false,
+        })
+    }
+
+    /// The rate up to which the candidate is not rolled back, 0..1.
+    pub const fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// Takes the candidate's increments over so many seconds. Ignored after a fail.
+    pub fn observe(&mut self, candidate: Counts, seconds: f64) {
+        if self.failed {
+            return;
+        }
+        let seconds = if seconds.is_finite() {
+            seconds.max(0.0)
+        } else {
+            0.0
+        };
+        let tick = Tick::new(candidate.clipped(), Counts::default(), seconds);
+        if let Some(tick) = self.guard.gather(&tick, &self.past) {
+            self.weigh(&tick);
+        }
+    }
+
+    fn weigh(&mut self, tick: &Tick) {
+        let n = tick.candidate.requests as f64;
+        if tick.candidate.requests > 0 {
+            self.guard.remember(tick, &self.past);
+        }
+        let rate = self.limit.max(self.guard.lasting_rate(CANDIDATE));
+        let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
+        let log_e = BETS.map(|bet| (bad * bet.ln() - n * self.limit * (bet - 1.0)) / self.past.dispersion());
+        let gained = self.process.observe(&PRIOR, &log_e, tick.seconds);
+        if tick.candidate.requests > 0 {
+            self.guard.gain(gained, 0.0);
+        }
+        self.failed = self.evidence().reached();
+    }
+
+    /// The evidence that the candidate is beyond the limit, without what is set aside.
+    pub fn evidence(&self) -> Evidenced {
+        Evidenced {
+            evidence: self.process.evidence() - f64::from(self.guard.largest).max(SET_ASIDE),
+            needed: self.needed,
+        }
+    }
+
+    /// Fail, final for the release, or Continue.
+    pub const fn verdict(&self) -> Verdict {
+        if self.failed {
+            Verdict::Fail
+        } else {
+            Verdict::Continue
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Evidence for a regression: the bets of one scrape, and what is kept back of them.
+
+use super::guard::{BASELINE, CANDIDATE};
+use super::{Evidence, FAIL_BETS, FAIL_PRIOR};
+use crate::stats::counts::{Counts, Tick};
+use crate::stats::evalue::fail_log_e;
+use crate::stats::history::burst_limit;
+use crate::stats::settings::Margin;
+
+/// While a step warms up only this much counts as a fault: cold caches are not a regression.
+const WARMUP: Margin = Margin::new(2.0, 0.02);
+/// The bet on a gross fault during warm-up, as a multiple of the ratio above.
+const GROSS_BET: f64 = 20.0;
+/// Share of the wealth that bets on it, once a step. A young step nearly always shows no gross fault, and losing all
+/// on that would blind the judge for minutes; so only this much is at stake.
+const WARMUP_STAKE: f64 = 0.1;
+
+/// The log e-value of staking only a share of the wealth on a bet.
+pub(super) fn at_stake(share: f64, log_e: f64) -> f64 {
+    if log_e > 30.0 {
+        log_e + share.ln()
+    } else {
+        (share * log_e.exp_m1()).ln_1p()
+    }
+}
+
+/// What failures beyond the limit would have been worth, until the trouble has outlasted any burst.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::stats) struct Arrears {
+    /// For how long every tick has been beyond the limit, in seconds.
+    pub(in crate::stats) seconds: f32,
+    /// Log e-values that each bet but cash was not given.
+    pub(in crate::stats) plain: [f32; FAIL_BETS.len() - 1],
+    /// The same for the bet on a gross fault.
+    pub(in crate::stats) gross: f32,
+}
+
+impl Evidence {
+    /// Failures among `requests` that chance explains: beyond them failures do not count, for one burst must not
+    /// decide. `spread` is the variance of one arm's failures over that of independent ones.
+    pub(super) fn burst_limit(&self, requests: u64, rate: f64, spread: f64) -> u64 {
+        burst_limit(requests as f64 * self.tolerated().rate(rate), spread)
+    }
+
+    pub(super) fn observe_fail(&mut self, tick: &Tick) {
+        let Counts { requests, bad } = tick.candidate;
+        let normal = self.usual_rate().max(self.guard.rate(BASELINE));
+        let lasting = normal.max(self.guard.lasting_rate(CANDIDATE));
+        let cut = Tick {
+            candidate: Counts::new(requests, bad.min(self.burst_limit(requests, lasting, 1.0))),
+            ..*tick
+        };
+        let before = self.fail.evidence();
+        // Arrears must be added to the very bets that missed them, so nothing is dealt while there are some.
+        let pending = self.arrears != Arrears::default();
+        let seconds = if pending { 0.0 } else { tick.seconds };
+        let owed = if tick.warming {
+            self.bet_on_gross_fault(&cut, tick)
+        } else {
+            self.bet(&cut, tick, seconds)
+        };
+        let gained = self.fail.evidence() - before;
+        let beyond = bad > self.burst_limit(requests, normal, 1.0);
+        let late = self.collect(beyond, tick.seconds, owed);
+        self.guard.gain(gained, late);
+        self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
+    }
+
+    /// The log e-value of a bet against a margin, tempered by how failures clump.
+    fn tempered(&self, tick: &Tick, margin: Margin, bet: f64) -> f64 {
+        fail_log_e(tick, margin, bet * margin.ratio) / self.past().dispersion()
+    }
+
+    /// The bets against the tolerated margin; returns what they would gain from the failures that were cut.
+    fn bet(&mut self, cut: &Tick, full: &Tick, seconds: f64) -> Arrears {
+        let margin = self.tolerated();
+        let log_e = FAIL_BETS.map(|bet| self.tempered(cut, margin, bet));
+        let mut owed = Arrears::default();
+        if cut.candidate.bad < full.candidate.bad {
+            for (at, owed) in owed.plain.iter_mut().enumerate() {
+                *owed = (self.tempered(full, margin, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
+            }
+        }
+        self.fail.observe(&FAIL_PRIOR, &log_e, seconds);
+        owed
+    }
+
+    /// The one bet of a warm-up. Its wealth within the step multiplies with that of the other bets.
+    fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick) -> Arrears {
+        let tolerated = self.tolerated();
+        let margin = Margin::new(
+            tolerated.ratio.max(WARMUP.ratio),
+            tolerated.absolute.max(WARMUP.absolute),
+        );
+        let log_e = self.tempered(cut, margin, GROSS_BET);
+        let owed = if cut.candidate.bad < full.candidate.bad {
+            self.tempered(full, margin, GROSS_BET) - log_e
+        } else {
+            0.0
+        };
+        self.raise_gross(log_e);
+        Arrears {
+            gross: owed as f32,
+            ..Arrears::default()
+        }
+    }
+
+    fn raise_gross(&mut self, log_e: f64) {
+        let before = at_stake(WARMUP_STAKE, f64::from(self.gross));
+        self.gross = (f64::from(self.gross) + log_e) as f32;
+        self.fail
+            .multiply(at_stake(WARMUP_STAKE, f64::from(self.gross)) - before);
+    }
+
+    /// Keeps the account of what was cut. Once every tick has been beyond the limit for longer than any burst, all of
+    /// it counts after all; returns what that gained. Not where bursts are known: there they may follow each other.
+    fn collect(&mut self, beyond: bool, seconds: f64, owed: Arrears) -> f64 {
+        let bursts = !self.background().calm() && self.background().rate().is_some();
+        if !beyond || bursts || self.past().burst_ticks() > 1 {
+            self.arrears = Arrears::default();
+            return 0.0;
+        }
+        let arrears = &mut self.arrears;
+        arrears.seconds += seconds as f32;
+        for (sum, part) in arrears.plain.iter_mut().zip(owed.plain) {
+            *sum += part;
+        }
+        arrears.gross += owed.gross;
+        if self.arrears.seconds <= self.guard.outlasted() {
+            return 0.0;
+        }
+        let due = std::mem::take(&mut self.arrears);
+        let before = self.fail.evidence();
+        let mut plain = [0.0; FAIL_BETS.len()];
+        for (to, from) in plain[1..].iter_mut().zip(due.plain) {
+            *to = f64::from(from);
+        }
+        self.fail.observe(&FAIL_PRIOR, &plain, 0.0);
+        self.raise_gross(f64::from(due.gross));
+        self.fail.evidence() - before
+    }
+}

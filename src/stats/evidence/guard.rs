@@ -1,0 +1,169 @@
+//! What a single burst of failures may do to the evidence: nothing that stays.
+//!
+//! How long a burst may last is known before it comes: from the service's past, or else as long as a scrape at any
+//! moment, and 5 s at least. Three rules follow, all in units of time rather than of scrapes:
+//!
+//! - scrapes that are much shorter than a burst are read together;
+//! - failures count only up to what chance explains, unless the trouble outlasts any burst or the other arm shares
+//!   it. Fewer failures can only lower the evidence, so any such limit keeps it valid;
+//! - the stretch as long as a burst that gained most is set aside. What is left is valid even if the counts of one
+//!   burst are arbitrary.
+
+use crate::stats::background::Background;
+use crate::stats::counts::{Counts, Tick};
+
+/// Ticks that are remembered: one more than a burst may touch.
+pub(in crate::stats) const REMEMBERED: usize = 6;
+/// A burst is resolved into at most this many ticks.
+const RESOLUTION: f64 = 4.0;
+/// A burst this long is thought possible in any service, in seconds.
+const SHORTEST: f64 = 5.0;
+/// Scrapes are not quite regular: what differs by less than this share is taken for equal.
+const JITTER: f64 = 0.1;
+/// The two arms, as positions.
+pub(in crate::stats) const CANDIDATE: usize = 0;
+pub(in crate::stats) const BASELINE: usize = 1;
+
+/// Scrapes that wait to be read together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::stats) struct Waiting {
+    pub(in crate::stats) seconds: f32,
+    /// Requests and bad ones by arm.
+    pub(in crate::stats) counts: [[u32; 2]; 2],
+}
+
+/// A tick as it is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::stats) struct Seen {
+    pub(in crate::stats) seconds: f32,
+    /// Evidence for a regression that it brought, in nats.
+    pub(in crate::stats) gain: f32,
+    /// Rates of bad requests by arm.
+    pub(in crate::stats) rates: [f32; 2],
+}
+
+/// The last ticks, and what a burst may have brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::stats) struct Guard {
+    pub(in crate::stats) waiting: Waiting,
+    /// The newest first.
+    pub(in crate::stats) last: [Seen; REMEMBERED],
+    /// The largest gain of a stretch so far, in nats.
+    pub(in crate::stats) largest: f32,
+    /// Ticks that one burst may touch.
+    pub(in crate::stats) touched: u8,
+    /// Ticks that must be bad before trouble has outlasted any burst.
+    pub(in crate::stats) lasting: u8,
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
+/// measured over ticks of a certain length, and are cut as they were.
+fn grain(past: &Background) -> f64 {
+    if past.rate().is_some() && !past.calm() {
+        Background::LEAST_TICK.max(past.burst_seconds(0.0) / RESOLUTION)
+    } else {
+        SHORTEST
+    }
+}
+
+impl Guard {
+    /// Takes a scrape; returns what is to be read now, if it is time.
+    pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background) -> Option<Tick> {
+        let enough = (1.0 - JITTER) * grain(past);
+        let alone = self.waiting == Waiting::default();
+        if alone && tick.seconds >= enough {
+            return Some(*tick);
+        }
+        let waiting = &mut self.waiting;
+        waiting.seconds += tick.seconds as f32;
+        for (sum, arm) in waiting.counts.iter_mut().zip([tick.candidate, tick.baseline]) {
+            sum[0] = sum[0].saturating_add(narrow(arm.requests));
+            sum[1] = sum[1].saturating_add(narrow(arm.bad));
+        }
+        (f64::from(waiting.seconds) >= enough).then(|| self.read(tick.warming))
+    }
+
+    /// Reads what has waited.
+    pub(in crate::stats) fn read(&mut self, warming: bool) -> Tick {
+        let Waiting { seconds, counts } = std::mem::take(&mut self.waiting);
+        let [candidate, baseline] = counts.map(|[n, x]| Counts::new(u64::from(n), u64::from(x)));
+        Tick {
+            warming,
+            ..Tick::new(candidate, baseline, f64::from(seconds))
+        }
+    }
+
+    /// Remembers a tick with requests in both arms.
+    pub(in crate::stats) fn remember(&mut self, tick: &Tick, past: &Background) {
+        self.last.rotate_right(1);
+        self.last[0] = Seen {
+            seconds: tick.seconds as f32,
+            gain: 0.0,
+            rates: [tick.candidate, tick.baseline].map(|arm| arm.rate().unwrap_or_default() as f32),
+        };
+        let measured = past.burst_seconds(tick.seconds);
+        let known = past.burst_ticks() > 1 && measured > (1.0 + JITTER) * tick.seconds;
+        let own = self.within(measured.max(tick.seconds).max(SHORTEST));
+        // A burst whose length was counted in such ticks touches no other one.
+        let coarser = past.tick_seconds() > 0.0 && tick.seconds > 1.5 * past.tick_seconds();
+        let aligned = known && !coarser;
+        let touched = (own + usize::from(!aligned)).min(REMEMBERED);
+        self.touched = touched as u8;
+        self.lasting = (touched + usize::from(known)).min(REMEMBERED) as u8;
+    }
+
+    /// The newest ticks that last so many seconds together.
+    fn within(&self, seconds: f64) -> usize {
+        let enough = (1.0 - JITTER) * seconds;
+        let mut sum = 0.0;
+        let at = self.last.iter().position(|tick| {
+            sum += f64::from(tick.seconds);
+            sum >= enough
+        });
+        at.map_or(REMEMBERED, |at| at + 1)
+    }
+
+    /// The rate of an arm in the last tick.
+    pub(in crate::stats) fn rate(&self, arm: usize) -> f64 {
+        f64::from(self.last[0].rates[arm])
+    }
+
+    /// The rate of an arm that has outlasted any burst.
+    pub(in crate::stats) fn lasting_rate(&self, arm: usize) -> f64 {
+        let rates = self.last.iter().take(usize::from(self.lasting));
+        f64::from(rates.map(|t| t.rates[arm]).fold(f32::INFINITY, f32::min))
+    }
+
+    /// Trouble that lasts longer than this many seconds has outlasted any burst.
+    pub(in crate::stats) fn outlasted(&self) -> f32 {
+        self.last
+            .iter()
+            .take(usize::from(self.touched))
+            .map(|t| t.seconds)
+            .sum()
+    }
+
+    /// Notes what the last tick gained, and what those before it gain belatedly, in equal parts.
+    pub(in crate::stats) fn gain(&mut self, nats: f64, before: f64) {
+        self.last[0].gain = nats as f32;
+        if before != 0.0 {
+            let ticks = usize::from(self.touched).min(REMEMBERED - 1);
+            for tick in &mut self.last[1..=ticks] {
+                tick.gain += (before / ticks as f64) as f32;
+            }
+            self.note(1);
+        }
+        self.note(0);
+    }
+
+    /// Notes the stretch that ends with a tick.
+    fn note(&mut self, newest: usize) {
+        let stretch = self.last.iter().skip(newest).take(usize::from(self.touched));
+        let sum: f32 = stretch.map(|t| t.gain.max(0.0)).sum();
+        self.largest = self.largest.max(sum);
+    }
+}

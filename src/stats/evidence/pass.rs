@@ -1,0 +1,34 @@
+//! Evidence that the candidate is better than unacceptable: over the release, and anew in each step.
+
+use super::guard::{BASELINE, CANDIDATE};
+use super::{Evidence, PASS_BETS, PASS_PRIOR};
+use crate::stats::counts::{Counts, Tick};
+use crate::stats::evalue::pass_log_e;
+use crate::stats::settings::Margin;
+
+impl Evidence {
+    pub(super) fn observe_pass(&mut self, tick: &Tick) {
+        let dispersion = self.past().dispersion();
+        // A burst in the baseline must not speak for the candidate. Known clumps are no burst: cutting them would make
+        // the baseline look better than it is and hold good candidates.
+        let normal = self.usual_rate().max(self.guard.rate(CANDIDATE));
+        let rate = normal.max(self.guard.lasting_rate(BASELINE));
+        let Counts { requests, bad } = tick.baseline;
+        let tick = Tick {
+            baseline: Counts::new(requests, bad.min(self.burst_limit(requests, rate, dispersion))),
+            ..*tick
+        };
+        let environment = self.flags.environment;
+        let tempered = |margin: Margin, bet: f64| {
+            let e = pass_log_e(&tick, margin, bet) / dispersion;
+            // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.
+            if environment { e.min(0.0) } else { e }
+        };
+        let (strict, wide) = (self.unacceptable(), self.unacceptable_in_step());
+        for (process, margin) in [(&mut self.release, strict), (&mut self.step, wide)] {
+            let log_e = PASS_BETS.map(|bet| tempered(margin, bet));
+            process.observe(&PASS_PRIOR, &log_e, tick.seconds);
+        }
+        self.step_best = self.step_best.max(self.step.evidence());
+    }
+}
