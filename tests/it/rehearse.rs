@@ -1,6 +1,7 @@
 //! `serin rehearse`: what it says is what simulated releases come to, and its advice is true.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test it rehearse` writes the golden answer anew: read it before you commit it.
+//! `UPDATE_GOLDEN=1 cargo test --test it rehearse` writes the golden answer and those of the page anew: read them before
+//! you commit them.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -125,6 +126,32 @@ fn the_golden_answer() {
         std::fs::write(&golden, &found).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&golden).unwrap_or_default(), found);
+}
+
+/// The page shows what the command prints, to the letter.
+#[test]
+fn the_page_shows_real_answers() {
+    let path = file("docs/rehearse.md");
+    let mut page = std::fs::read_to_string(&path).unwrap();
+    let blocks: Vec<String> = page
+        .split("```")
+        .filter_map(|block| block.strip_prefix("text\n$ serin rehearse "))
+        .map(str::to_owned)
+        .collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        let (arguments, shown) = block.split_once('\n').unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("rehearse");
+        let output = command.args(arguments.split(' ')).output().unwrap();
+        let found = String::from_utf8(output.stdout).unwrap();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            page = page.replace(&block, &format!("{arguments}\n{found}"));
+            std::fs::write(&path, &page).unwrap();
+        } else {
+            assert_eq!(shown, found, "serin rehearse {arguments}");
+        }
+    }
 }
 
 #[test]

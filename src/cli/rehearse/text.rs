@@ -137,7 +137,7 @@ fn harmed(harm: &Spread) -> String {
         return String::new();
     }
     format!(
-        "; {} failed because of it (at most {} in 9 of 10)",
+        ", having failed {} (at most {} in 9 of 10)",
         words::requests(harm.mean),
         grouped(harm.p90.round() as u64)
     )
