@@ -19,9 +19,9 @@ use crate::world::rehearsal::{Setting, Stop, advise, courses, extremes, summariz
 use scene::{Found, Scene};
 
 /// Simulated releases for each value that a search tries.
-const TRIED: u64 = 200;
+const TRIED: u64 = 150;
 /// Simulated releases for each change that is tried.
-const ADVISED: u64 = 300;
+const ADVISED: u64 = 200;
 
 /// Simulates releases of a Rollout at given traffic: how they end, how long they take, what to change.
 ///

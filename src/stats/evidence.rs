@@ -127,6 +127,15 @@ impl Evidence {
         }
     }
 
+    /// The same without the interval of the ratio, which no verdict needs: an assessment shows none.
+    #[must_use]
+    pub fn without_ratio(self) -> Self {
+        Self {
+            ratio: RatioLikelihood::spared(),
+            ..self
+        }
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.given.settings
@@ -148,7 +157,7 @@ impl Evidence {
         (self.gross, self.arrears) = (0.0, Arrears::default());
         self.step = Process::new(PASS_PRIOR);
         self.step_best = 0.0;
-        self.ratio = RatioLikelihood::default();
+        self.ratio = self.ratio.anew();
         self.in_step = Arms::default();
         self.step_seconds = 0.0;
         self.weight = weight as f32;

@@ -79,6 +79,13 @@ impl Panel {
         }
     }
 
+    /// Leaves out the intervals of the ratios; see [`Evidence::without_ratio`].
+    pub fn spare_ratios(&mut self) {
+        for evidence in self.evidence_mut() {
+            *evidence = evidence.clone().without_ratio();
+        }
+    }
+
     /// A step begins; see [`Evidence::begin_step`].
     pub fn begin_step(&mut self, weight: f64, next_weight: f64, last: bool) {
         for evidence in self.evidence_mut() {
@@ -188,12 +195,21 @@ impl Panel {
         joint(&parts, self.alpha)
     }
 
-    /// The verdict on the release. A fail is final.
+    /// The verdict on the release, as [`Self::joint`] gives it but for the forecasts, which take longer than all else.
+    /// A fail is final.
     pub fn verdict(&self) -> Verdict {
-        if self.failed {
+        if self.failed || self.convicts() {
             return Verdict::Fail;
         }
-        self.joint().verdict
+        let gating = || {
+            let judged = self.metrics.iter().filter(|judged| judged.gating);
+            judged.flat_map(|judged| &judged.parts)
+        };
+        if gating().next().is_some() && gating().all(|evidence| evidence.verdict() == Verdict::Pass) {
+            Verdict::Pass
+        } else {
+            Verdict::Continue
+        }
     }
 
     /// The evidence against the candidate, over all metrics, beside what a rollback needs.

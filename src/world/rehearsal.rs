@@ -13,6 +13,7 @@ mod change;
 mod cluster;
 mod course;
 mod diagnosis;
+mod past;
 mod play;
 mod search;
 mod summary;
@@ -24,13 +25,15 @@ use std::time::Duration;
 
 use crate::api;
 use crate::engine::Plan;
-use crate::engine::plan::{GateMode, RungKind};
+use crate::engine::plan::{GateMode, Margin, MetricKind, RungKind};
+use crate::stats;
 use crate::stats::trials::Scenario;
 
-pub use advice::{Advice, advise};
+pub use advice::{Advice, advise, excluded};
 pub use change::Change;
-pub use course::{Course, End, Lack, Short, Stop};
+pub use course::{Course, End, Lack, Lacking, Short, Stop};
 pub use diagnosis::{Because, Stuck, Trouble};
+pub use past::sufficient_pace;
 pub use play::play;
 pub use search::{CAUGHT, Extremes, Probe, SLIPS, extremes};
 pub use summary::{Share, Spread, StepSummary, Summary, summarize};
@@ -88,6 +91,26 @@ impl Setting {
             pods: assumed.pods.max(1),
             horizon,
             seed: assumed.seed,
+        })
+    }
+
+    /// The metric that the candidate's error rate is about: the first error rate, by its index. By the others both
+    /// versions are alike.
+    pub fn subject(&self) -> usize {
+        let metrics = &self.plan.analysis.metrics;
+        let first = metrics
+            .iter()
+            .position(|metric| metric.kind == MetricKind::ErrorRate);
+        first.unwrap_or(0)
+    }
+
+    /// The error rates on the two lines of the subject: tolerated up to the first, unacceptable from the second on.
+    pub fn lines(&self) -> (f64, f64) {
+        let rate =
+            |margin: Margin| stats::Margin::new(margin.ratio, margin.absolute).rate(self.traffic.baseline);
+        let subject = self.plan.analysis.metrics.get(self.subject());
+        subject.map_or((0.0, 1.0), |metric| {
+            (rate(metric.tolerated), rate(metric.unacceptable))
         })
     }
 

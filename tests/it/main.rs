@@ -16,6 +16,7 @@ mod examples;
 mod judge;
 mod operator;
 mod properties;
+mod rehearse;
 mod rooms;
 mod scenarios;
 mod support;

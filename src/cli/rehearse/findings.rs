@@ -3,14 +3,15 @@
 use super::scene::{Found, Scene};
 use super::words::{middle, pace, setting, share};
 use crate::engine::words::{grouped, percent, span};
-use crate::world::rehearsal::{Advice, Because, Stuck, Trouble};
+use crate::world::rehearsal::{Advice, Because, Stuck, Trouble, excluded, sufficient_pace};
 
 /// What is wrong.
 pub(super) fn trouble(scene: &Scene<'_>, trouble: &Trouble) -> String {
     match trouble {
         Trouble::Stuck(stuck) => self::stuck(scene, stuck),
         Trouble::Missed(promoted) => format!(
-            "A version that must not be promoted is, in {} % of releases: its fault shows too late or too little.",
+            "A version that must not be promoted is, in {} % of releases: its fault shows too late, or too little at so \
+             little traffic.",
             share(*promoted)
         ),
     }
@@ -27,21 +28,30 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
         rung.map_or(0, |rung| rung.weight.percent())
     );
     let traffic = &scene.assumed.traffic;
-    let rps = format!("{} requests/s", pace(traffic.pace));
+    let rps = pace(traffic.pace);
     match stuck.because {
         Because::Traffic {
             requests,
-            provable,
-            asked,
+            short,
+            clumps,
         } => format!(
-            "{place}: {rps} make {} requests to the new version in {deadline}, which {}{}.",
+            "{place}: at {rps} the new version gets {} requests in {deadline}, which {}{}{}.",
             grouped(requests.round() as u64),
-            proof(provable, asked),
+            proof(short),
+            if clumps > 1.25 {
+                format!(" (failures come in clumps of about {clumps:.0}, which count as one)")
+            } else {
+                String::new()
+            },
             missing(stuck)
         ),
-        Because::Chance => format!(
-            "{place}: by chance something spoke against a good version, and {rps} did not clear it in {deadline}."
-        ),
+        Because::Chance => {
+            let metric = scene.plan().analysis.metrics.get(stuck.metric);
+            let name = metric.map_or("it", |metric| metric.name.as_str());
+            format!(
+                "{place}: by chance `{name}` spoke against a good version, and at {rps} that was not cleared in {deadline}."
+            )
+        }
         Because::Between {
             tolerated,
             unacceptable,
@@ -53,8 +63,8 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             percent(unacceptable)
         ),
         Because::Unproven { unacceptable } => format!(
-            "{place}: beyond {} it must not be promoted, and {rps} do not convict it in {deadline}. It is held, which is \
-             safe.",
+            "{place}: beyond {} it must not be promoted, and at {rps} that is not proved in {deadline}. It is held, \
+             which is safe.",
             percent(unacceptable)
         ),
         Because::Environment => {
@@ -73,16 +83,17 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
 }
 
 /// What the traffic can prove beside what it must.
-fn proof(provable: f64, asked: f64) -> String {
-    if provable > asked {
-        format!(
-            "can rule out a failure rate of {} at best, and {} must be ruled out",
-            percent(provable),
-            percent(asked)
-        )
-    } else {
-        format!("are just enough to rule out a failure rate of {}", percent(asked))
-    }
+fn proof(short: Option<(f64, f64)>) -> String {
+    short.map_or_else(
+        || "are barely enough for a proof".to_owned(),
+        |(provable, asked)| {
+            format!(
+                "can rule out a failure rate of {} at best, and {} must be ruled out",
+                percent(provable),
+                percent(asked)
+            )
+        },
+    )
 }
 
 fn missing(stuck: &Stuck) -> String {
@@ -96,7 +107,7 @@ fn missing(stuck: &Stuck) -> String {
 }
 
 /// A change, and what it brings.
-pub(super) fn advice(scene: &Scene<'_>, advice: &Advice) -> String {
+pub(super) fn advice(scene: &Scene<'_>, found: &Found, advice: &Advice) -> String {
     let then = &advice.then;
     let mut text = format!(
         "{}: then {} % are promoted",
@@ -104,22 +115,33 @@ pub(super) fn advice(scene: &Scene<'_>, advice: &Advice) -> String {
         share(then.promoted.share)
     );
     if let Some(minutes) = &then.minutes_to_full {
-        text += &format!(" (half of them within {})", middle(minutes));
+        text += &format!(" (half within {})", middle(minutes));
     }
-    text += &format!(
-        ", {} % taken back, {} % held",
-        share(then.rolled_back.share),
-        share(then.held.share)
+    for (name, seen) in [("taken back", then.rolled_back.share), ("held", then.held.share)] {
+        if seen > 0.0 {
+            text += &format!(", {} % {name}", share(seen));
+        }
+    }
+    let (now, before) = (
+        advice.excludes(scene.assumed),
+        excluded(scene.setting, &found.summary),
     );
-    let before = scene.unacceptable();
-    if advice.unacceptable > before {
-        text += &format!(
-            "; a promotion then rules out only what fails {} or more, not {}",
-            percent(advice.unacceptable),
-            percent(before)
-        );
+    if now > before * 1.02 {
+        text += &format!("; a promotion then rules out only {} or more", percent(now));
     }
     text
+}
+
+/// The traffic cannot prove what is asked for.
+pub(super) fn thin(scene: &Scene<'_>, found: &Found) -> Option<String> {
+    let enough = sufficient_pace(scene.setting)
+        .map_or_else(String::new, |enough| format!(" {} would do.", pace(enough)));
+    Some(format!(
+        "At {} a promotion surely rules out only what fails {} or more, not {}.{enough}",
+        pace(scene.assumed.traffic.pace),
+        percent(found.summary.provable?),
+        percent(scene.setting.lines().1)
+    ))
 }
 
 /// Nothing is wrong.

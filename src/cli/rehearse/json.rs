@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::findings;
 use super::scene::{Found, Scene};
 use crate::api::RolloutSpec;
-use crate::world::rehearsal::{Advice, Probe, Share, Spread, StepSummary};
+use crate::world::rehearsal::{Advice, Probe, Share, Spread, StepSummary, excluded};
 
 /// What `--help` says of it.
 pub(super) const HELP: &str = r#"--output json gives one object. Shares and error rates are 0 to 1, times are minutes, a spread is {"p10","p50","p90",
@@ -21,8 +21,9 @@ pub(super) const HELP: &str = r#"--output json gives one object. Shares and erro
   steps[]{step,weights,holdSeconds,deadlineSeconds,minutes,noVerdict}
   caught{errorRate,share,minutes,failedRequests}          the smallest error rate taken back in 0.9 of releases
   slipsThrough{errorRate,share}                           the largest one promoted in 0.05 of releases
+  excludes                                                a promotion rules out this error rate and those above it
   trouble                                                 a sentence, or null
-  advice[]{sentence,patch,promoted,rolledBack,held,minutesTo100,unacceptable}
+  advice[]{sentence,patch,promoted,rolledBack,held,minutesTo100,excludes}
                                                           patch: for `kubectl patch --type merge`"#;
 
 #[derive(Serialize)]
@@ -37,6 +38,7 @@ struct Answer<'a> {
     steps: Vec<Step>,
     caught: Option<Extreme>,
     slips_through: Option<Extreme>,
+    excludes: f64,
     trouble: Option<String>,
     advice: Vec<Suggestion>,
 }
@@ -132,7 +134,7 @@ struct Suggestion {
     held: f64,
     #[serde(rename = "minutesTo100")]
     minutes_to_full: Option<Quantiles>,
-    unacceptable: f64,
+    excludes: f64,
 }
 
 /// Writes all that was found.
@@ -175,8 +177,9 @@ fn answer<'a>(scene: &'a Scene<'a>, found: &'a Found) -> Answer<'a> {
             minutes: None,
             failed_requests: None,
         }),
+        excludes: excluded(scene.setting, summary),
         trouble,
-        advice: advice.iter().map(|one| suggestion(scene, one)).collect(),
+        advice: advice.iter().map(|one| suggestion(scene, found, one)).collect(),
     }
 }
 
@@ -232,17 +235,17 @@ fn caught(probe: &Probe) -> Extreme {
     }
 }
 
-fn suggestion(scene: &Scene<'_>, advice: &Advice) -> Suggestion {
+fn suggestion(scene: &Scene<'_>, found: &Found, advice: &Advice) -> Suggestion {
     let json = |spec: &RolloutSpec| serde_json::to_value(spec).unwrap_or_default();
     let (old, new) = (json(&scene.rollout.spec), json(&advice.spec));
     Suggestion {
-        sentence: findings::advice(scene, advice),
+        sentence: findings::advice(scene, found, advice),
         patch: serde_json::json!({ "spec": difference(&old, &new) }),
         promoted: advice.then.promoted.share,
         rolled_back: advice.then.rolled_back.share,
         held: advice.then.held.share,
         minutes_to_full: advice.then.minutes_to_full.map(quantiles),
-        unacceptable: advice.unacceptable,
+        excludes: advice.excludes(scene.assumed),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::input;
 use crate::engine::plan::Plan;
-use crate::stats::Margin;
 use crate::world::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
 
 /// What was rehearsed.
@@ -25,19 +24,6 @@ impl Scene<'_> {
         &self.setting.plan
     }
 
-    /// From this error rate on a promotion is ruled out.
-    pub(super) fn unacceptable(&self) -> f64 {
-        let margin = self
-            .plan()
-            .analysis
-            .metrics
-            .first()
-            .map(|metric| metric.unacceptable);
-        margin.map_or(0.0, |margin| {
-            Margin::new(margin.ratio, margin.absolute).rate(self.assumed.traffic.baseline)
-        })
-    }
-
     /// In what the rehearsal differs from what is written.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -47,10 +33,19 @@ impl Scene<'_> {
         if self.plan().rungs.iter().any(|rung| rung.approval) {
             notes.push("approvals are given at once".to_owned());
         }
-        if let [first, _, ..] = self.plan().analysis.metrics.as_slice() {
+        let metrics = &self.plan().analysis.metrics;
+        let subject = self.setting.subject();
+        let others: Vec<String> = metrics
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != subject)
+            .map(|(_, metric)| format!("`{}`", metric.name))
+            .collect();
+        if let (Some(metric), false) = (metrics.get(subject), others.is_empty()) {
             notes.push(format!(
-                "the new version's error rate is that of `{}`; by the other metrics both versions are alike",
-                first.name
+                "failing is about `{}`; by {} both versions are alike",
+                metric.name,
+                others.join(", ")
             ));
         }
         notes

@@ -1,4 +1,4 @@
-//! The answer for people: at most 30 lines.
+//! The answer for people: at most 30 lines, whatever the Rollout.
 
 use std::io::{self, Write};
 
@@ -6,25 +6,42 @@ use super::scene::{Found, Scene};
 use super::{findings, words};
 use crate::engine::state::Cause;
 use crate::engine::words::{grouped, percent};
-use crate::world::rehearsal::{CAUGHT, SLIPS, Spread, StepSummary, Trouble};
+use crate::world::rehearsal::{Because, CAUGHT, SLIPS, Spread, StepSummary, Trouble};
 
-/// Lines of advice at most.
-const ADVICE: usize = 3;
 /// Columns of a line.
 const WIDTH: usize = 110;
 /// Where what is behind a share begins.
 const DETAIL: usize = 34;
+/// Lines of an answer.
+const LINES: usize = 30;
 /// Steps that are shown at most.
-const STEPS: usize = 8;
+const STEPS: usize = 5;
 
 /// Writes all that was found.
 pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
-    head(scene, out)?;
-    ends(scene, found, out)?;
-    steps(found, out)?;
-    extremes(scene, found, out)?;
-    advice(scene, found, out)?;
-    legend(scene, out)
+    let mut text = Vec::new();
+    head(scene, &mut text)?;
+    ends(scene, found, &mut text)?;
+    steps(found, &mut text)?;
+    extremes(scene, found, &mut text)?;
+    trouble(scene, found, &mut text)?;
+    let mut last = Vec::new();
+    legend(scene, &mut last)?;
+    // Advice comes in the order of what it leaves of the Rollout; what does not fit is left out.
+    let lines = |part: &[u8]| part.split(|byte| *byte == b'\n').count() - 1;
+    for one in found.advice.iter().flat_map(|(_, advice)| advice) {
+        let mut more = Vec::new();
+        wrapped(
+            &format!("→ {}", findings::advice(scene, found, one)),
+            "  ",
+            &mut more,
+        )?;
+        if lines(&text) + lines(&more) + lines(&last) <= LINES {
+            text.append(&mut more);
+        }
+    }
+    out.write_all(&text)?;
+    out.write_all(&last)
 }
 
 fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -51,7 +68,7 @@ fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
         )
     };
     let line = format!(
-        "{} requests/s, {fails}{}; {} pods; a look every {}",
+        "{}, {fails}{}; {} pods; a look every {}",
         words::pace(traffic.pace),
         words::extra(traffic.extra),
         scene.setting.pods,
@@ -120,9 +137,9 @@ fn harmed(harm: &Spread) -> String {
         return String::new();
     }
     format!(
-        "; {} requests failed because of it (in 9 of 10 releases at most {})",
+        ", having failed {} (at most {} in 9 of 10)",
         words::requests(harm.mean),
-        words::requests(harm.p90)
+        grouped(harm.p90.round() as u64)
     )
 }
 
@@ -152,7 +169,7 @@ fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
     if telling.len() < all.len() {
         writeln!(
             out,
-            "and {} steps of which there is less to tell",
+            "and {} more of which there is less to tell",
             all.len() - telling.len()
         )?;
     }
@@ -185,7 +202,7 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
                 format!(", after {}", words::minutes(minutes))
             });
             let harm = probe.harm.as_ref().map_or_else(String::new, |harm| {
-                format!(" and {} failed requests", words::requests(harm.mean))
+                format!(", having failed {}", words::requests(harm.mean))
             });
             format!(
                 "Caught: a version that fails {}{} or more is taken back in {:.0} % of releases{after}{harm}.",
@@ -213,21 +230,29 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
     };
     wrapped(&caught, "", out)?;
     wrapped(&slips, "", out)?;
+    if let Some(thin) = findings::thin(scene, found) {
+        wrapped(&thin, "", out)?;
+    }
     writeln!(out)
 }
 
-fn advice(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
+fn trouble(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
     let Some((trouble, advice)) = &found.advice else {
         return writeln!(out, "{}", findings::content(found));
     };
     wrapped(&findings::trouble(scene, trouble), "", out)?;
-    for one in advice.iter().take(ADVICE) {
-        wrapped(&format!("→ {}", findings::advice(scene, one)), "  ", out)?;
-    }
-    if advice.is_empty() && !matches!(trouble, Trouble::Stuck(_)) {
-        writeln!(out, "No setting that was tried halves that.")?;
+    if advice.is_empty() && !hopeless(trouble) {
+        writeln!(out, "No setting that was tried helps.")?;
     }
     Ok(())
+}
+
+/// Whether no setting was to be tried.
+fn hopeless(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Stuck(stuck) => matches!(stuck.because, Because::Time | Because::Promotion),
+        Trouble::Missed(_) => false,
+    }
 }
 
 fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -242,8 +267,8 @@ fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
     const KEPT: char = '\u{a0}';
     let mut line = String::new();
+    let mut begun = false;
     for word in text.replace(" %", &format!("{KEPT}%")).split(' ') {
-        let begun = line.len() > indent.len();
         if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
             writeln!(out, "{}", line.replace(KEPT, " "))?;
             indent.clone_into(&mut line);
@@ -251,6 +276,7 @@ fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
             line.push(' ');
         }
         line.push_str(word);
+        begun = true;
     }
     writeln!(out, "{}", line.replace(KEPT, " "))
 }

@@ -61,10 +61,10 @@ pub(super) fn setting(seconds: f64) -> String {
 
 /// A count of requests.
 pub(super) fn requests(value: f64) -> String {
-    if value > 0.0 && value < 0.95 {
-        "less than 1".to_owned()
-    } else {
-        grouped(value.round() as u64)
+    match value.round() as u64 {
+        0 if value > 0.0 => "less than 1 request".to_owned(),
+        1 => "1 request".to_owned(),
+        many => format!("{} requests", grouped(many)),
     }
 }
 
@@ -107,13 +107,15 @@ pub(super) const fn extra(extra: Extra) -> &'static str {
     }
 }
 
-/// Requests a second, as short as they are.
+/// Requests a second.
 pub(super) fn pace(value: f64) -> String {
-    if value.fract() == 0.0 {
+    let number = if value.fract() == 0.0 {
         grouped(value as u64)
     } else {
         value.to_string()
-    }
+    };
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} request{plural}/s")
 }
 
 #[cfg(test)]

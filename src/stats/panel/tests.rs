@@ -113,3 +113,37 @@ fn a_share_that_is_not_the_weight_is_found() {
     assert_eq!(panel.not_honoured(0, 50.0), None);
     assert_eq!(panel.not_honoured(1, 10.0), None);
 }
+
+#[test]
+fn a_panel_without_ratios_gives_the_same_verdicts_and_joint_agrees_with_both() {
+    let mut random = crate::stats::random::Random::new(5);
+    let mut seen = [0; 3];
+    for case in 0..60_u32 {
+        let mut panel = Panel::new(0.01, &[rule(5.0, true, 1), rule(3.0, case % 2 == 0, 3)]);
+        let mut spared = panel.clone();
+        spared.spare_ratios();
+        let worse = 1.0 + f64::from(case % 4);
+        for at in 0..90_u32 {
+            for panel in [&mut panel, &mut spared] {
+                if at % 30 == 0 {
+                    panel.begin_step(10.0, 25.0, false);
+                }
+            }
+            for (metric, parts) in [(0, 1), (1, 3)] {
+                let ticks: Vec<Tick> = (0..parts)
+                    .map(|_| {
+                        let bad = random.binomial(500, (0.004 * worse).min(1.0));
+                        tick((500, bad), (4_500, random.binomial(4_500, 0.004)))
+                    })
+                    .collect();
+                panel.observe(metric, ticks.clone());
+                spared.observe(metric, ticks);
+                assert_eq!(panel.verdict(), spared.verdict());
+                assert_eq!(panel.verdict(), panel.joint().verdict);
+            }
+            seen[panel.verdict() as usize] += 1;
+        }
+        assert_eq!(spared.assessment(0).and_then(|seen| seen.ratio), None);
+    }
+    assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+}

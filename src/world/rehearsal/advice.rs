@@ -20,7 +20,7 @@ const TRIES: usize = 3;
 /// Deadlines that people write, in hours.
 const HOURS: [f64; 8] = [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 24.0];
 /// Seconds of simulated releases that one try may take: with long deadlines fewer releases are played.
-const BUDGET: f64 = 300.0 * 4.0 * 3600.0;
+const BUDGET: f64 = 200.0 * 4.0 * 3600.0;
 /// But never fewer.
 const FEWEST: u64 = 60;
 
@@ -33,8 +33,18 @@ pub struct Advice {
     pub spec: RolloutSpec,
     /// What releases came to with it.
     pub then: Summary,
+}
+
+impl Advice {
     /// From this error rate on a promotion is ruled out.
-    pub unacceptable: f64,
+    pub fn excludes(&self, assumed: &Assumed) -> f64 {
+        Setting::of(&self.spec, assumed).map_or(1.0, |setting| excluded(&setting, &self.then))
+    }
+}
+
+/// From this error rate on a promotion is ruled out: that of the margin, or what the traffic can prove.
+pub fn excluded(setting: &Setting, summary: &Summary) -> f64 {
+    setting.lines().1.max(summary.provable.unwrap_or(0.0))
 }
 
 /// What is wrong with the releases of a Rollout, if anything, and which changes help in up to `runs` simulated releases
@@ -68,6 +78,7 @@ impl Case<'_> {
             Because::Traffic { .. } | Because::Chance | Because::Environment => vec![
                 self.deadlines(stuck),
                 self.margins(stuck),
+                self.ungate(stuck),
                 self.weights(stuck),
                 self.preset(),
             ],
@@ -94,8 +105,10 @@ impl Case<'_> {
         let top = self.setting.plan.rungs.last();
         let hold = top.map_or(Duration::ZERO, |rung| rung.hold);
         let longer = [2, 4, 8].map(|times| Change::LastHold(hold.max(Duration::from_mins(5)) * times));
-        self.best(&longer, share, |then, _| promoted(then))
-            .into_iter()
+        let rows = [longer.to_vec(), vec![Change::Start(25), Change::Start(50)]];
+        let left = |then: &Summary, _: &Change| promoted(then);
+        rows.iter()
+            .filter_map(|row| self.best(row, share, left))
             .collect()
     }
 
@@ -131,15 +144,8 @@ impl Case<'_> {
         let affordable = (BUDGET / setting.horizon.as_secs_f64()) as u64;
         let runs = affordable.max(FEWEST).min(self.runs);
         let then = summarize(&setting, &courses(&setting, 0..runs, Stop::AtHold));
-        let changed = Case {
-            spec: &spec,
-            setting: &setting,
-            ..*self
-        };
-        let unacceptable = changed.unacceptable().1;
         Some(Advice {
             change: change.clone(),
-            unacceptable,
             spec,
             then,
         })
@@ -159,11 +165,14 @@ impl Case<'_> {
 
     /// As wide as the traffic can prove, and wider.
     fn margins(&self, stuck: &Stuck) -> Vec<Change> {
-        let margin = self.unacceptable().0;
+        let Some(metric) = self.setting.plan.analysis.metrics.get(self.setting.subject()) else {
+            return Vec::new();
+        };
+        let margin = metric.unacceptable;
         let proof = self.proof(stuck.step);
         let provable = proof.provable / proof.factor.max(1.0);
         let needed = (provable - margin.ratio * self.setting.traffic.baseline).max(1.3 * margin.absolute);
-        let widest = WIDEST * self.unacceptable().1.max(self.candidate());
+        let widest = WIDEST * self.setting.lines().1.max(self.candidate());
         [1.0, 1.6, 2.6]
             .map(|times| two_digits(needed * times))
             .into_iter()
@@ -188,6 +197,22 @@ impl Case<'_> {
             let fairer = [35, 50].into_iter().filter(|share| 100 - *share < here);
             fairer.map(Change::Share).collect()
         }
+    }
+
+    /// A metric that holds good versions though it is not the one that was asked about.
+    fn ungate(&self, stuck: &Stuck) -> Vec<Change> {
+        let metrics = &self.setting.plan.analysis.metrics;
+        let others = metrics
+            .iter()
+            .enumerate()
+            .any(|(index, metric)| index != stuck.metric && metric.gating && !metric.optional);
+        let metric = metrics
+            .get(stuck.metric)
+            .filter(|_| others && stuck.metric != self.setting.subject());
+        metric
+            .map(|metric| Change::Ungate(metric.name.clone()))
+            .into_iter()
+            .collect()
     }
 
     fn preset(&self) -> Vec<Change> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::api::{self, OnDoubt, Preset, RolloutSpec, Step};
+use crate::api::{self, MetricKind, OnDoubt, Preset, RolloutSpec, Step};
 use crate::engine::words::percent;
 
 /// One change of a spec.
@@ -11,7 +11,7 @@ use crate::engine::words::percent;
 pub enum Change {
     /// Each step may last so long until the lack of a verdict counts.
     Deadline(Duration),
-    /// The margin that a promotion must rule out gets this absolute part, in all gating metrics.
+    /// The margin that a promotion must rule out gets this absolute part, in all gating error rates.
     Unacceptable(f64),
     /// The first step has this weight; lower ones are left out.
     Start(i32),
@@ -19,6 +19,8 @@ pub enum Change {
     Share(i32),
     /// Another preset.
     Preset(Preset),
+    /// The metric of this name can only roll back.
+    Ungate(String),
     /// What has no verdict at its deadline is taken back.
     RollBack,
     /// The last step is held for so long after its verdict.
@@ -34,7 +36,10 @@ impl Change {
             Self::Deadline(to) => each(&mut spec, |step| step.deadline = step.deadline.max(span(*to))),
             Self::Unacceptable(absolute) => {
                 let usual = spec.analysis.clone();
-                for metric in spec.analysis.metrics.iter_mut().filter(|metric| metric.gating) {
+                for metric in &mut spec.analysis.metrics {
+                    if !metric.gating || metric.kind != MetricKind::ErrorRate {
+                        continue;
+                    }
                     let margin = usual.unacceptable(metric);
                     metric.unacceptable = Some(api::Margin {
                         absolute: margin.absolute.max(*absolute),
@@ -53,6 +58,14 @@ impl Change {
             }
             Self::Share(share) => spec.analysis.baseline.share = *share,
             Self::Preset(preset) => spec.analysis.preset = *preset,
+            Self::Ungate(name) => {
+                let named = spec
+                    .analysis
+                    .metrics
+                    .iter_mut()
+                    .filter(|metric| metric.name == *name);
+                named.for_each(|metric| metric.gating = false);
+            }
             Self::RollBack => spec.analysis.on_inconclusive = OnDoubt::Rollback,
             Self::LastHold(to) => {
                 let mut steps = spec.steps();
@@ -103,6 +116,7 @@ impl fmt::Display for Change {
                 "keep {share} % beside it in the last step until its verdict (`analysis.baseline.share`)"
             ),
             Self::Preset(preset) => write!(f, "ask for less proof (`analysis.preset: {preset:?}`)"),
+            Self::Ungate(name) => write!(f, "let `{name}` roll back but not hold (its `gating: false`)"),
             Self::RollBack => {
                 f.write_str("take back what has no verdict (`analysis.onInconclusive: Rollback`)")
             }

@@ -58,6 +58,17 @@ pub enum Lack {
     Promotion,
 }
 
+/// Where a release had no verdict in time, and what it lacked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lacking {
+    /// The rung.
+    pub rung: usize,
+    /// Of the gating metrics the one that lacked most, by its index in the plan.
+    pub metric: usize,
+    /// What it lacked.
+    pub lack: Lack,
+}
+
 /// A proof that is not there yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Short {
@@ -103,8 +114,12 @@ pub struct Course {
     pub steps: Vec<f64>,
     /// It called for a person, or had no end at the horizon.
     pub held: bool,
-    /// The rung on which it first had no verdict in time, and what it lacked: held there, or taken back for that.
-    pub lacked: Option<(usize, Lack)>,
+    /// Where it first had no verdict in time, held or taken back for that.
+    pub lacked: Option<Lacking>,
+    /// The traffic is so thin that a promotion excludes only this error rate and those above it.
+    pub provable: Option<f64>,
+    /// By how much failures came in clumps before it, as the judge saw it: 1 if they were independent.
+    pub clumps: f64,
     /// Decisions in all.
     pub decisions: u64,
     /// Decisions that broke an invariant of the engine; none was carried out.

@@ -1,12 +1,11 @@
 //! What is wrong with the releases of a Rollout, found from how simulated ones ended and from what its traffic can
 //! prove.
 
-use super::course::{Lack, Short};
+use super::course::{Lack, Lacking, Short};
 use super::summary::Summary;
 use super::{Assumed, Setting};
 use crate::api::RolloutSpec;
-use crate::engine::plan::{Margin, Metric, RungKind};
-use crate::stats;
+use crate::engine::plan::RungKind;
 use crate::stats::forecast::provable_rate;
 
 /// A share of releases without a verdict that is worth a word.
@@ -34,6 +33,8 @@ pub struct Stuck {
     pub step: usize,
     /// Of all releases, those that stand there.
     pub here: f64,
+    /// Most of those lack it in this metric, by its index in the plan.
+    pub metric: usize,
     /// Why.
     pub because: Because,
     /// What half of those that stand there lack at least, where that can be told.
@@ -47,10 +48,10 @@ pub enum Because {
     Traffic {
         /// Candidate requests until the deadline.
         requests: f64,
-        /// What these can rule out.
-        provable: f64,
-        /// What must be ruled out.
-        asked: f64,
+        /// What these can rule out at best, and what must be ruled out, where that is less.
+        short: Option<(f64, f64)>,
+        /// By how much failures come in clumps, each of which counts as one.
+        clumps: f64,
     },
     /// By chance something speaks against the candidate, and the traffic does not clear it in time.
     Chance,
@@ -78,7 +79,9 @@ pub enum Because {
 pub(super) struct Proof {
     /// The lowest error rate that it can rule out.
     pub(super) provable: f64,
-    /// What must be ruled out, as a multiple of the unacceptable rate.
+    /// What must be ruled out.
+    asked: f64,
+    /// The same as a multiple of the margin.
     pub(super) factor: f64,
 }
 
@@ -105,7 +108,7 @@ impl Case<'_> {
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let missed = promoted(self.summary);
         let named_bad = !self.setting.traffic.name.is_empty() && !self.setting.traffic.good();
-        if (named_bad || self.candidate() >= self.unacceptable().1) && missed >= WRONG {
+        if (named_bad || self.candidate() >= self.setting.lines().1) && missed >= WRONG {
             return Some(Trouble::Missed(missed));
         }
         let share = stuck(self.summary);
@@ -123,6 +126,7 @@ impl Case<'_> {
             share,
             step,
             here: most.stuck,
+            metric: self.metric(&most.lacks),
             because: self.because(step),
             missing: middle(&short),
         }))
@@ -132,16 +136,27 @@ impl Case<'_> {
     fn short(&self, step: usize) -> Vec<Short> {
         let lacks = self.summary.steps[step].lacks.iter();
         lacks
-            .filter_map(|lack| match lack {
-                Lack::Proof(short) => Some(*short),
+            .filter_map(|lacking| match lacking.lack {
+                Lack::Proof(short) => Some(short),
                 Lack::Doubt | Lack::Environment | Lack::Time | Lack::Promotion => None,
             })
             .collect()
     }
 
+    /// The metric that most of them lack something in; in doubt the one that the candidate's error rate is about.
+    fn metric(&self, lacks: &[Lacking]) -> usize {
+        let subject = self.setting.subject();
+        let count = |metric: usize| lacks.iter().filter(|lacking| lacking.metric == metric).count();
+        (0..self.setting.plan.analysis.metrics.len())
+            .max_by_key(|metric| (count(*metric), *metric == subject))
+            .unwrap_or(subject)
+    }
+
     fn because(&self, step: usize) -> Because {
         let lacks = &self.summary.steps[step].lacks;
-        let most = |test: fn(&Lack) -> bool| 2 * lacks.iter().filter(|lack| test(lack)).count() > lacks.len();
+        let most = |test: fn(Lack) -> bool| {
+            2 * lacks.iter().filter(|lacking| test(lacking.lack)).count() > lacks.len()
+        };
         if most(|lack| matches!(lack, Lack::Time)) {
             return Because::Time;
         }
@@ -151,7 +166,7 @@ impl Case<'_> {
         if most(|lack| matches!(lack, Lack::Environment)) {
             return Because::Environment;
         }
-        let (tolerated, unacceptable) = (self.tolerated(), self.unacceptable().1);
+        let (tolerated, unacceptable) = self.setting.lines();
         if self.candidate() >= unacceptable {
             return Because::Unproven { unacceptable };
         }
@@ -168,8 +183,8 @@ impl Case<'_> {
         let proof = self.proof(step);
         Because::Traffic {
             requests: self.setting.traffic.pace * weight * deadline,
-            provable: proof.provable,
-            asked: proof.factor * unacceptable,
+            short: Some((proof.provable, proof.asked)).filter(|(provable, asked)| provable > asked),
+            clumps: self.summary.clumps,
         }
     }
 
@@ -196,13 +211,23 @@ impl Case<'_> {
             .iter()
             .find(|one| one.in_step == (2 * of_step >= short.len()))
             .copied();
+        let in_step = typical.is_some_and(|short| short.in_step);
+        let widened = self.summary.provable.unwrap_or(0.0);
         let usual = -self.setting.plan.analysis.wrong_promotion.ln();
         let (needed, factor) = typical.map_or((usual, 1.0), |short| (short.needed, short.multiplier));
         let (weight, deadline) = self.stay(step);
         let requests = self.setting.traffic.pace * weight * (1.0 - weight) * deadline;
         let rate = self.candidate().max(1e-9);
+        let unacceptable = self.setting.lines().1;
+        let asked = match (in_step, widened > 0.0) {
+            // Where the traffic is thin a step asks for no more than that can prove in time.
+            (true, true) => 1.0,
+            (true, false) => factor * unacceptable,
+            (false, _) => unacceptable.max(widened),
+        };
         Proof {
-            provable: provable_rate(requests, rate, rate, needed + SLACK).min(1.0),
+            asked,
+            provable: provable_rate(requests / self.summary.clumps, rate, rate, needed + SLACK).min(1.0),
             factor,
         }
     }
@@ -210,25 +235,6 @@ impl Case<'_> {
     /// The candidate's error rate.
     pub(super) fn candidate(&self) -> f64 {
         self.setting.traffic.candidate
-    }
-
-    fn line(&self, of: impl Fn(&Metric) -> Margin) -> (Margin, f64) {
-        let none = Margin {
-            ratio: 1.0,
-            absolute: 0.0,
-        };
-        let margin = self.setting.plan.analysis.metrics.first().map_or(none, of);
-        let rate = stats::Margin::new(margin.ratio, margin.absolute).rate(self.setting.traffic.baseline);
-        (margin, rate)
-    }
-
-    fn tolerated(&self) -> f64 {
-        self.line(|metric| metric.tolerated).1
-    }
-
-    /// The margin that a promotion must rule out, and the error rate on it.
-    pub(super) fn unacceptable(&self) -> (Margin, f64) {
-        self.line(|metric| metric.unacceptable)
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Setting;
 use super::cluster::Cluster;
-use super::course::{At, Course, End, Lack, Short, Stop, at, moment};
+use super::course::{At, Course, End, Lack, Lacking, Short, Stop, at, moment};
+use super::past::Past;
 use super::traffic::Flow;
-use super::trial::Trial;
+use super::trial::{Place, Trial};
 use crate::engine::judge::Evidence;
 use crate::engine::state::{Cause, Phase, PromotionStage, Release, Stage, State};
 use crate::engine::{Revision, check, decide, reason};
@@ -52,6 +53,7 @@ struct Play<'a> {
     wake: Option<At>,
     cluster: Cluster,
     flow: Flow,
+    past: Past,
     trial: Option<Trial>,
     /// When the present one of the user's steps began.
     step: Option<(usize, At)>,
@@ -61,7 +63,12 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn new(setting: &'a Setting, run: u64) -> Self {
         let (stable, fresh) = (Revision::named("v1"), Revision::named("v2"));
-        let preflight = millis(setting.plan.analysis.interval).saturating_mul(2);
+        let interval = setting.plan.analysis.interval;
+        let preflight = millis(interval).saturating_mul(2);
+        let seed = setting.seed.wrapping_mul(1_000_003).wrapping_add(run);
+        let mut flow = Flow::new(setting.traffic, interval.as_secs_f64(), seed);
+        let past = Past::learn(setting, &mut flow);
+        let clumps = past.clumps(setting.subject());
         Self {
             setting,
             now: 0,
@@ -72,10 +79,8 @@ impl<'a> Play<'a> {
                 ..State::default()
             },
             wake: None,
-            flow: Flow::new(
-                setting.traffic,
-                setting.seed.wrapping_mul(1_000_003).wrapping_add(run),
-            ),
+            past,
+            flow,
             trial: None,
             step: None,
             course: Course {
@@ -86,6 +91,8 @@ impl<'a> Play<'a> {
                 steps: Vec::with_capacity(setting.plan.steps),
                 held: false,
                 lacked: None,
+                provable: None,
+                clumps,
                 decisions: 0,
                 breaches: 0,
             },
@@ -112,7 +119,7 @@ impl<'a> Play<'a> {
                 && retreat.cause == Cause::Inconclusive
             {
                 // Before it is gone.
-                self.course.lacked = Some((self.rung(), self.lack()));
+                self.course.lacked = Some(self.lacking());
             }
             self.state = decision.next;
             for effect in &decision.effects {
@@ -127,25 +134,32 @@ impl<'a> Play<'a> {
 
     /// Which comparison the controller would have running.
     fn measure(&mut self) {
-        let (plan, now) = (&self.setting.plan, self.now);
+        let (setting, past) = (self.setting, &self.past);
         match &self.state.phase {
-            Phase::Releasing(Release {
-                stage: Stage::Judging,
-                rung,
-                entered,
-                revision,
-                ..
-            }) => {
-                let (rung, entered) = (*rung, at(*entered));
-                let begin = || Trial::new(plan, revision, rung, entered, false);
-                self.trial.get_or_insert_with(begin).enter(rung, entered);
+            Phase::Releasing(release) if release.stage == Stage::Judging => {
+                let place = Place {
+                    rung: release.rung,
+                    entered: at(release.entered),
+                    pods: release.granted.max(1),
+                };
+                let begin = || Trial::new(setting, past, &release.revision, place, false);
+                let trial = self.trial.get_or_insert_with(begin);
+                trial.enter(place);
+                if self.course.provable.is_none() {
+                    self.course.provable = trial.provable(setting);
+                }
             }
             // The evidence of the last rung stays until the next one begins.
             Phase::Releasing(_) => {}
             Phase::Promoting(promotion) if matches!(promotion.stage, PromotionStage::Returning(_)) => {
                 if self.trial.is_none() {
                     self.flow.cut();
-                    self.trial = Some(Trial::new(plan, &promotion.revision, 0, now, true));
+                    let place = Place {
+                        rung: 0,
+                        entered: self.now,
+                        pods: setting.pods,
+                    };
+                    self.trial = Some(Trial::new(setting, past, &promotion.revision, place, true));
                 }
             }
             Phase::Adopting
@@ -185,7 +199,7 @@ impl<'a> Play<'a> {
         let waits = self.state.waiting.as_ref().map(|waiting| waiting.reason.as_str());
         if waits == Some(reason::INCONCLUSIVE) && !self.course.held {
             self.course.held = true;
-            self.course.lacked = Some((self.rung(), self.lack()));
+            self.course.lacked = Some(self.lacking());
         }
         if waits == Some(reason::WAITING_FOR_APPROVAL)
             && self.cluster.seen.actions.is_empty()
@@ -216,24 +230,34 @@ impl<'a> Play<'a> {
     }
 
     /// What the release lacks to go on: of the gating metrics, the one that lacks most.
-    fn lack(&self) -> Lack {
-        let Some(trial) = &self.trial else {
-            return Lack::Time;
+    fn lacking(&self) -> Lacking {
+        let mut worst = Lacking {
+            rung: self.rung(),
+            metric: self.setting.subject(),
+            lack: if self.failed() {
+                Lack::Promotion
+            } else {
+                Lack::Time
+            },
         };
-        let mut worst = Lack::Time;
-        for (metric, seen) in trial.judge.assessments() {
+        let seen = self.trial.iter().flat_map(|trial| trial.judge.assessments());
+        for (index, (metric, seen)) in seen.enumerate() {
             if !metric.gating || seen.verdict == stats::Verdict::Pass {
                 continue;
             }
-            let this = if seen.environment {
+            let lack = if seen.environment {
                 Lack::Environment
             } else if seen.suspicion {
                 Lack::Doubt
             } else {
                 Lack::Proof(Short::of(&seen))
             };
-            if this.rank() > worst.rank() {
-                worst = this;
+            if lack.rank() > worst.lack.rank() {
+                worst = Lacking {
+                    metric: index,
+                    lack,
+                    ..worst
+                };
             }
         }
         worst
@@ -261,7 +285,7 @@ impl<'a> Play<'a> {
         self.now = next;
         self.cluster.advance(next);
         if let Some(trial) = &mut self.trial
-            && let Some(evidence) = trial.advance(&self.setting.plan, &mut self.flow, next)
+            && let Some(evidence) = trial.advance(self.setting, &mut self.flow, next)
         {
             self.cluster.seen.evidence = evidence;
         }
@@ -271,6 +295,7 @@ impl<'a> Play<'a> {
         self.flow.run(self.now);
         self.leave_step();
         let seconds = self.now as f64 / 1000.0;
+        let lacking = self.lacking();
         let course = &mut self.course;
         course.seconds = seconds;
         course.harm = self.flow.harm;
@@ -278,13 +303,8 @@ impl<'a> Play<'a> {
             course.end = End::Promoted;
         }
         if self.course.end == End::Open && !self.course.held {
-            let lack = if self.failed() {
-                Lack::Promotion
-            } else {
-                self.lack()
-            };
             self.course.held = true;
-            self.course.lacked = Some((self.rung(), lack));
+            self.course.lacked = Some(lacking);
         }
         self.course
     }

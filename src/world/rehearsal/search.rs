@@ -7,7 +7,6 @@ use super::course::{Course, End, Stop};
 use super::summary::{Share, Spread};
 use super::{Setting, courses};
 use crate::engine::state::Cause;
-use crate::stats::Margin;
 use crate::stats::special::share_interval;
 use crate::stats::trials::scenario::Extra;
 
@@ -78,9 +77,7 @@ fn plain(setting: &Setting) -> Setting {
 
 /// From what is just tolerated to every request, in numbers of two digits.
 fn rates(setting: &Setting) -> Vec<f64> {
-    let tolerated = setting.plan.analysis.metrics.first().map_or(0.0, |metric| {
-        Margin::new(metric.tolerated.ratio, metric.tolerated.absolute).rate(setting.traffic.baseline)
-    });
+    let (tolerated, _) = setting.lines();
     let mut rates = Vec::new();
     let mut rate = tolerated.clamp(1e-5, 1.0);
     while rate < 1.0 {
@@ -133,7 +130,7 @@ impl Search {
         let probe = self.look(index);
         let far = |share: f64, limit: f64| {
             let n = self.tried.get(&index).map_or(0, Vec::len) as u64;
-            let (low, high) = share_interval((share * n as f64).round() as u64, n, 0.999);
+            let (low, high) = share_interval((share * n as f64).round() as u64, n, 0.99);
             limit < low || limit > high
         };
         if far(probe.rolled_back.share, CAUGHT) && far(probe.promoted.share, SLIPS) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Setting;
-use super::course::{Course, End, Lack};
+use super::course::{Course, End, Lacking};
 use crate::engine::state::Cause;
 use crate::stats::special::share_interval;
 
@@ -73,7 +73,7 @@ pub struct StepSummary {
     /// Of all courses, those that had no verdict there in time: held, or taken back for that.
     pub stuck: f64,
     /// What these lacked.
-    pub lacks: Vec<Lack>,
+    pub lacks: Vec<Lacking>,
 }
 
 /// What many courses have in common.
@@ -101,6 +101,11 @@ pub struct Summary {
     pub minutes_to_rollback: Option<Spread>,
     /// Failed requests because of the candidate until the rollback, of those taken back without ever having been held.
     pub harm: Option<Spread>,
+    /// The error rate that a promotion surely excludes, in the middle, where the traffic is too thin for that of the
+    /// margin.
+    pub provable: Option<f64>,
+    /// By how much failures come in clumps, on average: 1 if they are independent.
+    pub clumps: f64,
     /// The user's steps in order.
     pub steps: Vec<StepSummary>,
     /// Decisions in all.
@@ -141,21 +146,29 @@ pub fn summarize(setting: &Setting, courses: &[Course]) -> Summary {
         minutes_to_end: minutes(&up, &|course| Some(course.seconds)),
         minutes_to_rollback: minutes(&down, &|course| Some(course.seconds)),
         harm: Spread::of(courses.iter().filter(|c| down(c)).map(|c| c.harm)),
+        provable: provable(courses),
+        clumps: Spread::of(courses.iter().map(|course| course.clumps)).map_or(1.0, |spread| spread.mean),
         steps: steps(setting, courses),
         decisions: courses.iter().map(|course| course.decisions).sum(),
         breaches: courses.iter().map(|course| course.breaches).sum(),
     }
 }
 
+/// In the middle of all courses.
+fn provable(courses: &[Course]) -> Option<f64> {
+    let widened = Spread::of(courses.iter().filter_map(|course| course.provable));
+    let most = 2 * courses.iter().filter(|course| course.provable.is_some()).count() >= courses.len();
+    widened.filter(|_| most).map(|spread| spread.p50)
+}
+
 fn steps(setting: &Setting, courses: &[Course]) -> Vec<StepSummary> {
     let plan = &setting.plan;
     let of = |step: usize| {
         let rungs = || plan.rungs.iter().filter(|rung| rung.step == step);
-        let lacks: Vec<Lack> = courses
+        let lacks: Vec<Lacking> = courses
             .iter()
             .filter_map(|course| course.lacked)
-            .filter(|(rung, _)| plan.rung(*rung).step == step)
-            .map(|(_, lack)| lack)
+            .filter(|lacking| plan.rung(lacking.rung).step == step)
             .collect();
         // Who did not come to the next step, nor to all traffic, has not left this one upwards.
         let passed = |course: &&Course| course.steps.len() > step + 1 || course.full.is_some();

@@ -3,6 +3,7 @@
 use super::course::At;
 use crate::engine::Weight;
 use crate::stats::Counts;
+use crate::stats::history::PodCounts;
 use crate::stats::random::Random;
 use crate::stats::trials::Scenario;
 use crate::stats::trials::scenario::Conditions;
@@ -13,7 +14,6 @@ use crate::stats::trials::traffic::Traffic;
 pub(super) struct Flow {
     source: Traffic,
     random: Random,
-    scenario: Scenario,
     /// When the candidate got its first request: the scenario's own time begins here.
     begun: Option<At>,
     /// Everything up to here is counted.
@@ -22,32 +22,35 @@ pub(super) struct Flow {
     weight: Weight,
     turned: At,
     /// The Deployment runs the new version as well: all requests are its own, on either side.
-    alike: bool,
+    rolled: bool,
     counts: (Counts, Counts),
     /// Failed requests beyond those that the old version would have had.
     pub(super) harm: f64,
 }
 
 impl Flow {
-    /// No request yet.
-    pub(super) fn new(scenario: Scenario, seed: u64) -> Self {
+    /// No request to the candidate yet; the past is looked at every `interval` seconds.
+    pub(super) fn new(scenario: Scenario, interval: f64, seed: u64) -> Self {
         let mut random = Random::new(seed);
+        let conditions = Conditions {
+            scrape: interval,
+            ..Conditions::default()
+        };
         Self {
-            source: Traffic::new(scenario, Conditions::default(), &mut random),
+            source: Traffic::new(scenario, conditions, &mut random),
             random,
-            scenario,
             begun: None,
             done: 0,
             weight: Weight::NONE,
             turned: 0,
-            alike: false,
+            rolled: false,
             counts: (Counts::default(), Counts::default()),
             harm: 0.0,
         }
     }
 
-    /// From `now` on the candidate has this share; `alike`: the old version is gone.
-    pub(super) fn turn(&mut self, now: At, weight: Weight, alike: bool) {
+    /// From `now` on the candidate has this share; `rolled`: the old version is gone.
+    pub(super) fn turn(&mut self, now: At, weight: Weight, rolled: bool) {
         self.run(now);
         if self.begun.is_none() && weight > Weight::NONE {
             self.begun = Some(now);
@@ -55,7 +58,7 @@ impl Flow {
         if weight != self.weight {
             self.turned = now;
         }
-        (self.weight, self.alike) = (weight, alike);
+        (self.weight, self.rolled) = (weight, rolled);
     }
 
     /// Lets the requests up to `until` come.
@@ -68,14 +71,14 @@ impl Flow {
         }
         let seconds = |from: At, to: At| (to.saturating_sub(from)) as f64 / 1000.0;
         let (at, staged) = (seconds(begun, from), seconds(self.turned, from));
-        let weight = if self.alike {
+        let weight = if self.rolled {
             1.0
         } else {
             f64::from(self.weight.percent()) / 100.0
         };
         self.source.set_tick(seconds(from, until));
         let (mut candidate, mut baseline, harm) = self.source.tick(at, staged, weight, &mut self.random);
-        if self.alike {
+        if self.rolled {
             (candidate, baseline) = self.divided(candidate);
         }
         self.harm += harm;
@@ -97,10 +100,28 @@ impl Flow {
         std::mem::take(&mut self.counts)
     }
 
-    /// The same requests by another metric, in which the versions are alike.
-    pub(super) fn by_another(&mut self, (candidate, baseline): (Counts, Counts)) -> (Counts, Counts) {
-        let mut counted =
-            |requests| Counts::new(requests, self.random.binomial(requests, self.scenario.baseline));
-        (counted(candidate.requests), counted(baseline.requests))
+    /// An hour of the baseline before the release, look by look, pod by pod.
+    pub(super) fn past(&mut self) -> Vec<PodCounts> {
+        self.source.history(&mut self.random)
+    }
+
+    /// How many of both arms' requests are bad by another metric, in which the versions are alike: each of `shares`
+    /// is a part of the requests that were bad by the one before it.
+    pub(super) fn alike(
+        &mut self,
+        (candidate, baseline): (Counts, Counts),
+        shares: &[f64],
+    ) -> impl Iterator<Item = (Counts, Counts)> {
+        let mut bad = (candidate.requests, baseline.requests);
+        shares.iter().map(move |share| {
+            bad = (
+                self.random.binomial(bad.0, *share),
+                self.random.binomial(bad.1, *share),
+            );
+            (
+                Counts::new(candidate.requests, bad.0),
+                Counts::new(baseline.requests, bad.1),
+            )
+        })
     }
 }

@@ -4,17 +4,25 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Setting;
 use super::course::{At, moment};
+use super::past::{Past, shares};
 use super::traffic::Flow;
-use crate::engine::judge::{Brief, Evidence, Judge};
-use crate::engine::{Plan, Revision};
+use crate::engine::Revision;
+use crate::engine::judge::{Evidence, Judge};
 use crate::stats::{Counts, Tick};
 
 /// Samples become visible so long after their time: the default of a `MetricProvider`.
 const LAG: At = Duration::from_secs(5).as_millis() as At;
 
-/// Pods of one version are alike here, so their number does not matter.
-const PODS: u32 = 1;
+/// Where a release stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) rung: usize,
+    pub(super) entered: At,
+    /// Pods of the version on trial.
+    pub(super) pods: u32,
+}
 
 /// A comparison under way.
 #[derive(Clone, Debug)]
@@ -22,8 +30,7 @@ pub(super) struct Trial {
     pub(super) judge: Judge,
     /// The promoted pods are on trial, with the candidate's beside them.
     swapped: bool,
-    rung: usize,
-    entered: At,
+    place: Place,
     /// The rung has changed, and the reading under way still belongs to the rung before.
     straddling: bool,
     interval: At,
@@ -35,33 +42,52 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A trial whose grid begins at `entered`.
-    pub(super) fn new(plan: &Plan, revision: &Revision, rung: usize, entered: At, swapped: bool) -> Self {
-        // What is left out where nobody counts it is left out here.
-        let counted = plan.analysis.metrics.iter().filter(|metric| !metric.optional);
-        let briefs: Vec<Brief> = counted.map(Brief::plain).collect();
-        let mut judge = Judge::of(plan, revision, &briefs, None);
-        judge.begin_rung(plan, rung, PODS);
-        let interval = (plan.analysis.interval.as_millis() as At).max(1);
-        Self {
-            judge,
+    /// A trial whose grid begins when its place is entered.
+    pub(super) fn new(
+        setting: &Setting,
+        past: &Past,
+        revision: &Revision,
+        place: Place,
+        swapped: bool,
+    ) -> Self {
+        let interval = (setting.plan.analysis.interval.as_millis() as At).max(1);
+        let mut trial = Self {
+            judge: Judge::of(&setting.plan, revision, &past.briefs, past.pace).without_ratios(),
             swapped,
-            rung,
-            entered,
+            place,
             straddling: false,
             interval,
-            point: entered + interval,
-            before: entered,
+            point: place.entered + interval,
+            before: place.entered,
             late: VecDeque::with_capacity(2),
-        }
+        };
+        trial.begin_rung(setting);
+        trial
     }
 
     /// Another rung, or the same one anew.
-    pub(super) fn enter(&mut self, rung: usize, entered: At) {
-        if (self.rung, self.entered) != (rung, entered) {
-            (self.rung, self.entered) = (rung, entered);
+    pub(super) fn enter(&mut self, place: Place) {
+        if (self.place.rung, self.place.entered) != (place.rung, place.entered) {
+            self.place = place;
             self.straddling = true;
         }
+    }
+
+    fn begin_rung(&mut self, setting: &Setting) {
+        let Place { rung, entered, pods } = self.place;
+        for index in 0..self.judge.len() {
+            self.judge
+                .begin_rung_of(index, &setting.plan, (rung, pods), Some(moment(entered)));
+        }
+    }
+
+    /// The error rate that a promotion surely excludes, where the traffic is too thin for that of the margin.
+    pub(super) fn provable(&self, setting: &Setting) -> Option<f64> {
+        let subject = setting.plan.analysis.metrics.get(setting.subject())?;
+        let mut widened = self.judge.provable();
+        widened
+            .find(|(metric, _)| metric.name == subject.name)
+            .map(|(_, rate)| rate)
     }
 
     /// When there is something to do.
@@ -71,7 +97,7 @@ impl Trial {
     }
 
     /// Passes the points up to `now`, and takes what has become visible: then there is news for the engine.
-    pub(super) fn advance(&mut self, plan: &Plan, flow: &mut Flow, now: At) -> Option<Evidence> {
+    pub(super) fn advance(&mut self, setting: &Setting, flow: &mut Flow, now: At) -> Option<Evidence> {
         while self.point <= now {
             flow.run(self.point);
             let (candidate, baseline) = flow.cut();
@@ -80,30 +106,35 @@ impl Trial {
         }
         let mut news = false;
         while let Some((at, candidate, baseline)) = self.late.pop_front_if(|(at, ..)| *at + LAG <= now) {
-            self.take(plan, flow, at, (candidate, baseline));
+            self.take(setting, flow, at, (candidate, baseline));
             news = true;
         }
-        news.then(|| self.judge.evidence())
+        news.then(|| self.judge.standing())
     }
 
-    fn take(&mut self, plan: &Plan, flow: &mut Flow, at: At, counts: (Counts, Counts)) {
+    fn take(&mut self, setting: &Setting, flow: &mut Flow, at: At, counts: (Counts, Counts)) {
         let seconds = (at - std::mem::replace(&mut self.before, at)) as f64 / 1000.0;
-        for index in 0..self.judge.len() {
-            let (candidate, baseline) = match index {
-                0 => counts,
-                _ => flow.by_another(counts),
-            };
-            let (tested, beside) = if self.swapped {
+        let swapped = self.swapped;
+        let tick = |(candidate, baseline)| {
+            let (tested, beside) = if swapped {
                 (baseline, candidate)
             } else {
                 (candidate, baseline)
             };
-            self.judge
-                .observe(index, moment(at), [Tick::new(tested, beside, seconds)]);
+            Tick::new(tested, beside, seconds)
+        };
+        for (index, metric) in setting.plan.analysis.metrics.iter().enumerate() {
+            if index == setting.subject() {
+                self.judge.observe(index, moment(at), [tick(counts)]);
+            } else {
+                let alike = flow.alike(counts, shares(setting, metric)).map(tick);
+                self.judge.observe(index, moment(at), alike);
+            }
         }
-        if self.straddling && at >= self.entered {
+        // A reading that began before the rung did still speaks for the rung before.
+        if self.straddling && at >= self.place.entered {
             self.straddling = false;
-            self.judge.begin_rung(plan, self.rung, PODS);
+            self.begin_rung(setting);
         }
     }
 }
