@@ -60,7 +60,11 @@ impl Alone {
         if self.failed {
             return;
         }
-        let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+        let seconds = if seconds.is_finite() {
+            seconds.max(0.0)
+        } else {
+            0.0
+        };
         let tick = Tick::new(candidate.clipped(), Counts::default(), seconds);
         if let Some(tick) = self.guard.gather(&tick, &self.past) {
             self.weigh(&tick);

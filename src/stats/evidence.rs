@@ -201,7 +201,8 @@ impl Evidence {
         let rates = (self.guard.rate(CANDIDATE), self.guard.rate(BASELINE));
         let known = past.rate().is_some();
         if !(known || self.learned.settled() && self.is_environment(rates)) {
-            self.learned.mean(tick.baseline, self.in_release.baseline.requests);
+            self.learned
+                .mean(tick.baseline, self.in_release.baseline.requests);
         }
         self.flags.environment = self.is_environment(rates);
         self.observe_fail(tick);

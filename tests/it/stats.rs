@@ -3,3 +3,4 @@ mod alone;
 mod evidence;
 mod golden;
 mod laws;
+mod release;

@@ -74,8 +74,14 @@ pub(super) fn off_matrix(runs: u64, print: &mut dyn FnMut(&str)) {
             },
         ),
         ("past unknown", Conditions { past: 0.0, ..base }),
-        ("past shows a fifth of the errors", Conditions { past: 0.2, ..base }),
-        ("past shows five times the errors", Conditions { past: 5.0, ..base }),
+        (
+            "past shows a fifth of the errors",
+            Conditions { past: 0.2, ..base },
+        ),
+        (
+            "past shows five times the errors",
+            Conditions { past: 5.0, ..base },
+        ),
     ];
     let contender = Contender::serin("serin+bake", Ladder::peers(BAKE));
     head("condition", &OVER_ALL, print);
@@ -170,7 +176,12 @@ fn brief(scenario: &Scenario, s: &Summary) -> String {
 pub(super) fn gauges(runs: u64, print: &mut dyn FnMut(&str)) {
     head(
         "with a gauge",
-        &["failed requests", "reach the tipping point %", "promoted %", "held %"],
+        &[
+            "failed requests",
+            "reach the tipping point %",
+            "promoted %",
+            "held %",
+        ],
         print,
     );
     for (name, label, at_peak) in [

@@ -8,7 +8,11 @@ use crate::stats::{Background, Evidence, Settings};
 /// False rollbacks among equal arms, with the exact upper end.
 pub(super) fn equal_arms(runs: u64, print: &mut dyn FnMut(&str)) {
     let contender = Contender::serin("serin+bake", Ladder::peers(BAKE));
-    head("equal arms", &["scrapes", "releases", "rolled back", "at most (95 %)"], print);
+    head(
+        "equal arms",
+        &["scrapes", "releases", "rolled back", "at most (95 %)"],
+        print,
+    );
     for scrape in [15.0, 5.0] {
         for scenario in MATRIX.iter().filter(|s| matches!(s.name, "G1" | "G3")) {
             let conditions = Conditions {
@@ -73,7 +77,10 @@ pub(super) fn margins(runs: u64, print: &mut dyn FnMut(&str)) {
                 format!("{:.2}", bad.promoted),
                 format!("{:.1}", bad.held),
             ];
-            print(&row(&format!("{} %, {pace}", 100.0 * baseline), cells.into_iter()));
+            print(&row(
+                &format!("{} %, {pace}", 100.0 * baseline),
+                cells.into_iter(),
+            ));
         }
     }
     print("");

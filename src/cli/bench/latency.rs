@@ -140,7 +140,10 @@ fn begin(case: Slow, edges: &[Edge], random: &mut Random) -> Vec<Evidence> {
     let fresh = || Evidence::new(settings.sharing(weight));
     if case.known {
         let pasts = pasts(case, edges, random);
-        pasts.into_iter().map(|past| fresh().with_background(past)).collect()
+        pasts
+            .into_iter()
+            .map(|past| fresh().with_background(past))
+            .collect()
     } else {
         edges.iter().map(|_| fresh()).collect()
     }

@@ -182,7 +182,11 @@ impl Scenario {
             Extra::Tipping => "10 % from half of the traffic on".into(),
             Extra::Leak => "rising from minute 10 on".into(),
             Extra::Late(from, rate) => {
-                format!("{} % from minute {} on", 100.0 * rate, f64::from(from) * TICK_SECONDS / 60.0)
+                format!(
+                    "{} % from minute {} on",
+                    100.0 * rate,
+                    f64::from(from) * TICK_SECONDS / 60.0
+                )
             }
             Extra::From(weight, rate) => format!("{} % from weight {} on", 100.0 * rate, 100.0 * weight),
             Extra::OnAndOff(rate) => format!("{} % every second minute", 100.0 * rate),
@@ -197,6 +201,10 @@ impl Scenario {
             Extra::SlowStart(peak, _) => format!("{} % more at first", 100.0 * peak),
         };
         let own = self.candidate.to_string();
-        if extra.is_empty() { own } else { format!("{own}, {extra}") }
+        if extra.is_empty() {
+            own
+        } else {
+            format!("{own}, {extra}")
+        }
     }
 }

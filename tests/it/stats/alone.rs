@@ -25,10 +25,18 @@ fn fails(random: &mut Random, past: Background, ticks: u32, rate: impl Fn(u32) -
 fn on_the_line_it_is_rarely_failed_however_often_one_looks() {
     let mut random = Random::new(1);
     let limit = ALONE.rate(PAST);
-    let failed = (0..2_000).filter(|_| fails(&mut random, past(), 240, |_| limit).is_some()).count();
+    let failed = (0..2_000)
+        .filter(|_| fails(&mut random, past(), 240, |_| limit).is_some())
+        .count();
     assert!(failed <= 20 + 3 * 5, "{failed} of 2000");
     // Without what is set aside the bound is not far: the test could see a breach.
-    assert!(Alone::new(&Settings::default(), past()).unwrap().evidence().evidence < -3.0);
+    assert!(
+        Alone::new(&Settings::default(), past())
+            .unwrap()
+            .evidence()
+            .evidence
+            < -3.0
+    );
 }
 
 #[test]
@@ -50,7 +58,9 @@ fn bursts_that_the_past_knows_do_not_fail_it() {
     let mut random = Random::new(3);
     let known = Background::new(Some(PAST), 2.5, 4, 0.0).with_tick_seconds(15.0);
     let bursts = |t: u32| if t % 40 < 4 { 0.05 } else { PAST };
-    let failed = (0..200).filter(|_| fails(&mut random, known, 240, bursts).is_some()).count();
+    let failed = (0..200)
+        .filter(|_| fails(&mut random, known, 240, bursts).is_some())
+        .count();
     assert!(failed <= 4, "{failed} of 200");
 }
 
