@@ -12,8 +12,8 @@ use super::settings::Margin;
 const BLOCKS: [usize; 4] = [1, 2, 4, 8];
 /// Bursts of one pod that are no further apart than this are one, in seconds: bursts flicker.
 const FLICKER: f64 = 15.0;
-/// A past of less than this shows too little to be called calm, in ticks.
-const ENOUGH: usize = 60;
+/// A past of less than this shows too little to be called calm, in seconds.
+const ENOUGH: f64 = 2700.0;
 /// An estimate counts if it is this many standard deviations above what chance gives.
 const DEVIATIONS: f64 = 2.5;
 
@@ -81,6 +81,12 @@ pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Ba
         1
     };
     let bursts = bursts(ticks, pods, flicker, &limit);
+    let usual = if seconds > 0.0 {
+        seconds
+    } else {
+        Background::LEAST_TICK
+    };
+    let span = ticks.len() as f64 * usual;
     Background::new(
         totals
             .iter()
@@ -92,7 +98,7 @@ pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Ba
         spread(&totals, dispersion),
     )
     .with_tick_seconds(seconds)
-    .with_calm(ticks.len() >= ENOUGH && bursts.is_empty())
+    .with_calm(span >= ENOUGH && bursts.is_empty())
 }
 
 /// The largest significant ratio of observed to chance variance between pods over the block lengths.
@@ -305,8 +311,13 @@ mod tests {
     fn a_past_is_calm_if_it_is_long_enough() {
         let even = ticks(|t, p| u64::from((t * 7 + p * 3) % 10 == 0));
         assert!(background_of(&even, 15.0, MARGIN).calm());
-        assert!(!background_of(&even[..59], 15.0, MARGIN).calm());
-        assert!(background_of(&even[..60], 15.0, MARGIN).calm());
+        assert!(!background_of(&even[..179], 15.0, MARGIN).calm());
+        assert!(background_of(&even[..180], 15.0, MARGIN).calm());
+        assert!(
+            background_of(&even[..45], 60.0, MARGIN).calm()
+                && !background_of(&even[..44], 60.0, MARGIN).calm()
+        );
+        assert!(background(&even[..180], MARGIN).calm() && !background(&even[..179], MARGIN).calm());
         assert!((background_of(&even, 15.0, MARGIN).burst_seconds(5.0) - 5.0).abs() < 1e-9);
     }
 

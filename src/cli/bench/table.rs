@@ -1,6 +1,6 @@
 //! The benchmark's table: every scenario under every method.
 
-use super::contender::{Contender, contenders, minutes, row};
+use super::contender::{contenders, minutes, row};
 use crate::stats::trials::{Conditions, MATRIX, Scenario, Summary, summarize};
 
 /// A figure over all scenarios of a method.

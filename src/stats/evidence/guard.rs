@@ -106,6 +106,7 @@ impl Guard {
             rates: [tick.candidate, tick.baseline].map(|arm| arm.rate().unwrap_or_default() as f32),
         };
         let measured = past.burst_seconds(tick.seconds);
+        // Known are bursts that the past or this release has shown; where a past shows none, nothing is known of them.
         let known = past.burst_ticks() > 1 || past.rate().is_some() && !past.calm();
         let own = self.within(measured.max(tick.seconds).max(SHORTEST));
         // A burst whose length was counted in such ticks touches no other one.
