@@ -128,13 +128,13 @@ fn a_calm_past_shortens_the_way_to_a_verdict() {
             let mut evidence = Evidence::new(Settings::default()).with_background(past);
             evidence.begin_step(10.0, 25.0, false);
             f64::from(until_fail(evidence, |_| {
-                tick(&mut random, (75, 675), (0.02, 0.01))
+                tick(&mut random, (75, 675), (0.03, 0.01))
             }))
         });
         all.sum::<f64>() / 200.0
     };
     let (known, restless, lower) = (mean(calm(0.01)), mean(restless(0.01, 1)), mean(calm(0.05)));
-    assert!(known < 0.93 * restless, "{known} {restless}");
+    assert!(known < 0.96 * restless, "{known} {restless}");
     // A past that was worse than today makes it slower, within limits; it never makes it blind.
     assert!(lower > 1.1 * known && lower < 1.6 * known, "{lower} {known}");
 }
