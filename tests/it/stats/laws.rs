@@ -137,7 +137,11 @@ proptest! {
 fn bets_next_to_the_margin_keep_their_digits() {
     // One failure in the baseline loses ln(1 + n_c (r0 - r) / (n_c r + n_b)), here about -5e-13 nats.
     let off = 1e-12;
-    let e = fail_log_e(&tick((1_000, 0), (1_000, 1_000)), Margin::new(1.0, 0.0), 1.0 + off);
+    let e = fail_log_e(
+        &tick((1_000, 0), (1_000, 1_000)),
+        Margin::new(1.0, 0.0),
+        1.0 + off,
+    );
     let exact = -1_000.0 * (1.0 + off - 1.0) / (2.0 + off);
     assert!((e / exact - 1.0).abs() < 1e-9, "{e} {exact}");
     // A bet on the wrong side of the margin is void.

@@ -8,11 +8,26 @@ use serin::stats::{
 #[test]
 fn what_a_background_keeps_within_bounds() {
     let b = Background::new(Some(7.0), 0.2, 0, -1.0);
-    assert_eq!((b.rate(), b.dispersion(), b.burst_ticks(), b.pod_spread()), (Some(1.0), 1.0, 1, 0.0));
+    assert_eq!(
+        (b.rate(), b.dispersion(), b.burst_ticks(), b.pod_spread()),
+        (Some(1.0), 1.0, 1, 0.0)
+    );
     let b = Background::new(Some(f64::NAN), f64::INFINITY, 1_000_000, f64::NAN);
-    assert_eq!((b.rate(), b.dispersion(), b.burst_ticks(), b.pod_spread()), (None, 1.0, 3_600, 0.0));
-    for (seconds, known) in [(15.0, 15.0), (0.0, 0.0), (-1.0, 0.0), (f64::NAN, 0.0), (f64::INFINITY, 0.0)] {
-        assert_eq!(Background::default().with_tick_seconds(seconds).tick_seconds(), known);
+    assert_eq!(
+        (b.rate(), b.dispersion(), b.burst_ticks(), b.pod_spread()),
+        (None, 1.0, 3_600, 0.0)
+    );
+    for (seconds, known) in [
+        (15.0, 15.0),
+        (0.0, 0.0),
+        (-1.0, 0.0),
+        (f64::NAN, 0.0),
+        (f64::INFINITY, 0.0),
+    ] {
+        assert_eq!(
+            Background::default().with_tick_seconds(seconds).tick_seconds(),
+            known
+        );
     }
     let bursts = Background::new(Some(0.01), 1.0, 3, 0.0);
     assert_eq!(bursts.burst_seconds(5.0), 15.0);
@@ -30,9 +45,15 @@ fn an_assessment_tells_its_own_rates() {
     assert_eq!(evidence.assessment().baseline_rate(), None);
     evidence.observe(Tick::new(Counts::new(200, 30), Counts::new(1_000, 20), 15.0));
     let seen = evidence.assessment();
-    assert_eq!((seen.candidate_rate(), seen.baseline_rate()), (Some(0.15), Some(0.02)));
+    assert_eq!(
+        (seen.candidate_rate(), seen.baseline_rate()),
+        (Some(0.15), Some(0.02))
+    );
     let both = Arms::default().plus(Counts::new(3, 1), Counts::new(5, 2));
-    assert_eq!(both.plus(Counts::new(1, 1), Counts::default()).candidate, Counts::new(4, 2));
+    assert_eq!(
+        both.plus(Counts::new(1, 1), Counts::default()).candidate,
+        Counts::new(4, 2)
+    );
 }
 
 #[test]
@@ -45,7 +66,11 @@ fn every_refusal_says_what_to_do() {
         SettingsError::Beta,
         SettingsError::Warmup,
     ];
-    let checkpoints = [CheckpointError::Version, CheckpointError::Shape, CheckpointError::Value];
+    let checkpoints = [
+        CheckpointError::Version,
+        CheckpointError::Shape,
+        CheckpointError::Value,
+    ];
     let words: Vec<String> = settings
         .iter()
         .map(ToString::to_string)
@@ -60,10 +85,15 @@ fn every_refusal_says_what_to_do() {
 fn settings_reach_their_ends() {
     let (t, u) = (Margin::new(1.0, 0.0), Margin::new(1.5, 1e-3));
     for (alpha, beta) in [(0.5, 0.5), (1e-12, 1e-12)] {
-        let s = Settings::new(t, u, alpha, beta).unwrap().with_warmup(0.0).unwrap();
+        let s = Settings::new(t, u, alpha, beta)
+            .unwrap()
+            .with_warmup(0.0)
+            .unwrap();
         assert_eq!((s.alpha(), s.beta(), s.warmup_seconds()), (alpha, beta, 0.0));
         assert_eq!((s.tolerated(), s.unacceptable()), (t, u));
-        assert!((s.needed_to_fail() + alpha.ln()).abs() < 1e-12 && (s.needed_to_pass() + beta.ln()).abs() < 1e-12);
+        assert!(
+            (s.needed_to_fail() + alpha.ln()).abs() < 1e-12 && (s.needed_to_pass() + beta.ln()).abs() < 1e-12
+        );
     }
     let shared = Settings::default().sharing(0.25);
     assert!((shared.alpha() - 0.0025).abs() < 1e-15 && (shared.beta() - 0.05).abs() < 1e-15);
@@ -91,7 +121,10 @@ fn a_checkpoint_of_another_layout_or_with_impossible_numbers_is_refused() {
     assert_eq!(refused(|c| c.wholes.push(0)), CheckpointError::Shape);
     assert_eq!(refused(|c| c.reals.push(0.0)), CheckpointError::Shape);
     assert_eq!(refused(|c| c.reals.truncate(3)), CheckpointError::Shape);
-    assert_eq!(refused(|c| c.reals.truncate(c.reals.len() - 1)), CheckpointError::Shape);
+    assert_eq!(
+        refused(|c| c.reals.truncate(c.reals.len() - 1)),
+        CheckpointError::Shape
+    );
     assert_eq!(refused(|c| c.reals[3] = f64::NAN), CheckpointError::Value);
     for text in ["", "1.2.3", "zz", "1..x"] {
         assert_eq!(text.parse::<Checkpoint>(), Err(CheckpointError::Shape), "{text}");

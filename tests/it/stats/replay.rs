@@ -2,6 +2,8 @@
 //! itself; they notice a change that no law forbids. Whoever means a change writes them anew with what the failing
 //! test prints.
 
+#![allow(clippy::unreadable_literal)] // as they are printed
+
 use serin::stats::{Background, Counts, Evidence, Margin, Settings, Tick};
 
 /// What a moment of a release shows: evidence for a regression, of the step and of the release, requests that a pass
