@@ -127,6 +127,20 @@ proptest! {
     }
 
     #[test]
+    fn only_the_split_of_the_traffic_matters_not_its_size(
+        n in (1_u64..5_000, 1_u64..5_000), x in (0_u64..50, 0_u64..50), times in 2_u64..50, bet in 1.1_f64..300.0,
+    ) {
+        // Without an absolute part the same failures among more requests say the same: the rate itself cancels.
+        let margin = Margin::new(1.05, 0.0);
+        let x = (x.0.min(n.0), x.1.min(n.1));
+        let (few, many) = (
+            fail_log_e(&tick((n.0, x.0), (n.1, x.1)), margin, bet),
+            fail_log_e(&tick((n.0 * times, x.0), (n.1 * times, x.1)), margin, bet),
+        );
+        prop_assert!(same(few, many, few.abs() + 100.0), "{few} {many}");
+    }
+
+    #[test]
     fn silence_earns_no_more_than_the_rule_of_three(n in 1_u64..1_000_000, b in 0_u64..1_000_000, bet in 0.0_f64..1.49) {
         let e = pass_log_e(&tick((n, 0), (b, 0)), Margin::new(1.5, 1e-3), bet);
         prop_assert!((0.0..=n as f64 * 1e-3 * (1.0 + 1e-12)).contains(&e), "{e}");
