@@ -72,17 +72,17 @@ impl Alone {
     }
 
     fn weigh(&mut self, tick: &Tick) {
-        let n = tick.candidate.requests as f64;
-        if tick.candidate.requests > 0 {
-            self.guard.remember(tick, &self.past);
+        if tick.candidate.requests == 0 {
+            self.process.observe(&PRIOR, &[0.0; 4], tick.seconds);
+            return;
         }
+        let n = tick.candidate.requests as f64;
+        self.guard.remember(tick, &self.past);
         let rate = self.limit.max(self.guard.lasting_rate(CANDIDATE));
         let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
         let log_e = BETS.map(|bet| (bad * bet.ln() - n * self.limit * (bet - 1.0)) / self.past.dispersion());
         let gained = self.process.observe(&PRIOR, &log_e, tick.seconds);
-        if tick.candidate.requests > 0 {
-            self.guard.gain(gained, 0.0);
-        }
+        self.guard.gain(gained, 0.0);
         self.failed = self.evidence().reached();
     }
 

@@ -35,6 +35,7 @@ const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
 /// Share of the fail bets that a new step deals out anew: new weights are where new faults show, and bets that long
 /// health has worn down would take minutes to recover.
 const NEW_DEAL: f64 = 0.5;
+
 /// What does not change during a release; shared by copies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Given {

@@ -12,8 +12,8 @@ use super::settings::Margin;
 const BLOCKS: [usize; 4] = [1, 2, 4, 8];
 /// Bursts of one pod that are no further apart than this are one, in seconds: bursts flicker.
 const FLICKER: f64 = 15.0;
-/// A past of less than this shows too little to be called calm, in ticks.
-const ENOUGH: usize = 60;
+/// A past of less than this shows too little to be called calm, in seconds.
+const ENOUGH: f64 = 2700.0;
 /// An estimate counts if it is this many standard deviations above what chance gives.
 const DEVIATIONS: f64 = 2.5;
 
@@ -81,6 +81,12 @@ pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Ba
         1
     };
     let bursts = bursts(ticks, pods, flicker, &limit);
+    let usual = if seconds > 0.0 {
+        seconds
+    } else {
+        Background::LEAST_TICK
+    };
+    let span = ticks.len() as f64 * usual;
     Background::new(
         totals
             .iter()
@@ -94,7 +100,7 @@ pub fn background_of(ticks: &[PodCounts], seconds: f64, tolerated: Margin) -> Ba
     .with_tick_seconds(seconds)
     .with_bursts(match bursts.is_empty() {
         false => Bursts::Seen,
-        true if ticks.len() >= ENOUGH => Bursts::None,
+        true if span >= ENOUGH => Bursts::None,
         true => Bursts::Unknown,
     })
 }
@@ -264,5 +270,82 @@ mod tests {
         assert!(bursts.rate().unwrap() < 0.001, "{bursts:?}");
         let unlike = background(&ticks(|_, p| 1 + p as u64 / 2), MARGIN);
         assert!((0.3..0.6).contains(&unlike.pod_spread()), "{unlike:?}");
+    }
+
+    #[test]
+    fn bursts_that_flicker_are_one_and_a_single_sure_one_counts() {
+        // Four minutes of a burst that pauses for a tick in between, on one pod, once.
+        let flicker = |t: usize, p: usize| {
+            if (60..76).contains(&t) && t != 68 && p == 2 {
+                20
+            } else {
+                0
+            }
+        };
+        let of = |seconds| background_of(&ticks(flicker), seconds, MARGIN);
+        assert_eq!((of(15.0).burst_ticks(), of(15.0).calm()), (16, false));
+        assert_eq!(of(60.0).burst_ticks(), 8);
+        assert_eq!(background(&ticks(flicker), MARGIN).burst_ticks(), 16);
+        assert!((of(15.0).burst_seconds(5.0) - 240.0).abs() < 1e-9);
+        // One tick a little beyond the limit is chance; one far beyond is not.
+        let once = |bad: u64| {
+            background_of(
+                &ticks(move |t, p| if (t, p) == (9, 1) { bad } else { 0 }),
+                15.0,
+                MARGIN,
+            )
+        };
+        assert!(once(5).calm() && once(5).burst_ticks() == 1);
+        assert!(!once(6).calm() && once(6).burst_ticks() == 1);
+        let twice = |t: usize, p: usize| if t % 100 == 9 && p == 1 { 4 } else { 0 };
+        assert!(!background_of(&ticks(twice), 15.0, MARGIN).calm());
+        // Nine of ten bursts are shorter than the longest.
+        let mixed = |t: usize, p: usize| {
+            let burst = if t < 40 {
+                (30..36).contains(&t)
+            } else {
+                t.is_multiple_of(20)
+            };
+            if burst && p == 0 { 9 } else { 0 }
+        };
+        assert_eq!(background_of(&ticks(mixed), 15.0, MARGIN).burst_ticks(), 1);
+    }
+
+    #[test]
+    fn a_past_is_calm_if_it_is_long_enough() {
+        let even = ticks(|t, p| u64::from((t * 7 + p * 3) % 10 == 0));
+        assert!(background_of(&even, 15.0, MARGIN).calm());
+        assert!(!background_of(&even[..179], 15.0, MARGIN).calm());
+        assert!(background_of(&even[..180], 15.0, MARGIN).calm());
+        assert!(
+            background_of(&even[..45], 60.0, MARGIN).calm()
+                && !background_of(&even[..44], 60.0, MARGIN).calm()
+        );
+        assert!(background(&even[..180], MARGIN).calm() && !background(&even[..179], MARGIN).calm());
+        assert!((background_of(&even, 15.0, MARGIN).burst_seconds(5.0) - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn how_often_one_looks_does_not_change_what_is_seen() {
+        let fine: Vec<PodCounts> = (0..720)
+            .map(|t| {
+                (0..8)
+                    .map(|p| Counts::new(33, u64::from((t * 5 + p * 7) % 61 == 0) * 3))
+                    .collect()
+            })
+            .collect();
+        let coarse: Vec<PodCounts> = fine
+            .chunks(3)
+            .map(|part| (0..8).map(|p| total(part, p)).collect())
+            .collect();
+        let (a, b) = (
+            background_of(&fine, 5.0, MARGIN),
+            background_of(&coarse, 15.0, MARGIN),
+        );
+        assert_eq!(a, b);
+        assert!(
+            a.dispersion() > 2.0 && (a.tick_seconds() - 15.0).abs() < 1e-9,
+            "{a:?}"
+        );
     }
 }

@@ -3,3 +3,6 @@ mod alone;
 mod evidence;
 mod golden;
 mod laws;
+mod plain;
+mod release;
+mod replay;

@@ -46,7 +46,7 @@ pub(super) fn margins(runs: u64, print: &mut dyn FnMut(&str)) {
             "held %",
             "unacceptable",
             "promoted %",
-            "held % ",
+            "held %",
         ],
         print,
     );

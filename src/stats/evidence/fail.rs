@@ -54,10 +54,11 @@ impl Evidence {
         // Arrears must be added to the very bets that missed them, so nothing is dealt while there are some.
         let pending = self.arrears != Arrears::default();
         let seconds = if pending { 0.0 } else { tick.seconds };
+        let dispersion = self.past().dispersion();
         let owed = if tick.warming {
-            self.bet_on_gross_fault(&cut, tick)
+            self.bet_on_gross_fault(&cut, tick, dispersion)
         } else {
-            self.bet(&cut, tick, seconds)
+            self.bet(&cut, tick, seconds, dispersion)
         };
         let gained = self.fail.evidence() - before;
         let beyond = bad > self.burst_limit(requests, normal, 1.0);
@@ -66,19 +67,15 @@ impl Evidence {
         self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
     }
 
-    /// The log e-value of a bet against a margin, tempered by how failures clump.
-    fn tempered(&self, tick: &Tick, margin: Margin, bet: f64) -> f64 {
-        fail_log_e(tick, margin, bet * margin.ratio) / self.past().dispersion()
-    }
-
     /// The bets against the tolerated margin; returns what they would gain from the failures that were cut.
-    fn bet(&mut self, cut: &Tick, full: &Tick, seconds: f64) -> Arrears {
+    fn bet(&mut self, cut: &Tick, full: &Tick, seconds: f64, dispersion: f64) -> Arrears {
         let margin = self.tolerated();
-        let log_e = FAIL_BETS.map(|bet| self.tempered(cut, margin, bet));
+        let tempered = |tick: &Tick, bet: f64| fail_log_e(tick, margin, bet * margin.ratio) / dispersion;
+        let log_e = FAIL_BETS.map(|bet| tempered(cut, bet));
         let mut owed = Arrears::default();
-        if cut.candidate.bad < full.candidate.bad {
+        if cut != full {
             for (at, owed) in owed.plain.iter_mut().enumerate() {
-                *owed = (self.tempered(full, margin, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
+                *owed = (tempered(full, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
             }
         }
         self.fail.observe(&FAIL_PRIOR, &log_e, seconds);
@@ -86,21 +83,17 @@ impl Evidence {
     }
 
     /// The one bet of a warm-up. Its wealth within the step multiplies with that of the other bets.
-    fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick) -> Arrears {
+    fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick, dispersion: f64) -> Arrears {
         let tolerated = self.tolerated();
         let margin = Margin::new(
             tolerated.ratio.max(WARMUP.ratio),
             tolerated.absolute.max(WARMUP.absolute),
         );
-        let log_e = self.tempered(cut, margin, GROSS_BET);
-        let owed = if cut.candidate.bad < full.candidate.bad {
-            self.tempered(full, margin, GROSS_BET) - log_e
-        } else {
-            0.0
-        };
+        let tempered = |tick: &Tick| fail_log_e(tick, margin, GROSS_BET * margin.ratio) / dispersion;
+        let log_e = tempered(cut);
         self.raise_gross(log_e);
         Arrears {
-            gross: owed as f32,
+            gross: (tempered(full) - log_e) as f32,
             ..Arrears::default()
         }
     }

@@ -73,7 +73,7 @@ fn grain(past: &Background) -> f64 {
 impl Guard {
     /// Takes a scrape; returns what is to be read now, if it is time.
     pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background) -> Option<Tick> {
-        let enough = (1.0 - JITTER) * grain(past);
+        let enough = grain(past) - JITTER * tick.seconds;
         let alone = self.waiting == Waiting::default();
         if alone && tick.seconds >= enough {
             return Some(*tick);
@@ -106,7 +106,8 @@ impl Guard {
             rates: [tick.candidate, tick.baseline].map(|arm| arm.rate().unwrap_or_default() as f32),
         };
         let measured = past.burst_seconds(tick.seconds);
-        let known = past.burst_ticks() > 1 && measured > (1.0 + JITTER) * tick.seconds;
+        // Known are bursts that the past or this release has shown; where a past shows none, nothing is known of them.
+        let known = past.burst_ticks() > 1 || past.rate().is_some() && !past.calm();
         let own = self.within(measured.max(tick.seconds).max(SHORTEST));
         // A burst whose length was counted in such ticks touches no other one.
         let coarser = past.tick_seconds() > 0.0 && tick.seconds > 1.5 * past.tick_seconds();
@@ -165,5 +166,104 @@ impl Guard {
         let stretch = self.last.iter().skip(newest).take(usize::from(self.touched));
         let sum: f32 = stretch.map(|t| t.gain.max(0.0)).sum();
         self.largest = self.largest.max(sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick(seconds: f64, bad: u64) -> Tick {
+        Tick::new(Counts::new(100, bad), Counts::new(900, 9), seconds)
+    }
+
+    fn known(burst_ticks: usize, tick_seconds: f64, calm: bool) -> Background {
+        Background::new(Some(0.001), 1.0, burst_ticks, 0.0)
+            .with_tick_seconds(tick_seconds)
+            .with_calm(calm)
+    }
+
+    /// After some scrapes of a length: seconds of the last tick read, ticks that a burst may touch, ticks that outlast it.
+    fn after(seconds: f64, past: &Background) -> (f64, u8, u8) {
+        let mut guard = Guard::default();
+        let mut read = 0.0;
+        for _ in 0..200 {
+            if let Some(tick) = guard.gather(&tick(seconds, 1), past) {
+                guard.remember(&tick, past);
+                read = tick.seconds;
+            }
+        }
+        (read, guard.touched, guard.lasting)
+    }
+
+    #[test]
+    fn bursts_are_measured_in_time_not_in_scrapes() {
+        let unknown = Background::default();
+        // As long as a scrape, at any moment; five seconds at least.
+        assert_eq!(after(60.0, &unknown), (60.0, 2, 2));
+        assert_eq!(after(15.0, &unknown), (15.0, 2, 2));
+        assert_eq!(after(5.0, &unknown), (5.0, 2, 2));
+        assert_eq!(after(1.0, &unknown), (5.0, 2, 2));
+        assert_eq!(after(2.0, &unknown), (6.0, 2, 2));
+        assert_eq!(after(5.0, &known(1, 15.0, true)), (5.0, 2, 2));
+        // Known bursts: a minute, however often one looks.
+        assert_eq!(after(15.0, &known(4, 15.0, false)), (15.0, 4, 5));
+        assert_eq!(after(5.0, &known(4, 15.0, false)), (15.0, 4, 5));
+        assert_eq!(after(1.0, &known(4, 15.0, false)), (15.0, 4, 5));
+        assert_eq!(after(60.0, &known(4, 15.0, false)), (60.0, 2, 3));
+        // Longer ones are resolved more coarsely, and may then touch one tick more.
+        assert_eq!(after(15.0, &known(8, 15.0, false)), (30.0, 5, 6));
+        assert_eq!(after(15.0, &known(100, 15.0, false)), (375.0, 5, 6));
+        assert_eq!(after(15.0, &known(1, 15.0, false)), (15.0, 1, 2));
+        // A past whose ticks are not known to be of another length.
+        assert_eq!(after(15.0, &known(3, 0.0, false)), (15.0, 3, 4));
+    }
+
+    #[test]
+    fn scrapes_that_are_read_together_keep_all_counts() {
+        let past = Background::default();
+        let mut guard = Guard::default();
+        assert_eq!(guard.gather(&tick(2.0, 3), &past), None);
+        assert_eq!(guard.gather(&tick(2.0, 4), &past), None);
+        let read = guard.gather(&tick(1.0, 5), &past).unwrap();
+        assert_eq!(
+            (read.candidate, read.baseline),
+            (Counts::new(300, 12), Counts::new(2_700, 27))
+        );
+        assert!((read.seconds - 5.0).abs() < 1e-9 && !read.warming);
+        assert_eq!(guard.waiting, Waiting::default());
+        assert_eq!(guard.gather(&tick(4.6, 1), &past), Some(tick(4.6, 1)));
+        let _ = guard.gather(&tick(1.0, 1), &past);
+        assert!(guard.read(true).warming);
+    }
+
+    #[test]
+    fn trouble_lasts_only_when_every_tick_shows_it() {
+        let past = Background::default();
+        let mut guard = Guard::default();
+        for (bad, lasting) in [(50, 0.0), (40, 0.4), (60, 0.4), (0, 0.0), (60, 0.0), (70, 0.6)] {
+            guard.remember(&tick(15.0, bad), &past);
+            assert!((guard.lasting_rate(CANDIDATE) - lasting).abs() < 1e-6, "{bad}");
+            assert!((guard.rate(BASELINE) - 0.01).abs() < 1e-6);
+        }
+        assert!((guard.outlasted() - 30.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_stretch_that_gained_most_is_known() {
+        let past = Background::default();
+        let mut guard = Guard::default();
+        let mut largest = Vec::new();
+        for gain in [1.0, -5.0, 2.0, 3.0, -1.0, 4.0, 0.5] {
+            guard.remember(&tick(15.0, 1), &past);
+            guard.gain(gain, 0.0);
+            largest.push(guard.largest);
+        }
+        assert_eq!(largest, [1.0, 1.0, 2.0, 5.0, 5.0, 5.0, 5.0]);
+        // What came late belongs to the ticks before: half of 8 each to 4.0 and 0.5, and the pair of them counts too.
+        guard.remember(&tick(15.0, 1), &past);
+        guard.gain(0.25, 8.0);
+        assert!((guard.last[1].gain - 4.5).abs() < 1e-6 && (guard.last[2].gain - 8.0).abs() < 1e-6);
+        assert!((guard.largest - 12.5).abs() < 1e-6);
     }
 }

@@ -73,3 +73,66 @@ impl Learned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::random::Random;
+
+    /// A baseline of ticks with 1000 requests, failures drawn by `draw`, read without a limit.
+    fn learn(mut draw: impl FnMut(&mut Random) -> u64, limit: u64) -> Learned {
+        let (mut learned, mut random, mut before) = (Learned::default(), Random::new(3), (0.0, 0.0));
+        for t in 1..=200 {
+            let tick = Counts::new(1_000, draw(&mut random));
+            learned.mean(tick, t * 1_000);
+            learned.scatter(tick, before, limit);
+            before = (1_000.0, tick.bad as f64 / 1_000.0);
+        }
+        learned
+    }
+
+    #[test]
+    fn clumps_are_found_and_plain_chance_is_not() {
+        let plain = learn(|r| r.binomial(1_000, 0.005), 1_000);
+        assert!((plain.dispersion() - 1.0).abs() < 1e-12, "{plain:?}");
+        assert!((plain.rate - 0.005).abs() < 0.0005 && plain.longest == 0 && plain.settled());
+        // Each of about two causes drags two more: variance 5 times the mean.
+        let clumps = learn(|r| (0..r.poisson(2.0)).map(|_| 1 + r.geometric(2.0)).sum(), 1_000);
+        assert!(
+            (3.5..6.5).contains(&clumps.dispersion()),
+            "{}",
+            clumps.dispersion()
+        );
+    }
+
+    #[test]
+    fn bursts_are_counted_but_are_no_clumps() {
+        let mut t = 0;
+        let bursts = learn(
+            |r| {
+                t += 1;
+                r.binomial(1_000, 0.002) + if t % 50 < 3 { 200 } else { 0 }
+            },
+            8,
+        );
+        assert_eq!((bursts.longest, bursts.run), (3, 1));
+        assert!(bursts.dispersion() < 3.0, "{}", bursts.dispersion());
+    }
+
+    #[test]
+    fn a_few_ticks_prove_nothing() {
+        let mut learned = Learned::default();
+        for (t, bad) in [(1, 0), (2, 30), (3, 0), (4, 30)] {
+            assert!(!learned.settled());
+            learned.mean(Counts::new(1_000, bad), t * 1_000);
+            learned.scatter(
+                Counts::new(1_000, bad),
+                (1_000.0, 0.03 - bad as f64 / 1_000.0),
+                1_000,
+            );
+        }
+        assert!(learned.settled() && learned.squares > 100.0);
+        assert!((learned.dispersion() - 1.0).abs() < 1e-12);
+        assert!((learned.rate - 0.015).abs() < 1e-6);
+    }
+}

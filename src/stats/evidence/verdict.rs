@@ -15,7 +15,7 @@ const SET_ASIDE: f64 = 3.5;
 /// The same where the past is calm, by what the second opinion says: all of it up to so many nats beyond the past,
 /// and with each one more that much less.
 const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
-const SECOND_OPINION: f64 = 8.0;
+const SECOND_OPINION: f64 = 9.0;
 /// What a burst may add in a service whose past shows none, in nats.
 const ALLOWANCE: f64 = 2.0;
 
@@ -38,8 +38,12 @@ impl Evidence {
     /// (likelihood ratio of Poisson counts, at its maximum). The baseline beside it counts where it is worse than the
     /// past. It convicts nobody; it tells a regression from a coincidence, in which the baseline is also lucky.
     fn beyond_the_past(&self) -> f64 {
-        let rates = [self.in_release.baseline.rate(), self.in_step.baseline.rate()];
-        let normal = rates.into_iter().flatten().fold(self.usual_rate(), f64::max);
+        // Worse by more than a standard deviation: else its noise would count against the opinion.
+        let surely = |c: Counts| (c.bad as f64 - (c.bad as f64).sqrt()) / (c.requests as f64).max(1.0);
+        let normal = self
+            .usual_rate()
+            .max(surely(self.in_release.baseline))
+            .max(surely(self.in_step.baseline));
         let beyond = |c: Counts| {
             let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
             if seen > expected && expected > 0.0 {

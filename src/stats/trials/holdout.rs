@@ -1,4 +1,5 @@
-//! Scenarios that the judge was not tuned on: other rates, paces, onsets, bursts and clumps than the matrix has.
+//! Scenarios to which no constant of the judge was fitted: other rates, paces, onsets, bursts and clumps than the matrix
+//! has.
 //!
 //! Every change to the judge is measured on these too, so that it does not learn the matrix by heart.
 

@@ -127,8 +127,39 @@ proptest! {
     }
 
     #[test]
+    fn only_the_split_of_the_traffic_matters_not_its_size(
+        n in (1_u64..5_000, 1_u64..5_000), x in (0_u64..50, 0_u64..50), times in 2_u64..50, bet in 1.1_f64..300.0,
+    ) {
+        // Without an absolute part the same failures among more requests say the same: the rate itself cancels.
+        let margin = Margin::new(1.05, 0.0);
+        let x = (x.0.min(n.0), x.1.min(n.1));
+        let (few, many) = (
+            fail_log_e(&tick((n.0, x.0), (n.1, x.1)), margin, bet),
+            fail_log_e(&tick((n.0 * times, x.0), (n.1 * times, x.1)), margin, bet),
+        );
+        prop_assert!(same(few, many, few.abs() + 100.0), "{few} {many}");
+    }
+
+    #[test]
     fn silence_earns_no_more_than_the_rule_of_three(n in 1_u64..1_000_000, b in 0_u64..1_000_000, bet in 0.0_f64..1.49) {
         let e = pass_log_e(&tick((n, 0), (b, 0)), Margin::new(1.5, 1e-3), bet);
         prop_assert!((0.0..=n as f64 * 1e-3 * (1.0 + 1e-12)).contains(&e), "{e}");
     }
+}
+
+#[test]
+fn bets_next_to_the_margin_keep_their_digits() {
+    // One failure in the baseline loses ln(1 + n_c (r0 - r) / (n_c r + n_b)), here about -5e-13 nats.
+    let off = 1e-12;
+    let e = fail_log_e(
+        &tick((1_000, 0), (1_000, 1_000)),
+        Margin::new(1.0, 0.0),
+        1.0 + off,
+    );
+    let exact = -1_000.0 * (1.0 + off - 1.0) / (2.0 + off);
+    assert!((e / exact - 1.0).abs() < 1e-9, "{e} {exact}");
+    // A bet on the wrong side of the margin is void.
+    let tick = tick((1_000, 30), (1_000, 10));
+    assert_eq!(fail_log_e(&tick, Margin::new(2.0, 0.0), 1.5), 0.0);
+    assert_eq!(pass_log_e(&tick, Margin::new(1.5, 0.0), 2.0), 0.0);
 }
