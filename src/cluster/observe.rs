@@ -261,6 +261,22 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
     problems
 }
 
+/// What a decision rests on beside the metrics: while it stays the same, the metrics may take their time.
+pub fn urgent(snapshot: &Snapshot) -> (Vec<Action>, Option<Workload>, Candidate, Vec<Option<i64>>) {
+    let generation = |object: &Value| object.pointer("/metadata/generation").and_then(Value::as_i64);
+    let routes = snapshot.routes.iter().map(|(_, route)| route.as_ref());
+    // Deletion raises a Rollout's generation too.
+    let generations = std::iter::once(Some(&snapshot.rollout))
+        .chain(routes)
+        .map(|object| object.and_then(generation));
+    (
+        actions(snapshot),
+        workload(snapshot),
+        candidate(snapshot, None),
+        generations.collect(),
+    )
+}
+
 /// What stands in the way of a candidate of `revision`: somebody else would select its pods, or nobody would.
 pub fn obstacle(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     let scene = selector::Scene {

@@ -117,6 +117,37 @@ impl Measure {
         }
     }
 
+    /// What is known without another look.
+    pub(super) fn known(&self, state: &State) -> Report {
+        let on_trial = |key: (&Revision, bool)| {
+            let trial = self.trial.as_ref()?;
+            ((&trial.key.0, trial.key.1) == key).then(|| trial.judge.evidence())
+        };
+        match &state.phase {
+            Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
+                preflight: self
+                    .learned
+                    .as_ref()
+                    .filter(|(of, _)| *of == release.revision)
+                    .map(|_| Vec::new()),
+                ..Report::nothing()
+            },
+            Phase::Releasing(release) => Report {
+                preflight: Some(Vec::new()),
+                evidence: on_trial((&release.revision, false)).unwrap_or_else(Evidence::none),
+            },
+            Phase::Promoting(promotion) => Report {
+                evidence: on_trial((&promotion.revision, true)).unwrap_or_else(Evidence::none),
+                ..Report::nothing()
+            },
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => Report::nothing(),
+        }
+    }
+
     /// When there is something to read again; never sooner than [`PACE`] after the last look, so that a provider that
     /// does not answer is not asked without pause.
     pub(super) fn next(&self) -> Option<Moment> {

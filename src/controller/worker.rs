@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Shared;
-use super::measure::Measure;
+use super::measure::{Measure, Report};
 use super::memory::Memory;
 use super::spec::{Spec, generation};
 use crate::api;
 use crate::cluster::apply::{ApplyError, Job};
+use crate::cluster::cache::Cache;
 use crate::cluster::error::Class;
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     measure: Measure,
     stamped: bool,
     written: Option<Moment>,
+    /// Something came that cannot wait for the metrics: the next turn decides on those that are known.
+    hasty: bool,
 }
 
 /// What a turn came to.
@@ -54,6 +57,22 @@ enum Turn {
     Rest(Duration),
 }
 
+/// Waits until something has changed that a decision about `seen` cannot wait with.
+async fn overtaken(cache: &Cache, key: &RolloutKey, seen: &Snapshot) {
+    let mut changes = cache.changes(&key.namespace);
+    let seen = observe::urgent(seen);
+    loop {
+        // The cache goes with the process, and so does this wait.
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        let now = gather(cache, &key.namespace, &key.name);
+        if now.is_none_or(|now| observe::urgent(&now) != seen) {
+            return;
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, (namespace, name): (String, String)) -> Self {
         Self {
@@ -63,6 +82,7 @@ impl Worker {
             measure: Measure::default(),
             stamped: false,
             written: None,
+            hasty: false,
         }
     }
 
@@ -112,7 +132,10 @@ impl Worker {
         if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
             return turn;
         }
-        let seen = self.observe(&snapshot, &spec, &state, now).await;
+        let Some(seen) = self.observe(&snapshot, &spec, &state, now).await else {
+            self.hasty = true;
+            return Turn::Again;
+        };
         let decision = decide(&spec.plan, &state, &seen, now);
         let breaches = check(&spec.plan, &state, &seen, &decision);
         if !breaches.is_empty() {
@@ -142,7 +165,14 @@ impl Worker {
         self.act(&snapshot, &decision, &seen, (now, report)).await
     }
 
-    async fn observe(&mut self, snapshot: &Snapshot, spec: &Spec, state: &State, now: Moment) -> Observation {
+    /// `None`: what is in the snapshot was overtaken while the metrics were read.
+    async fn observe(
+        &mut self,
+        snapshot: &Snapshot,
+        spec: &Spec,
+        state: &State,
+        now: Moment,
+    ) -> Option<Observation> {
         let mut problems = spec.problems.clone();
         problems.extend(observe::problems(snapshot));
         problems.extend(self.memory.refusal(now));
@@ -151,17 +181,8 @@ impl Worker {
         }
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
-        let measured = self
-            .measure
-            .look(
-                &self.shared,
-                snapshot,
-                spec.typed.as_ref(),
-                (&spec.plan, state),
-                now,
-            )
-            .await;
-        Observation {
+        let measured = self.measured(snapshot, spec, state, now).await?;
+        Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
             workload: observe::workload(snapshot),
@@ -171,6 +192,29 @@ impl Worker {
             preflight: measured.preflight,
             evidence: measured.evidence,
             actions: observe::actions(snapshot),
+        })
+    }
+
+    /// What the metrics say. A person's word, lost pods or a new template do not wait until a slow provider has
+    /// answered: `None` then, and what was read is not lost.
+    async fn measured(
+        &mut self,
+        snapshot: &Snapshot,
+        spec: &Spec,
+        state: &State,
+        now: Moment,
+    ) -> Option<Report> {
+        if std::mem::take(&mut self.hasty) {
+            return Some(self.measure.known(state));
+        }
+        let (shared, typed) = (Arc::clone(&self.shared), spec.typed.as_ref());
+        let reading = self
+            .measure
+            .look(&shared, snapshot, typed, (&spec.plan, state), now);
+        tokio::select! {
+            biased;
+            report = reading => Some(report),
+            () = overtaken(&shared.cache, &self.key, snapshot) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serin::cluster::client::Clients;
 use serin::cluster::lease;
 use serin::controller::Operator;
 use serin::engine::plan::GateMode;
-use serin::ports::{MetricSource, Providers};
+use serin::ports::{BoxFuture, MetricSource, Providers, Sample, SourceError};
 use serin::telemetry::Metrics;
 use serin::world::{Image, Load, Options, Shop, World};
 use tokio::task::JoinSet;
@@ -66,8 +67,33 @@ async fn phase_is(world: &World, wanted: &str) {
     }
 }
 
+/// A provider that takes a minute for an answer as long as it is told to.
+struct Slow {
+    inner: Arc<dyn MetricSource>,
+    slow: Arc<AtomicBool>,
+}
+
+impl MetricSource for Slow {
+    fn instant<'a>(
+        &'a self,
+        query: &'a str,
+        at: jiff::Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        Box::pin(async move {
+            if self.slow.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+            self.inner.instant(query, at).await
+        })
+    }
+}
+
 /// The operator at work on `world`, and its own figures.
 fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
+    operate_with(world, Arc::new(world.metrics()))
+}
+
+fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
     let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
@@ -75,7 +101,7 @@ fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
         identity: "test".into(),
         timing: lease::Timing::default(),
     };
-    let providers = Arc::new(Simulated(Arc::new(world.metrics())));
+    let providers = Arc::new(Simulated(source));
     let clock = Arc::new(world.clock());
     let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
     let (metrics, _) = operator.telemetry();
@@ -165,4 +191,39 @@ async fn the_status_follows_a_release_with_few_writes() {
     }
     println!("{phases:?}\n{by_kind:?}");
     assert!(by_kind["patch rollouts/status"] <= 22, "{by_kind:?}, {phases:?}");
+}
+
+/// A person's abort goes through within a second, though the metrics are a minute away.
+#[tokio::test(start_paused = true)]
+async fn an_abort_does_not_wait_for_a_slow_provider() {
+    let world = shop();
+    let slow = Arc::new(AtomicBool::new(false));
+    let source = Slow {
+        inner: Arc::new(world.metrics()),
+        slow: Arc::clone(&slow),
+    };
+    let (_tasks, _) = operate_with(&world, Arc::new(source));
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    slow.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(in_force(&world), 10);
+    let abort = "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {name: stop, namespace: shop}
+spec: {rollout: checkout, action: Abort}
+";
+    world.apply_yaml(abort).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let route = world.object("httproutes", "shop", "checkout").unwrap();
+    let weights: Vec<&Value> = route["spec"]["rules"][0]["backendRefs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|backend| backend["name"].as_str().unwrap().contains("-canary-"))
+        .map(|backend| &backend["weight"])
+        .collect();
+    assert!(weights.iter().all(|weight| **weight == 0), "{weights:?}");
 }
