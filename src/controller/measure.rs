@@ -3,8 +3,8 @@
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
-mod search;
-mod subject;
+pub(crate) mod search;
+pub(crate) mod subject;
 mod trial;
 
 use std::sync::Arc;
