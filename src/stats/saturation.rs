@@ -211,17 +211,15 @@ impl Saturation {
 
     /// What a request costs; `None` where that cannot be told yet.
     pub fn cost(&self) -> Option<Cost> {
-        let idle = match self.idle() {
-            (idle, error) if error < VAGUE => idle,
-            // Without an idle use the ratio is nearer to one than the truth: it warns late, never wrongly.
-            _ => 0.0,
-        };
+        let (idle, idle_error) = self.idle();
         let (mine, theirs) = (self.candidate.through(idle)?, self.baseline.through(idle)?);
         if mine.slope <= 0.0 || theirs.slope <= 0.0 {
             return None;
         }
         let parts = [mine, theirs].map(|fit| (fit.error / fit.slope).powi(2));
-        let variance = parts[0] + parts[1];
+        // An error of the idle use moves both slopes, but not alike where the pods are not asked alike.
+        let moved = self.candidate.lever() / mine.slope - self.baseline.lever() / theirs.slope;
+        let variance = parts[0] + parts[1] + (moved * idle_error).powi(2);
         let freedom = [mine, theirs].map(|fit| fit.readings - 1.0);
         let scale = parts[0].powi(2) / freedom[0] + parts[1].powi(2) / freedom[1];
         let freedom = if scale > 0.0 {

@@ -1,5 +1,12 @@
 //! `serin judge`: lines in, verdicts out.
 
+mod backtest;
+mod gauges;
+mod input;
+mod plot;
+mod prometheus;
+mod simulated;
+
 use std::fmt::Write;
 
 use serde_json::{Value, json};

@@ -138,7 +138,7 @@ impl Past {
         }
         if let Some(plot) = plot {
             let caption = Caption {
-                title: telling.headline(),
+                title: telling.subject(),
                 outcome: telling.outcome(&course),
                 epoch: Some(0.0),
             };

@@ -53,15 +53,13 @@ fn of_rollout(file: &str) -> Result<Rules, Failure> {
 
 /// The rules of an analysis that stands alone, under `analysis`, or under `spec`.
 fn bare(object: &Value) -> Result<Rules, String> {
-    let (mut analysis, mut prefix) = (object, "spec.analysis.".to_owned());
+    let mut analysis = object;
+    // What the file does not write before a field.
+    let mut missing = vec!["spec", "analysis"];
     for key in ["spec", "analysis"] {
         if let Some(inner) = analysis.get(key) {
             analysis = inner;
-            prefix = if key == "spec" {
-                String::new()
-            } else {
-                prefix.replace("analysis.", "")
-            };
+            missing.retain(|it| *it == "spec" && key == "analysis");
         }
     }
     let rollout = json!({
@@ -79,7 +77,13 @@ fn bare(object: &Value) -> Result<Rules, String> {
     {
         // The place as the file has it.
         let told = first.to_string();
-        return Err(told.strip_prefix(&prefix).unwrap_or(&told).to_owned());
+        let mut place = told.as_str();
+        for missing in missing {
+            place = place
+                .strip_prefix(missing)
+                .map_or(place, |rest| rest.trim_start_matches(['.', ':', ' ']));
+        }
+        return Err(place.to_owned());
     }
     let analysis = serde_json::from_value(analysis.clone()).map_err(|error| error.to_string())?;
     Ok(Rules::of(analysis, None))

@@ -6,7 +6,7 @@ use super::answer;
 use super::line::{self, Pod};
 use crate::engine::words;
 use crate::stats::leak::{Danger, Leak, Level};
-use crate::stats::saturation::{Ahead, Cost, Fits, Load, NEEDED, Outlook, Saturation, limits};
+use crate::stats::saturation::{Ahead, Fits, Load, NEEDED, Outlook, Saturation, limits};
 
 /// One gauge of a stream.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ fn limit(name: &str) -> f64 {
         "memory" => limits::MEMORY,
         _ => limits::OTHER,
     }
+}
+
+/// What a request costs is a matter of CPU.
+fn asks_for(name: &str) -> bool {
+    name == "cpu"
 }
 
 /// CPU follows the requests; what is lost over time is memory, connections, files.
@@ -141,7 +146,10 @@ impl Gauge {
 
     fn tell(&self, now: f64, outlook: Option<&Outlook>) -> Told {
         let growth = self.leak.growth().filter(|growth| growth.danger > Danger::None);
-        let cost = self.saturation.cost().filter(Cost::is_high);
+        let cost = self
+            .saturation
+            .cost()
+            .filter(|cost| cost.is_high() && asks_for(&self.name));
         let fits = outlook.map(|outlook| outlook.fits);
         let mut reasons = Vec::new();
         reasons.extend(growth.map(|growth| words::leaking(&self.name, &growth)));
@@ -151,7 +159,7 @@ impl Gauge {
             }
             Some(_) => {}
             None => reasons.push(format!(
-                "{}: {} of {NEEDED} readings with requests that a forecast needs, after the warm-up",
+                "{}: {} of the {NEEDED} readings that a forecast needs",
                 self.name,
                 self.saturation.readings()
             )),

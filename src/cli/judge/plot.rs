@@ -107,16 +107,17 @@ impl Tape {
         self.points.push(standing);
     }
 
-    /// Keeps every second moment, and those at which something changed.
+    /// Keeps every second moment, and those at which something changed as long as these are few.
     fn thin(&mut self) {
         let mut thinned: Vec<Standing> = Vec::with_capacity(self.points.len());
         for (index, point) in self.points.iter().enumerate() {
-            if index % 2 == 0 || point.is_news(thinned.last()) {
+            let few = thinned.len() < 2 * MOST_POINTS;
+            if index % 2 == 0 || (few && point.is_news(thinned.last())) {
                 thinned.push(*point);
             }
         }
         self.points = thinned;
-        self.every *= 2;
+        self.every = self.every.saturating_mul(2);
     }
 
     /// Draws what was recorded.

@@ -73,7 +73,8 @@ impl<'a> Session<'a> {
                 break;
             }
             self.number += 1;
-            let bare = text.trim_ascii_end();
+            let bare = text.strip_suffix(b"\n").unwrap_or(&text);
+            let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
             if bare.len() > LONGEST_LINE {
                 let rest = skip_line(input, &text).map_err(|error| unreadable(self.number, &error))?;
                 let least = text.len() + rest;

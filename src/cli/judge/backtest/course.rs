@@ -22,6 +22,8 @@ pub(super) struct Entry {
 pub(super) enum What {
     /// A step began.
     Step,
+    /// The last step went on from its proof to its bake.
+    Bake,
     /// A step began that this Rollout would not have begun yet.
     Hasty,
     /// The step's proof is there.
@@ -39,6 +41,7 @@ impl What {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Step => "Step",
+            Self::Bake => "Bake",
             Self::Hasty => "Hasty",
             Self::Pass => "Pass",
             Self::Fail => "Fail",
@@ -64,7 +67,7 @@ pub(super) enum Outcome {
 pub(super) struct Rollback {
     pub(super) at: Moment,
     pub(super) weight: f64,
-    /// What it is counted from: the first bad request, or the change.
+    /// What it is counted from: the first bad request that told, or the change.
     pub(super) since: Option<Moment>,
     /// Bad requests that would not have happened.
     pub(super) spared: f64,
@@ -82,6 +85,8 @@ pub(super) struct Course {
     pub(super) evaluations: usize,
     pub(super) silent: usize,
     pub(super) why_silent: Option<String>,
+    /// When the evidence against the candidate was last as low as ever.
+    pub(super) lowest: Option<(f64, Moment)>,
 }
 
 impl Course {
@@ -93,12 +98,17 @@ impl Course {
             evaluations: 0,
             silent: 0,
             why_silent: None,
+            lowest: None,
         }
     }
 
     /// Notes an evaluation.
     pub(super) fn note(&mut self, judge: &Judge, at: Moment, weight: f64, failed: bool) {
         self.evaluations += 1;
+        let against = judge.against().evidence;
+        if self.lowest.is_none_or(|(lowest, _)| against <= lowest) {
+            self.lowest = Some((against, at));
+        }
         let seen = judge.assessments().map(|(_, seen): (_, Assessment)| seen.step);
         if let Some(in_favour) = plot::least(seen) {
             self.tape.push(Standing {

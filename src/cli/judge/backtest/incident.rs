@@ -161,7 +161,11 @@ impl Game<'_> {
     fn climb(&mut self, rung: usize, at: Moment) {
         (self.rung, self.entered, self.passed) = (rung, at, false);
         self.judge.begin_rung(self.plan, rung, 1);
-        self.enter(at, What::Step, String::new());
+        let what = match self.plan.rung(rung).kind {
+            RungKind::Proof => What::Step,
+            RungKind::Bake => What::Bake,
+        };
+        self.enter(at, what, String::new());
     }
 
     fn weight(&self) -> f64 {

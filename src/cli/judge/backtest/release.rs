@@ -7,7 +7,7 @@ use super::past::{Read, Window, counts, ticks};
 use super::steps::{self, Shares};
 use crate::cli::Failure;
 use crate::engine::judge::{Judge, Verdict};
-use crate::engine::plan::{MetricKind, Plan};
+use crate::engine::plan::{MetricKind, Plan, RungKind};
 use crate::engine::{Moment, Revision};
 use crate::sources::counters::Reading;
 use crate::stats::{Arms, Counts};
@@ -43,6 +43,7 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
         rung: 0,
         entered: begun,
         passed: false,
+        proven: None,
         last: vec![None; read.points.len()],
     };
     let mut end = window.to;
@@ -63,9 +64,11 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
             return Ok(trial.course);
         }
     }
-    let last = plan.rung(trial.rung).step + 1 == plan.steps;
-    if last && trial.judge.evidence().verdict == Verdict::Pass {
-        trial.course.outcome = Outcome::Promoted(end);
+    // After its proof the last step is left by time alone, as long as nothing speaks against it.
+    let bake = plan.rungs.last().map(|rung| rung.hold).unwrap_or_default();
+    let over = trial.proven.and_then(|proven| proven.checked_add(bake).ok());
+    if let Some(over) = over.filter(|over| *over <= end) {
+        trial.course.outcome = Outcome::Promoted(over);
     }
     trial.say(end, What::End);
     Ok(trial.course)
@@ -83,6 +86,8 @@ struct Trial<'a> {
     entered: Moment,
     /// The present rung's proof was seen.
     passed: bool,
+    /// When the last step had its proof.
+    proven: Option<Moment>,
     /// When each metric was last read.
     last: Vec<Option<Moment>>,
 }
@@ -120,6 +125,9 @@ impl Trial<'_> {
             .note(&self.judge, at, weight, verdict == Verdict::Fail);
         if verdict == Verdict::Pass && !self.passed {
             self.passed = true;
+            if self.plan.rung(self.rung).step + 1 == self.plan.steps {
+                self.proven.get_or_insert(at);
+            }
             self.say(at, What::Pass);
         }
     }
@@ -140,8 +148,12 @@ impl Trial<'_> {
             self.judge
                 .begin_rung_of(index, self.plan, (step.rung, 1), entered);
         }
+        let begins = match self.plan.rung(step.rung).kind {
+            RungKind::Proof => What::Step,
+            RungKind::Bake => What::Bake,
+        };
         let (what, sentence) = if ready {
-            (What::Step, String::new())
+            (begins, String::new())
         } else {
             (What::Hasty, lacks)
         };
@@ -223,7 +235,9 @@ fn rollback(trial: &Trial<'_>, read: &Read, at: Moment) -> Rollback {
     };
     let rate = sum(&mut readings()).baseline.rate().unwrap_or(0.0);
     let after: Counts = sum(&mut readings().filter(|reading| reading.at > at)).candidate;
-    let first = readings().find(|reading| counts(&reading.candidate, 0).bad > 0);
+    // Failures of before are the usual ones: since the evidence was lowest they have told.
+    let lowest = trial.course.lowest.map_or(at, |(_, lowest)| lowest);
+    let first = readings().find(|reading| reading.at > lowest && counts(&reading.candidate, 0).bad > 0);
     Rollback {
         at,
         weight: trial.weight(),

@@ -7,7 +7,9 @@
 use crate::engine::Moment;
 
 /// Evidence in nats that the weight has changed.
-const SURE: f64 = 6.0;
+const SURE: f64 = 12.0;
+/// The weight, in per cent, of a candidate whose release is over. Far below the first step of whatever controller.
+const OVER: f64 = 0.3;
 /// Weights are never taken to be nearer than this to nothing or everything.
 const EDGE: f64 = 0.002;
 
@@ -50,8 +52,8 @@ pub(super) fn course(shares: &[Shares], weights: &[f64], told: &[Moment]) -> Cou
         from: *from,
         rung: index + 1,
     }));
-    let mut sums = vec![(0.0, start); weights.len()];
-    let mut fallen = (0.0, start);
+    let mut sums = vec![Sum::at(start); weights.len()];
+    let mut fallen = Sum::at(start);
     let mut before = start;
     for it in &shares[begun..] {
         let rung = match told {
@@ -59,36 +61,67 @@ pub(super) fn course(shares: &[Shares], weights: &[f64], told: &[Moment]) -> Cou
             told => told.iter().filter(|from| **from < it.at).count(),
         };
         let log_e = |weight: f64| gain(it, weight, weights[rung]);
-        add(&mut fallen, log_e(weights[rung] / 3.0), before);
-        if fallen.0 >= SURE {
-            return Course {
-                steps,
-                until: Some(fallen.1),
-            };
-        }
+        fallen.add(log_e(OVER), before);
         for (sum, weight) in sums.iter_mut().zip(weights).skip(rung + 1) {
-            add(sum, log_e(*weight), before);
+            sum.add(log_e(*weight), before);
         }
         before = it.at;
-        let best = (rung + 1..weights.len()).max_by(|a, b| sums[*a].0.total_cmp(&sums[*b].0));
-        if let Some(best) = best.filter(|best| told.is_empty() && sums[*best].0 >= SURE) {
+        if !told.is_empty() {
+            continue;
+        }
+        if fallen.is_sure() {
+            return Course {
+                steps,
+                until: Some(fallen.from),
+            };
+        }
+        let best = (rung + 1..weights.len()).max_by(|a, b| sums[*a].sum.total_cmp(&sums[*b].sum));
+        if let Some(best) = best.filter(|best| sums[*best].is_sure()) {
             steps.push(Step {
-                from: sums[best].1,
+                from: sums[best].from,
                 rung: best,
             });
-            sums.fill((0.0, it.at));
-            fallen = (0.0, it.at);
+            sums.fill(Sum::at(it.at));
+            fallen = Sum::at(it.at);
         }
     }
     Course { steps, until: None }
 }
 
-/// Adds evidence to a sum that never falls below 0, and remembers when it last left 0.
-fn add(sum: &mut (f64, Moment), log_e: f64, before: Moment) {
-    if sum.0 <= 0.0 {
-        *sum = (0.0, before);
+/// Evidence for another weight that never falls below 0.
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    sum: f64,
+    /// Since when it is above 0, and for how many evaluations.
+    from: Moment,
+    evaluations: u32,
+    /// What the last evaluation added.
+    last: f64,
+}
+
+impl Sum {
+    const fn at(from: Moment) -> Self {
+        Self {
+            sum: 0.0,
+            from,
+            evaluations: 0,
+            last: 0.0,
+        }
     }
-    sum.0 += log_e;
+
+    fn add(&mut self, log_e: f64, before: Moment) {
+        if self.sum <= 0.0 {
+            *self = Self::at(before);
+        }
+        self.sum += log_e;
+        self.evaluations += 1;
+        self.last = log_e;
+    }
+
+    /// An evaluation that straddles a change has a share that is neither the old nor the new one; a second one knows.
+    fn is_sure(&self) -> bool {
+        self.sum >= SURE && self.evaluations >= 2 && self.last > 0.0
+    }
 }
 
 /// How much more likely the shares are at one weight than at another, in nats.
@@ -163,6 +196,24 @@ mod tests {
     }
 
     #[test]
+    fn an_evaluation_that_straddles_a_change_is_no_step() {
+        for part in 1..15 {
+            let mut shares = played(50.0, &[(0.0, 4), (10.0, 10), (80.0, 10), (0.0, 4)], part);
+            for (index, weight) in [(4, 10.0), (14, 80.0)] {
+                let it = &mut shares[index];
+                let n = it.candidate + it.baseline;
+                let old = if index == 4 { 0.0 } else { 10.0 };
+                let share = (weight * part as f64 + old * (15 - part) as f64) / 1500.0;
+                it.candidate = (n as f64 * share).ceil() as u64;
+                it.baseline = n - it.candidate;
+            }
+            let course = course(&shares, &LADDER, &[]);
+            let rungs: Vec<usize> = course.steps.iter().map(|step| step.rung).collect();
+            assert_eq!((rungs, course.until), (vec![0, 2], Some(at(360))), "{part}");
+        }
+    }
+
+    #[test]
     fn another_ladder_is_matched_to_the_nearest_weights() {
         let weights = [
             (5.0, 10),
@@ -174,7 +225,7 @@ mod tests {
         ];
         let course = course(&played(50.0, &weights, 1), &LADDER, &[]);
         let rungs: Vec<usize> = course.steps.iter().map(|step| step.rung).collect();
-        assert_eq!(rungs, [0, 1, 2, 3]);
+        assert_eq!(rungs, [0, 1, 3]);
         assert_eq!(course.until, None);
     }
 

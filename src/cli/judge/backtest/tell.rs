@@ -100,23 +100,32 @@ impl Telling<'_> {
         put(&last, out)
     }
 
-    /// What is judged.
-    pub(super) fn headline(&self) -> String {
-        let stable = &self.arms.stable.service;
-        let who = match &self.arms.candidate {
-            Some(candidate) => format!("{} beside {stable}", candidate.service),
-            None => format!(
-                "{stable} after {} beside itself before",
-                self.time(self.window.at.unwrap_or(self.window.to))
-            ),
-        };
-        let (from, to) = (self.window.from, self.window.to);
-        let day = from.strftime("%Y-%m-%d");
-        let (from, to) = (self.time(from), self.time(to));
+    /// What is judged, and when.
+    fn headline(&self) -> String {
+        let (from, to) = (self.time(self.window.from), self.time(self.window.to));
         if self.is_one_day() {
-            format!("{}: {who}, {day} {from} to {to} UTC", self.title)
+            format!("{} {from} to {to} UTC", self.subject())
         } else {
-            format!("{}: {who}, {from} to {to} UTC", self.title)
+            format!("{}: {}, {from} to {to} UTC", self.title, self.who())
+        }
+    }
+
+    /// What is judged, and on which day.
+    pub(super) fn subject(&self) -> String {
+        format!(
+            "{}: {}, {}",
+            self.title,
+            self.who(),
+            self.window.from.strftime("%Y-%m-%d")
+        )
+    }
+
+    fn who(&self) -> String {
+        let stable = &self.arms.stable.service;
+        match (&self.arms.candidate, self.window.at) {
+            (Some(candidate), _) => format!("{} beside {stable}", candidate.service),
+            (None, Some(at)) => format!("{stable} after {} beside itself before", self.time(at)),
+            (None, None) => stable.clone(),
         }
     }
 
@@ -124,11 +133,12 @@ impl Telling<'_> {
     fn sources(&self) -> String {
         let learned = &self.read.learned;
         let judged = learned.subjects.iter().map(|subject| {
-            let edges: Vec<String> = subject.edges.iter().map(|(edge, _)| format!("{edge}")).collect();
+            let unit = subject.queries.unit().unwrap_or(1.0);
+            let edges: Vec<String> = subject.edges.iter().map(|(edge, _)| time(edge * unit)).collect();
             let at = if edges.is_empty() {
                 String::new()
             } else {
-                format!(" at {}", edges.join(", "))
+                format!(" (slower than {})", edges.join(", "))
             };
             format!("{} by {}{at}", subject.metric, subject.found)
         });
@@ -151,6 +161,7 @@ impl Telling<'_> {
         let steps = self.plan.steps;
         let what = match entry.what {
             What::Step => format!("step {}/{steps} begins", entry.step),
+            What::Bake => format!("the bake of step {}/{steps} begins", entry.step),
             What::Hasty => format!(
                 "step {}/{steps} began; this Rollout would still have waited: {}",
                 entry.step, entry.sentence
@@ -167,7 +178,7 @@ impl Telling<'_> {
     pub(super) fn outcome(&self, course: &Course) -> String {
         match course.outcome {
             Outcome::RolledBack(rollback) => self.rolled_back(&rollback),
-            Outcome::Promoted(at) => format!("promoted: at {} the last step had its proof", self.time(at)),
+            Outcome::Promoted(at) => format!("it would have been promoted at {}", self.time(at)),
             Outcome::Undecided => {
                 let weight = course.entries.last().map_or(0.0, |entry| entry.weight);
                 format!("undecided: neither a rollback nor a promotion, {weight} % when the window ends")
@@ -181,8 +192,8 @@ impl Telling<'_> {
             let after = lasted(it.at.duration_since(since).as_secs());
             let what = match (self.window.at, it.slow) {
                 (Some(_), _) => "the change",
-                (None, false) => "the first failed request",
-                (None, true) => "the first slow request",
+                (None, false) => "the first failed request that told against it",
+                (None, true) => "the first slow request that told against it",
             };
             format!(", {after} after {what}")
         });
@@ -196,7 +207,7 @@ impl Telling<'_> {
             ),
         };
         format!(
-            "rolled back at {} with {} % of the requests{since}; {spared}",
+            "it would have been rolled back at {} with {} % of the requests{since}; {spared}",
             self.time(it.at),
             it.weight
         )
@@ -221,6 +232,15 @@ impl Telling<'_> {
 fn put(value: &impl Serialize, out: &mut dyn Write) -> Result<(), Failure> {
     serde_json::to_writer(&mut *out, value).map_err(|error| Failure::Output(error.into()))?;
     Ok(out.write_all(b"\n")?)
+}
+
+/// A histogram's edge: `250 ms`, `2.5 s`.
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{} ms", (seconds * 1e6).round() / 1e3)
+    } else {
+        format!("{} s", (seconds * 1e3).round() / 1e3)
+    }
 }
 
 /// `4 min 15 s`.
@@ -257,6 +277,10 @@ mod tests {
         for (seconds, text) in all {
             assert_eq!(lasted(seconds), text);
         }
+        assert_eq!(
+            [time(0.25), time(0.0005), time(2.5)],
+            ["250 ms", "0.5 ms", "2.5 s"]
+        );
         for (count, shown) in [
             (0.3, 0),
             (0.6, 1),

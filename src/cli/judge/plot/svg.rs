@@ -10,8 +10,11 @@ const HEIGHT: f64 = 460.0;
 /// The frames of evidence and weight: left, right, top, bottom.
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 700.0;
-const EVIDENCE: [f64; 2] = [64.0, 300.0];
+const EVIDENCE: [f64; 2] = [80.0, 300.0];
 const WEIGHT: [f64; 2] = [332.0, 408.0];
+
+/// Of more steps the weight alone is drawn.
+const MOST_STEPS: usize = 60;
 
 const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-size:15px;font-weight:600}.dim{fill:#57606a}\
@@ -129,6 +132,8 @@ fn frame(svg: &mut String, (time, evidence, weight): (&Axis, &Axis, &Axis), epoc
 }
 
 fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axis, &Axis, &Axis)) {
+    let steps = points.windows(2).filter(|pair| pair[1].is_step(&pair[0]));
+    let few = steps.count() <= MOST_STEPS;
     let mut area = format!("M{:.1} {:.1}", LEFT, WEIGHT[1]);
     for (index, point) in points.iter().enumerate() {
         let (x, y) = (time.at(point.t), weight.at(point.weight));
@@ -138,7 +143,9 @@ fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axi
             Some(before) if point.is_step(before) => {
                 let x = time.at(before.t);
                 let _ = write!(area, "H{x:.1}V{y:.1}");
-                line(svg, "step", (x, EVIDENCE[0]), (x, WEIGHT[1]));
+                if few {
+                    line(svg, "step", (x, EVIDENCE[0]), (x, WEIGHT[1]));
+                }
             }
             Some(_) => {}
             None => {
@@ -159,7 +166,9 @@ fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axi
         };
         let mut path = String::with_capacity(points.len() * 12);
         for (index, point) in points.iter().enumerate() {
-            let pen = if index == 0 { 'M' } else { 'L' };
+            // What speaks for the candidate begins anew with each step.
+            let anew = class == "favour" && index > 0 && point.is_step(&points[index - 1]);
+            let pen = if index == 0 || anew { 'M' } else { 'L' };
             let _ = write!(
                 path,
                 "{pen}{:.1} {:.1}",
@@ -257,6 +266,15 @@ fn cut(text: &str, most: usize) -> String {
     }
     let kept: String = text.chars().take(most - 1).collect();
     format!("{kept}…")
+}
+
+/// A text in two lines, the first of so many characters at most.
+fn folded(text: &str, most: usize) -> (&str, &str) {
+    let Some((end, _)) = text.char_indices().nth(most) else {
+        return (text, "");
+    };
+    let end = text[..end].rfind(' ').unwrap_or(end);
+    (&text[..end], text[end..].trim_start())
 }
 
 /// Text as it may stand in XML. What XML cannot hold at all becomes a question mark.
