@@ -24,6 +24,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::api::Action;
+use crate::ports::Clock;
 
 /// Progressive delivery for Kubernetes: shifts traffic step by step, promotes on evidence, rolls back on regression.
 #[derive(Parser, Debug)]
@@ -53,7 +54,7 @@ enum Command {
     Check(check::Check),
     Crds(crds::Crds),
     Demo(demo::Demo),
-    Judge(judge::Judge),
+    Judge(Box<judge::Judge>),
     Rehearse(rehearse::Rehearse),
     Run(Box<run::Run>),
     Status(status::Status),
@@ -73,7 +74,7 @@ impl Command {
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
             Self::Bench(command) => command.run(out),
-            Self::Judge(command) => command.run(&mut io::stdin().lock(), out),
+            Self::Judge(command) => command.run(run::Wall.now(), &mut io::stdin().lock(), out),
             Self::Rehearse(command) => command.run(&mut io::stdin().lock(), out),
             Self::Version(command) => command.run(out),
         }

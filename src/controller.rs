@@ -4,7 +4,7 @@
 //! or errs takes nobody with it.
 
 mod live;
-mod measure;
+pub(crate) mod measure;
 mod memory;
 mod spec;
 mod trouble;

@@ -2,7 +2,7 @@
 
 mod arguments;
 mod findings;
-mod input;
+pub(super) mod input;
 mod json;
 mod scene;
 mod text;

@@ -88,7 +88,7 @@ enum Gate {
 }
 
 /// The wall clock; everything else gets the time from it.
-struct Wall;
+pub(super) struct Wall;
 
 impl Clock for Wall {
     #[allow(clippy::disallowed_methods)] // the only place

@@ -4,8 +4,8 @@
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
 mod look;
-mod search;
-mod subject;
+pub(crate) mod search;
+pub(crate) mod subject;
 mod trail;
 mod trial;
 

@@ -1,5 +1,7 @@
 //! One sentence for every verdict, made from the numbers alone: status, events, CLI and demo all say the same.
 
+use crate::stats::leak::Growth;
+use crate::stats::saturation::{Cost, Fits, Outlook};
 use crate::stats::{Assessment, Counts, Ratio, Verdict};
 
 /// What the judge says of one metric, for example
@@ -27,6 +29,59 @@ pub fn thin(pace: f64, rate: f64) -> String {
         "at {} requests a second this release can only prove a rate below {}",
         digits(pace),
         percent(rate)
+    )
+}
+
+/// What the pods will use of a gauge, for example
+/// `cpu: at 25 % each pod would use 93 % of its limit, where 80 % is the most: 3 pods would suffice`.
+pub fn saturated(gauge: &str, seen: &Outlook) -> String {
+    let (weight, limit) = (digits(seen.weight), percent(seen.limit));
+    let next = format!(
+        "{gauge}: at {weight} % each pod would use {}",
+        percent(seen.forecast)
+    );
+    let range = if seen.upper > seen.limit && seen.forecast <= seen.limit {
+        format!(" (up to {})", percent(seen.upper))
+    } else {
+        String::new()
+    };
+    let all = format!(
+        "{gauge}: at 100 % each pod would use {} of its limit",
+        percent(seen.full)
+    );
+    match (seen.fits, seen.pods) {
+        (Fits::Yes, _) => format!("{next} of its limit"),
+        (Fits::Warn, _) if seen.upper <= seen.limit => format!("{all}, where {limit} is the most"),
+        (Fits::Warn, _) => {
+            format!("{next}{range} of its limit, where {limit} is the most; that is too vague to hold for")
+        }
+        (Fits::No, Some(pods)) => {
+            format!("{next}{range} of its limit, where {limit} is the most: {pods} pods would suffice")
+        }
+        (Fits::No, None) => {
+            format!("{next}{range} of its limit, where {limit} is the most, and more pods do not help")
+        }
+    }
+}
+
+/// What a pod loses, for example
+/// `memory: each pod grows by 32 % of its limit an hour beyond those beside it; the fullest is at 61 % and has 44 min`.
+pub fn leaking(gauge: &str, seen: &Growth) -> String {
+    format!(
+        "{gauge}: each pod grows by {} of its limit an hour beyond those beside it; the fullest is at {} and has {}",
+        percent(seen.hourly),
+        percent(seen.used),
+        span(seen.until)
+    )
+}
+
+/// What a request costs, for example `cpu: a request costs 1.4× (1.3–1.6×) what it costs beside it`.
+pub fn costly(gauge: &str, cost: &Cost) -> String {
+    format!(
+        "{gauge}: a request costs {}× ({}–{}×) what it costs beside it",
+        digits(cost.ratio),
+        digits(cost.low),
+        digits(cost.high)
     )
 }
 
@@ -142,5 +197,65 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(span(600.0), "10 min");
         assert_eq!(rate(Counts::new(1480, 31)), "2.1 % (31/1,480)");
+    }
+
+    #[test]
+    fn a_gauge_is_told_with_its_remedy() {
+        let seen = Outlook {
+            used: 0.35,
+            forecast: 0.93,
+            upper: 0.97,
+            full: 0.93,
+            limit: 0.8,
+            weight: 100.0,
+            fits: Fits::No,
+            pods: Some(5),
+        };
+        let told = |change: &dyn Fn(&mut Outlook)| {
+            let mut seen = seen;
+            change(&mut seen);
+            saturated("cpu", &seen)
+        };
+        assert_eq!(
+            told(&|_| {}),
+            "cpu: at 100 % each pod would use 93 % of its limit, where 80 % is the most: 5 pods would suffice"
+        );
+        assert_eq!(
+            told(&|it| (it.forecast, it.upper, it.pods) = (0.79, 0.82, None)),
+            "cpu: at 100 % each pod would use 79 % (up to 82 %) of its limit, where 80 % is the most, and more pods do not \
+             help"
+        );
+        assert_eq!(
+            told(&|it| (it.fits, it.upper, it.forecast, it.weight) = (Fits::Warn, 0.5, 0.41, 25.0)),
+            "cpu: at 100 % each pod would use 93 % of its limit, where 80 % is the most"
+        );
+        assert_eq!(
+            told(&|it| (it.fits, it.forecast, it.weight) = (Fits::Yes, 0.405, 12.5)),
+            "cpu: at 12 % each pod would use 40 % of its limit"
+        );
+        assert!(told(&|it| it.fits = Fits::Warn).ends_with("too vague to hold for"));
+    }
+
+    #[test]
+    fn a_leak_says_how_long_there_is() {
+        let seen = Growth {
+            hourly: 0.32,
+            used: 0.61,
+            until: 4390.0,
+            danger: crate::stats::leak::Danger::Holds,
+        };
+        assert_eq!(
+            leaking("memory", &seen),
+            "memory: each pod grows by 32 % of its limit an hour beyond those beside it; the fullest is at 61 % and has 73 min"
+        );
+        let cost = Cost {
+            low: 1.31,
+            ratio: 1.42,
+            high: 1.58,
+        };
+        assert_eq!(
+            costly("cpu", &cost),
+            "cpu: a request costs 1.4× (1.3–1.6×) what it costs beside it"
+        );
     }
 }

@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::counts::Tick;
 use super::evidence::Evidence;
 use super::settings::Settings;
-use super::several::{Joint, Part, average, joint};
+use super::several::{Joint, Part, against, joint, verdict};
 use super::share::not_honoured;
 
 /// How one metric is judged.
@@ -165,56 +165,37 @@ impl Panel {
 
     /// Whether the evidence suffices for a rollback: as [`Self::joint`] says it, without its details.
     fn convicts(&self) -> bool {
-        let parts = self
-            .metrics
-            .iter()
-            .flat_map(|judged| judged.parts.iter().map(|evidence| (judged.share, evidence)));
-        average(
-            parts
-                .clone()
-                .map(|(share, evidence)| (share, evidence.fail_evidence())),
-        ) >= -self.alpha.ln()
-            || parts
-                .into_iter()
-                .any(|(_, evidence)| evidence.verdict() == Verdict::Fail)
+        verdict(self.parts(), against(self.parts(), self.alpha)) == Verdict::Fail
+    }
+
+    /// All comparisons with their parts in the joint verdict.
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        self.metrics.iter().flat_map(|judged| {
+            judged.parts.iter().map(|evidence| Part {
+                evidence,
+                weight: judged.share,
+                gating: judged.gating,
+            })
+        })
     }
 
     /// What all metrics say together.
     pub fn joint(&self) -> Joint {
-        let parts: Vec<Part<'_>> = self
-            .metrics
-            .iter()
-            .flat_map(|judged| {
-                judged.parts.iter().map(|evidence| Part {
-                    evidence,
-                    weight: judged.share,
-                    gating: judged.gating,
-                })
-            })
-            .collect();
-        joint(&parts, self.alpha)
+        joint(&self.parts().collect::<Vec<_>>(), self.alpha)
     }
 
     /// The verdict on the release, as [`Self::joint`] gives it but for the forecasts, which take longer than all else.
     /// A fail is final.
     pub fn verdict(&self) -> Verdict {
-        if self.failed || self.convicts() {
+        if self.failed {
             return Verdict::Fail;
         }
-        let gating = || {
-            let judged = self.metrics.iter().filter(|judged| judged.gating);
-            judged.flat_map(|judged| &judged.parts)
-        };
-        if gating().next().is_some() && gating().all(|evidence| evidence.verdict() == Verdict::Pass) {
-            Verdict::Pass
-        } else {
-            Verdict::Continue
-        }
+        verdict(self.parts(), self.against())
     }
 
     /// The evidence against the candidate, over all metrics, beside what a rollback needs.
     pub fn against(&self) -> Evidenced {
-        self.joint().fail
+        against(self.parts(), self.alpha)
     }
 
     /// How many metrics there are.
@@ -236,21 +217,26 @@ impl Panel {
     /// The metric that decides, or that all wait for. After a fail the one with the most evidence against the
     /// candidate; before it the gating one whose pass is furthest away.
     pub fn telling(&self) -> Option<usize> {
-        let seen = |metric: usize| self.assessment(metric);
-        let rank = |metric: usize| -> Option<(u8, f64)> {
-            let assessment = seen(metric)?;
+        let seen = (0..self.len()).filter_map(|metric| self.assessment(metric));
+        self.telling_of(&seen.collect::<Vec<_>>())
+    }
+
+    /// The same, for who has the assessments of all metrics at hand.
+    pub fn telling_of(&self, seen: &[Assessment]) -> Option<usize> {
+        let rank = |metric: usize, assessment: &Assessment| -> (u8, f64) {
             if self.failed {
-                return Some((0, assessment.fail.evidence - assessment.fail.needed));
+                return (0, assessment.fail.evidence - assessment.fail.needed);
             }
             let waits = self.metrics[metric].gating && assessment.verdict != Verdict::Pass;
             let away = assessment.missing.seconds.unwrap_or(f64::INFINITY);
-            Some(if waits {
+            if waits {
                 (1, away)
             } else {
                 (0, assessment.fail.evidence)
-            })
+            }
         };
-        let ranked = (0..self.len()).filter_map(|metric| Some((metric, rank(metric)?)));
+        let known = seen.iter().take(self.len()).enumerate();
+        let ranked = known.map(|(metric, assessment)| (metric, rank(metric, assessment)));
         ranked
             .reduce(|best, next| {
                 let higher = next.1.0.cmp(&best.1.0).then(next.1.1.total_cmp(&best.1.1));

@@ -49,25 +49,38 @@ pub fn average(parts: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
 /// The joint verdict; `alpha` is the whole release's bound on false rollbacks. Without parts: Continue.
 pub fn joint(parts: &[Part<'_>], alpha: f64) -> Joint {
     let log_e: Vec<f64> = parts.iter().map(|p| p.evidence.fail_evidence()).collect();
-    let evidence = average(parts.iter().map(|p| p.weight).zip(log_e.iter().copied()));
-    let fail = Evidenced {
-        evidence,
-        needed: -alpha.ln(),
-    };
-    let gating = || parts.iter().filter(|p| p.gating);
-    // An informational metric under suspicion does not hold; a failed one fails the release all the same.
-    let verdict = if fail.reached() || parts.iter().any(|p| p.evidence.verdict() == Verdict::Fail) {
-        Verdict::Fail
-    } else if gating().next().is_some() && gating().all(|p| p.evidence.verdict() == Verdict::Pass) {
-        Verdict::Pass
-    } else {
-        Verdict::Continue
-    };
+    let fail = against(parts.iter().copied(), alpha);
+    let gating = parts.iter().filter(|p| p.gating);
     Joint {
-        verdict,
+        verdict: verdict(parts.iter().copied(), fail),
         fail,
         culprits: culprits(&log_e),
-        missing: slowest(gating().map(|p| p.evidence.missing())),
+        missing: slowest(gating.map(|p| p.evidence.missing())),
+    }
+}
+
+/// The average evidence for a regression.
+pub(super) fn against<'a>(parts: impl Iterator<Item = Part<'a>> + Clone, alpha: f64) -> Evidenced {
+    Evidenced {
+        evidence: average(parts.map(|p| (p.weight, p.evidence.fail_evidence()))),
+        needed: -alpha.ln(),
+    }
+}
+
+/// The verdict alone: far cheaper than all of [`joint`].
+pub(super) fn verdict<'a>(parts: impl Iterator<Item = Part<'a>>, fail: Evidenced) -> Verdict {
+    let (mut gates, mut passed, mut failed) = (0, 0, fail.reached());
+    for part in parts {
+        // An informational metric under suspicion does not hold; a failed one fails the release all the same.
+        let own = part.evidence.verdict();
+        failed |= own == Verdict::Fail;
+        gates += usize::from(part.gating);
+        passed += usize::from(part.gating && own == Verdict::Pass);
+    }
+    match (failed, gates) {
+        (true, _) => Verdict::Fail,
+        (false, 1..) if gates == passed => Verdict::Pass,
+        (false, _) => Verdict::Continue,
     }
 }
 

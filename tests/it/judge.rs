@@ -1,21 +1,34 @@
 //! `serin judge`: lines in, verdicts out.
 
+mod backtest;
+mod gauges;
+mod input;
+mod plot;
+mod prometheus;
+mod simulated;
+
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 use serin::cli::Exit;
 use serin::cli::judge::{Judge, Output};
+use serin::engine::Moment;
 use serin::stats::random::Random;
 
-fn judge(input: &str, config: Option<String>) -> (Exit, Vec<Value>) {
-    let command = Judge {
-        file: "-".into(),
-        follow: false,
+const NOW: Moment = Moment::UNIX_EPOCH;
+
+fn command(config: Option<String>) -> Judge {
+    Judge {
+        file: Some("-".into()),
         config,
         output: Some(Output::Json),
-    };
+        ..Judge::default()
+    }
+}
+
+fn judge(input: &str, config: Option<String>) -> (Exit, Vec<Value>) {
     let mut out = Vec::new();
-    let exit = command.run(&mut input.as_bytes(), &mut out).unwrap();
+    let exit = command(config).run(NOW, &mut input.as_bytes(), &mut out).unwrap();
     let answers = String::from_utf8(out).unwrap();
     (
         exit,
@@ -263,14 +276,9 @@ fn a_config_is_the_analysis_of_a_rollout() {
     assert!((needed(None) - 100.0_f64.ln()).abs() < 1e-9);
     assert!((needed(strict) - 1000.0_f64.ln()).abs() < 1e-9);
     for bad in ["confidense: {falseRollback: 0.1}\n", "interval: [1]\n", "- 1\n"] {
-        let command = Judge {
-            file: "-".into(),
-            follow: false,
-            config: write("bad", bad),
-            output: Some(Output::Json),
-        };
+        let command = command(write("bad", bad));
         assert!(
-            command.run(&mut input.as_bytes(), &mut Vec::new()).is_err(),
+            command.run(NOW, &mut input.as_bytes(), &mut Vec::new()).is_err(),
             "{bad}"
         );
     }

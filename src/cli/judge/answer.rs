@@ -1,8 +1,7 @@
 //! What is answered to a line.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use crate::engine::words;
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
@@ -15,7 +14,34 @@ pub(super) struct Answer<'a> {
     pub(super) verdict: &'static str,
     /// The evidence suffices and the hold is over: the next step may begin, or the promotion.
     pub(super) advance: bool,
-    pub(super) metrics: BTreeMap<&'a str, Metric>,
+    #[serde(serialize_with = "by_name")]
+    pub(super) metrics: Vec<(&'a str, Metric)>,
+    #[serde(serialize_with = "by_name", skip_serializing_if = "Vec::is_empty")]
+    pub(super) gauges: Vec<(&'a str, Gauge)>,
+    pub(super) reason: String,
+}
+
+/// Pairs as an object.
+fn by_name<T: Serialize, S: Serializer>(pairs: &[(&str, T)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(pairs.len()))?;
+    for (name, value) in pairs {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
+}
+
+/// What a gauge says. Uses are shares of a pod's limit.
+#[derive(Debug, Serialize)]
+pub(super) struct Gauge {
+    /// The mean in this step.
+    pub(super) used: Option<f64>,
+    /// What to expect at the next step; null without a forecast.
+    pub(super) forecast: Option<f64>,
+    /// The most that is let through.
+    pub(super) limit: f64,
+    /// `Fits`, `Warn` or `TooTight`; null without a forecast.
+    pub(super) verdict: Option<&'static str>,
+    /// A sentence.
     pub(super) reason: String,
 }
 
@@ -121,10 +147,8 @@ pub(super) const HEADER: &str =
 
 /// A line of that table.
 pub(super) fn row(answer: &Answer<'_>) -> String {
-    let worst = answer
-        .metrics
-        .values()
-        .max_by(|a, b| a.fail.evidence.total_cmp(&b.fail.evidence));
+    let metrics = answer.metrics.iter().map(|(_, metric)| metric);
+    let worst = metrics.max_by(|a, b| a.fail.evidence.total_cmp(&b.fail.evidence));
     let of = |e: &Evidence| format!("{:.1} of {:.1}", e.evidence, e.needed);
     let [fail, step, release] = worst.map_or_else(<[String; 3]>::default, |m| {
         [of(&m.fail), of(&m.step), of(&m.release)]

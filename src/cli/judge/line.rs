@@ -1,12 +1,15 @@
 //! One line of input: a scrape of one stream, or its history.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// Up to here, 2^53, every whole number is exact as a real one.
+pub(super) const LARGEST: u64 = 1 << 53;
 
 /// A line as it was written.
 #[derive(Debug, Deserialize)]
@@ -32,10 +35,24 @@ pub(super) struct Line<'a> {
     pub(super) last: bool,
     /// What was measured, by metric.
     #[serde(borrow, default)]
-    pub(super) metrics: BTreeMap<Cow<'a, str>, Arms<'a>>,
+    pub(super) metrics: Named<'a, Arms<'a>>,
+    /// What the pods use, by gauge.
+    #[serde(borrow, default)]
+    pub(super) gauges: Named<'a, Gauge<'a>>,
+    /// Candidate pods at the next step; by default as many as now.
+    #[serde(default)]
+    pub(super) pods: Option<u32>,
     /// The baseline's past, pod by pod; before the first scrape.
     #[serde(default)]
     pub(super) history: Option<Vec<Past>>,
+}
+
+impl Line<'_> {
+    /// Whether its counts are counters that only grow.
+    pub(super) fn is_cumulative(&self) -> bool {
+        let series = |arm: &Arm<'_>| matches!(arm, Arm::Series(_));
+        self.metrics.iter().any(|(_, arms)| series(&arms.candidate))
+    }
 }
 
 /// One past moment of the baseline.
@@ -58,6 +75,136 @@ pub(super) struct Arms<'a> {
     /// What runs beside it.
     #[serde(borrow)]
     pub(super) baseline: Arm<'a>,
+}
+
+/// What the pods of both arms use of a gauge.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gauge<'a> {
+    /// The version on trial.
+    #[serde(borrow, default)]
+    pub(super) candidate: Vec<Pod<'a>>,
+    /// What runs beside it.
+    #[serde(borrow, default)]
+    pub(super) baseline: Vec<Pod<'a>>,
+    /// The limit of pods that have none of their own.
+    #[serde(default)]
+    pub(super) limit: Option<f64>,
+    /// What a pod without requests uses, where that is known.
+    #[serde(default)]
+    pub(super) idle: Option<f64>,
+}
+
+/// What one pod uses: a number, or an object with its name and limit.
+#[derive(Debug)]
+pub(super) struct Pod<'a> {
+    /// Its name.
+    pub(super) name: Option<Cow<'a, str>>,
+    /// What it uses, in any unit.
+    pub(super) used: f64,
+    /// Its limit, in the same.
+    pub(super) limit: Option<f64>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pod<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Whole<'a> {
+            #[serde(borrow, default)]
+            pod: Option<Cow<'a, str>>,
+            used: f64,
+            #[serde(default)]
+            limit: Option<f64>,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Pod<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or an object with used")
+            }
+
+            fn visit_f64<E: Error>(self, used: f64) -> Result<Self::Value, E> {
+                let (name, limit) = (None, None);
+                Ok(Pod { name, used, limit })
+            }
+
+            fn visit_u64<E: Error>(self, used: u64) -> Result<Self::Value, E> {
+                self.visit_f64(used as f64)
+            }
+
+            fn visit_i64<E: Error>(self, used: i64) -> Result<Self::Value, E> {
+                self.visit_f64(used as f64)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let Whole { pod, used, limit } = Deserialize::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Pod {
+                    name: pod,
+                    used,
+                    limit,
+                })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// Things by name, in the order of their names, each once.
+#[derive(Debug)]
+pub(super) struct Named<'a, T>(pub(super) Vec<(Cow<'a, str>, T)>);
+
+impl<T> Default for Named<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Named<'_, T> {
+    /// The one called `name`.
+    pub(super) fn get(&self, name: &str) -> Option<&T> {
+        let found = self.0.iter().find(|(its, _)| its == name);
+        found.map(|(_, it)| it)
+    }
+
+    /// Whether there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(name, it)| (name.as_ref(), it))
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Named<'de, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut all: Vec<(Cow<'de, str>, T)> = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    all.push((name, map.next_value()?));
+                }
+                all.sort_by(|a, b| a.0.cmp(&b.0));
+                match all.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+                    Some(twice) => Err(A::Error::custom(format!("{} is there twice", twice[0].0))),
+                    None => Ok(Named(all)),
+                }
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
 }
 
 /// One arm: increments, or raw cumulative series.
@@ -135,7 +282,11 @@ impl<'de> Deserialize<'de> for Whole {
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<Whole, E> {
-                Ok(Whole(value))
+                if value <= LARGEST {
+                    Ok(Whole(value))
+                } else {
+                    Err(E::custom(format!("a count is larger than 2^53: {value}")))
+                }
             }
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<Whole, E> {
@@ -145,8 +296,7 @@ impl<'de> Deserialize<'de> for Whole {
             }
 
             fn visit_f64<E: Error>(self, value: f64) -> Result<Whole, E> {
-                // 2^53: up to here every whole number is exact.
-                if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
+                if value.fract() == 0.0 && (0.0..=LARGEST as f64).contains(&value) {
                     Ok(Whole(value as u64))
                 } else {
                     Err(E::custom(format!(

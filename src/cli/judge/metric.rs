@@ -95,8 +95,28 @@ pub(super) fn buckets(increments: &Increments) -> Vec<Bucket> {
     all
 }
 
-/// What is wrong with an arm.
-pub(super) fn sound(arm: &Arm<'_>) -> Result<(), String> {
+/// What is wrong with the arms of a metric.
+pub(super) fn sound(arms: &Arms<'_>) -> Result<(), String> {
+    for (which, arm) in [("candidate", &arms.candidate), ("baseline", &arms.baseline)] {
+        arm_sound(arm).map_err(|wrong| format!("{which}: {wrong}"))?;
+    }
+    let edges = |arm: &Arm<'_>| -> Option<Vec<f64>> {
+        match arm {
+            Arm::Increments(increments) => {
+                let list = increments.buckets.as_ref()?;
+                Some(list.iter().map(|(edge, _)| *edge).collect())
+            }
+            Arm::Series(_) => None,
+        }
+    };
+    if edges(&arms.candidate) == edges(&arms.baseline) {
+        Ok(())
+    } else {
+        Err("candidate and baseline must have buckets with the same edges, or neither any".into())
+    }
+}
+
+fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
     let pair = |n: u64, x: u64| {
         if x > n {
             Err(format!("x is {x} but n only {n}"))

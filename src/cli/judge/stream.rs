@@ -1,37 +1,54 @@
 //! One stream: the evidence of one release, fed line by line.
 
 use super::answer::{self, Answer};
+use super::gauge::{self, Around, Gauge, Told};
 use super::line::{Arm, Line, Past};
 use super::metric::{Metric, buckets, is_latency, sound};
+use super::plot::{self, Standing};
 use super::rules::Rules;
 use crate::engine::words;
 use crate::stats::history::background_of;
 use crate::stats::latency::{self, Edge};
-use crate::stats::{Background, Counts, Panel, Verdict};
+use crate::stats::{Assessment, Background, Counts, Panel, Verdict};
 
-/// The step after one that is neither last nor told: ladders mostly grow by about this factor.
-const USUAL_GROWTH: f64 = 2.5;
-/// The weights that thin traffic is measured against: a stream does not tell its ladder beforehand.
-const USUAL_LADDER: [f64; 3] = [10.0, 25.0, 80.0];
+/// Times beyond this many seconds are slips: milliseconds, nanoseconds.
+const LATEST: f64 = 1e13;
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     metrics: Vec<Metric>,
+    gauges: Vec<Gauge>,
     panel: Option<Panel>,
     past: Option<(Background, f64)>,
     t: Option<f64>,
     step: u32,
+    weight: f64,
     /// Seconds in the step, and since the verdict that ends the last one.
     held: f64,
     baked: f64,
     verdict: Option<Verdict>,
+    /// A gauge has failed the release: that is as final as the panel's own fail.
+    leaked: bool,
 }
 
 impl Stream {
     /// The last verdict.
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Continue)
+    }
+
+    /// Where it stands, for a picture.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        let panel = self.panel.as_ref()?;
+        let seen = (0..self.metrics.len()).filter_map(|index| panel.assessment(index));
+        Some(Standing {
+            t: self.t?,
+            weight: self.weight,
+            against: panel.against(),
+            in_favour: plot::least(seen.map(|seen| seen.step))?,
+            failed: self.verdict == Some(Verdict::Fail),
+        })
     }
 
     /// Learns the baseline's past.
@@ -50,13 +67,8 @@ impl Stream {
                     moment.t, x.0, n.0
                 ));
             }
-            pods.push(
-                moment
-                    .pods
-                    .iter()
-                    .map(|(n, x)| Counts::new(n.0, x.0))
-                    .collect::<Vec<_>>(),
-            );
+            let counts = moment.pods.iter().map(|(n, x)| Counts::new(n.0, x.0));
+            pods.push(counts.collect::<Vec<_>>());
         }
         let tolerated = rules.settings("", false)?.tolerated();
         let requests: u64 = pods.iter().flatten().map(|c| c.requests).sum();
@@ -79,28 +91,41 @@ impl Stream {
         let mut panel = match self.panel.take() {
             Some(panel) if line.step == self.step => panel,
             Some(mut panel) => {
-                self.begin(&mut panel, line, weight);
+                self.begin(&mut panel, line, (weight, next(line, weight, rules)));
                 panel
             }
             None => {
                 let mut panel = self.open(line, rules)?;
-                self.begin(&mut panel, line, weight);
+                self.begin(&mut panel, line, (weight, next(line, weight, rules)));
                 panel
             }
         };
-        let interval = std::time::Duration::from(rules.analysis.interval).as_secs_f64();
-        let seconds = self.t.map_or(interval, |before| t - before);
-        for (index, metric) in self.metrics.iter_mut().enumerate() {
-            if let Some(arms) = line.metrics.get(metric.name.as_str()) {
-                let seen = metric.read(arms, seconds, self.t);
-                panel.set_candidate_pods(index, seen.pods);
-                panel.observe(index, seen.ticks);
+        let first = self.t.is_none();
+        let seconds = self.t.map_or(rules.interval, |before| t - before);
+        let mut requests = [0; 2];
+        for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
+            let seen = metric.read(arms, seconds, self.t);
+            if let Some(tick) = seen.ticks.first() {
+                for (most, arm) in requests.iter_mut().zip([tick.candidate, tick.baseline]) {
+                    *most = arm.requests.max(*most);
+                }
             }
+            panel.set_candidate_pods(index, seen.pods);
+            panel.observe(index, seen.ticks);
         }
-        (self.step, self.t) = (line.step, Some(t));
+        (self.step, self.weight, self.t) = (line.step, weight, Some(t));
         self.held += seconds;
-        let panel = self.panel.insert(panel);
-        let verdict = panel.verdict();
+        let around = Around {
+            // Counters that are seen for the first time have only a base.
+            requests: (!(first && line.is_cumulative())).then_some(requests),
+            seconds,
+            warming: self.held <= rules.warm_up,
+            weights: [weight, next(line, weight, rules)],
+            next_pods: line.pods,
+        };
+        let gauges = self.read_gauges(line, &around);
+        let verdict = self.settle(panel.verdict(), &gauges);
+        self.panel = Some(panel);
         // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
         if verdict == Verdict::Pass {
             self.baked += seconds;
@@ -110,17 +135,46 @@ impl Stream {
         } else {
             self.held
         };
-        self.verdict = Some(verdict);
-        let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.last) - 1e-9;
-        Ok(self.answer(line, t, advance))
+        let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
+        Ok(self.answer(line, (t, advance), gauges))
+    }
+
+    /// The gauges of the stream, each of which must be heard of in every line.
+    fn read_gauges(&mut self, line: &Line<'_>, around: &Around) -> Vec<Told> {
+        for (name, gauge) in line.gauges.iter() {
+            if self.gauges.iter().all(|known| known.name != name) {
+                self.gauges.push(Gauge::new(name, gauge));
+            }
+        }
+        let told = self.gauges.iter_mut();
+        told.map(|gauge| gauge.read(line.gauges.get(&gauge.name), around))
+            .collect()
+    }
+
+    /// The verdict of the stream: that of its metrics, unless a gauge stops it. A fail is final.
+    fn settle(&mut self, metrics: Verdict, gauges: &[Told]) -> Verdict {
+        self.leaked |= gauges.iter().any(|told| told.fails);
+        let verdict = match metrics {
+            Verdict::Fail => Verdict::Fail,
+            Verdict::Continue | Verdict::Pass if self.leaked => Verdict::Fail,
+            Verdict::Pass if gauges.iter().any(Told::stops) => Verdict::Continue,
+            Verdict::Continue | Verdict::Pass => metrics,
+        };
+        *self.verdict.insert(verdict)
     }
 
     fn check(&self, line: &Line<'_>, t: f64, weight: f64) -> Result<(), String> {
-        if self.t.is_some_and(|before| t <= before) {
-            return Err(format!("t must grow: {t} after {}", self.t.unwrap_or_default()));
+        if t.abs() > LATEST {
+            return Err(format!("t is out of range: it is in seconds: {t}"));
         }
-        if !(weight > 0.0 && weight <= 100.0) {
-            return Err(format!("weight must be above 0 and at most 100: {weight}"));
+        if let Some(before) = self.t.filter(|before| t <= *before) {
+            return Err(format!("t must grow: {t} after {before}"));
+        }
+        for (name, weight) in [("weight", Some(weight)), ("next", line.next)] {
+            if weight.is_some_and(|weight| !(weight > 0.0 && weight <= 100.0)) {
+                let weight = weight.unwrap_or_default();
+                return Err(format!("{name} must be above 0 and at most 100: {weight}"));
+            }
         }
         if self.panel.is_some() && line.step < self.step {
             return Err(format!(
@@ -131,35 +185,27 @@ impl Stream {
         if line.metrics.is_empty() {
             return Err("metrics is missing or empty".into());
         }
-        let same = || {
-            line.metrics
-                .keys()
-                .map(AsRef::as_ref)
-                .eq(self.metrics.iter().map(|m| m.name.as_str()))
-        };
-        if !self.metrics.is_empty() && !same() {
-            let known: Vec<&str> = self.metrics.iter().map(|m| m.name.as_str()).collect();
+        let known = || self.metrics.iter().map(|metric| metric.name.as_str());
+        if !self.metrics.is_empty() && !line.metrics.iter().map(|(name, _)| name).eq(known()) {
+            let known: Vec<&str> = known().collect();
             return Err(format!(
                 "the stream's metrics changed: they were {}",
                 known.join(", ")
             ));
         }
-        for (name, arms) in &line.metrics {
-            for (which, arm) in [("candidate", &arms.candidate), ("baseline", &arms.baseline)] {
-                sound(arm).map_err(|wrong| format!("metric {name}, {which}: {wrong}"))?;
-            }
+        for (name, arms) in line.metrics.iter() {
+            sound(arms).map_err(|wrong| format!("metric {name}: {wrong}"))?;
         }
-        for metric in &self.metrics {
-            if line
-                .metrics
-                .get(metric.name.as_str())
-                .is_some_and(|arms| is_latency(arms) != metric.edges.is_some())
-            {
+        for (metric, (_, arms)) in self.metrics.iter().zip(line.metrics.iter()) {
+            if is_latency(arms) != metric.edges.is_some() {
                 return Err(format!(
                     "metric {} changed between counts and buckets",
                     metric.name
                 ));
             }
+        }
+        for (name, gauge) in line.gauges.iter() {
+            gauge::sound(gauge).map_err(|wrong| format!("gauge {name}: {wrong}"))?;
         }
         Ok(())
     }
@@ -167,10 +213,11 @@ impl Stream {
     /// The metrics of a stream, from its first scrape.
     fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Panel, String> {
         let (mut metrics, mut judged) = (Vec::new(), Vec::new());
-        for (name, arms) in &line.metrics {
+        for (name, arms) in line.metrics.iter() {
             let edges: Option<Vec<Edge>> = match &arms.baseline {
                 Arm::Increments(baseline) if is_latency(arms) => {
-                    Some(latency::edges(&buckets(baseline), 0.0, None))
+                    let (slowdown, objective) = rules.slowdown(name);
+                    Some(latency::edges(&buckets(baseline), slowdown, objective))
                 }
                 Arm::Increments(_) | Arm::Series(_) => None,
             };
@@ -188,38 +235,59 @@ impl Stream {
             for (index, _) in metrics.iter().enumerate().filter(|(_, m)| m.edges.is_none()) {
                 panel.learn(index, 0, known);
             }
-            panel.expect(pace, &USUAL_LADDER);
+            panel.expect(pace, rules.weights());
         }
         self.metrics = metrics;
         Ok(panel)
     }
 
-    fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, weight: f64) {
-        let next = line.next.unwrap_or_else(|| (weight * USUAL_GROWTH).min(100.0));
+    fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64)) {
         panel.begin_step(weight, next, line.last);
+        self.gauges.iter_mut().for_each(Gauge::begin_step);
         (self.held, self.baked) = (0.0, 0.0);
     }
 
-    fn answer<'a>(&'a self, line: &'a Line<'a>, t: f64, advance: bool) -> Answer<'a> {
-        let seen = |index: usize| {
-            let metric = self.metrics.get(index)?;
-            Some((metric.name.as_str(), self.panel.as_ref()?.assessment(index)?))
-        };
-        let telling = self.panel.as_ref().and_then(Panel::telling);
+    fn answer<'a>(&'a self, line: &'a Line<'a>, (t, advance): (f64, bool), gauges: Vec<Told>) -> Answer<'a> {
+        let panel = self.panel.as_ref();
+        let seen: Vec<Assessment> = (0..self.metrics.len())
+            .filter_map(|index| panel?.assessment(index))
+            .collect();
+        let names = self.metrics.iter().map(|metric| metric.name.as_str());
+        let telling = panel.and_then(|panel| panel.telling_of(&seen));
+        let sentence = telling.and_then(|index| {
+            let name = &self.metrics.get(index)?.name;
+            Some(words::sentence(name, seen.get(index)?))
+        });
+        // What a gauge has to say that is no praise.
+        let remarks = gauges
+            .iter()
+            .map(|told| &told.answer)
+            .filter(|gauge| gauge.verdict != Some("Fits"));
+        let mut reason = sentence.unwrap_or_default();
+        for remark in remarks {
+            reason.push_str("; ");
+            reason.push_str(&remark.reason);
+        }
+        let gauge_names = self.gauges.iter().map(|gauge| gauge.name.as_str());
         Answer {
             stream: line.stream.as_ref(),
             t,
             verdict: answer::name(self.verdict()),
             advance,
-            reason: telling
-                .and_then(seen)
-                .map_or_else(String::new, |(name, assessment)| {
-                    words::sentence(name, &assessment)
-                }),
-            metrics: (0..self.metrics.len())
-                .filter_map(seen)
-                .map(|(name, assessment)| (name, answer::Metric::from(&assessment)))
+            reason,
+            metrics: names.zip(seen.iter().map(answer::Metric::from)).collect(),
+            gauges: gauge_names
+                .zip(gauges.into_iter().map(|told| told.answer))
                 .collect(),
         }
+    }
+}
+
+/// The weight of the step after this one.
+fn next(line: &Line<'_>, weight: f64, rules: &Rules) -> f64 {
+    match line.next {
+        Some(next) => next,
+        None if line.last => 100.0,
+        None => rules.next(line.step, weight),
     }
 }

@@ -1,13 +1,12 @@
 //! Reads comma-separated lines as if they were JSON lines.
 //!
-//! The header names the columns: `t` and `weight`, optionally `stream`, `step`, `next`, `final`, and for each metric
+//! The header names the columns: `t` and `weight`, optionally `stream`, `step`, `next`, `pods`, `final`, and for each metric
 //! `METRIC.candidate_n`, `METRIC.candidate_x`, `METRIC.baseline_n` and `METRIC.baseline_x`; without `METRIC.` it is
 //! `error-rate`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use super::line::{Arm, Arms, Increments, Line, Whole};
+use super::line::{Arm, Arms, Increments, LARGEST, Line, Named, Whole};
 
 const DEFAULT_METRIC: &str = "error-rate";
 
@@ -19,6 +18,7 @@ enum Column {
     Step,
     Weight,
     Next,
+    Pods,
     Final,
     /// A metric's count: baseline or candidate, bad or all.
     Count {
@@ -39,6 +39,14 @@ impl Columns {
             .split(',')
             .map(|name| column(unquoted(name)))
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some((at, _)) = columns
+            .iter()
+            .enumerate()
+            .find(|(at, column)| columns[..*at].contains(column))
+        {
+            let name = header.split(',').nth(at).map_or("", unquoted);
+            return Err(format!("the column {name} is there twice"));
+        }
         for needed in [Column::Time, Column::Weight] {
             if !columns.contains(&needed) {
                 return Err("the header needs at least the columns t and weight".into());
@@ -64,27 +72,27 @@ impl Columns {
             weight: None,
             next: None,
             last: false,
-            metrics: BTreeMap::new(),
+            metrics: Named::default(),
+            gauges: Named::default(),
+            pods: None,
             history: None,
         };
         for (column, cell) in self.0.iter().zip(cells) {
             match column {
                 Column::Stream => line.stream = Cow::Borrowed(cell),
                 Column::Time => line.t = Some(number("t", cell)?),
-                Column::Step => line.step = whole("step", cell)? as u32,
+                Column::Step => line.step = small("step", cell)?,
                 Column::Weight => line.weight = Some(number("weight", cell)?),
-                Column::Next if cell.is_empty() => {}
+                Column::Next | Column::Pods if cell.is_empty() => {}
                 Column::Next => line.next = Some(number("next", cell)?),
-                Column::Final => line.last = matches!(cell, "true" | "1" | "yes"),
+                Column::Pods => line.pods = Some(small("pods", cell)?),
+                Column::Final => line.last = yes(cell)?,
                 Column::Count {
                     metric,
                     baseline,
                     bad,
                 } => {
-                    let arms = line
-                        .metrics
-                        .entry(Cow::Borrowed(metric.as_str()))
-                        .or_insert_with(empty);
+                    let arms = arms_of(&mut line, metric);
                     let arm = if *baseline {
                         &mut arms.baseline
                     } else {
@@ -99,6 +107,19 @@ impl Columns {
         }
         Ok(line)
     }
+}
+
+/// The arms of a metric, which are empty at first.
+fn arms_of<'b, 'a>(line: &'b mut Line<'a>, metric: &'a str) -> &'b mut Arms<'a> {
+    let all = &mut line.metrics.0;
+    let at = match all.binary_search_by(|(name, _)| name.as_ref().cmp(metric)) {
+        Ok(at) => at,
+        Err(at) => {
+            all.insert(at, (Cow::Borrowed(metric), empty()));
+            at
+        }
+    };
+    &mut all[at].1
 }
 
 fn empty<'a>() -> Arms<'a> {
@@ -132,6 +153,7 @@ fn column(name: &str) -> Result<Column, String> {
         ("step", _) => Column::Step,
         ("weight", _) => Column::Weight,
         ("next", _) => Column::Next,
+        ("pods", _) => Column::Pods,
         ("final", _) => Column::Final,
         (_, "candidate_n") => counted(false, false),
         (_, "candidate_x") => counted(false, true),
@@ -157,7 +179,22 @@ fn whole(what: &str, cell: &str) -> Result<u64, String> {
         return Err(format!("{what}: a count is negative: {cell}"));
     }
     cell.parse()
-        .map_err(|_| format!("{what}: not a whole number of at least 0: {cell:?}"))
+        .ok()
+        .filter(|count| *count <= LARGEST)
+        .ok_or_else(|| format!("{what}: not a whole number of at least 0 and at most 2^53: {cell:?}"))
+}
+
+fn small(what: &str, cell: &str) -> Result<u32, String> {
+    let small = whole(what, cell)?;
+    u32::try_from(small).map_err(|_| format!("{what} is too large: {cell}"))
+}
+
+fn yes(cell: &str) -> Result<bool, String> {
+    match cell {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" | "" => Ok(false),
+        _ => Err(format!("final is neither true nor false: {cell:?}")),
+    }
 }
 
 #[cfg(test)]
@@ -175,8 +212,8 @@ mod tests {
             (line.stream.as_ref(), line.t, line.weight, line.last),
             ("a", Some(15.5), Some(10.0), true)
         );
-        assert_eq!(line.metrics.len(), 2);
-        let Arm::Increments(baseline) = &line.metrics["error-rate"].baseline else {
+        assert_eq!(line.metrics.0.len(), 2);
+        let Arm::Increments(baseline) = &line.metrics.get("error-rate").unwrap().baseline else {
             panic!()
         };
         assert_eq!((baseline.n.0, baseline.x.0), (1350, 2));
@@ -185,10 +222,15 @@ mod tests {
             "a,x,10,true,1,1,1,1,1",
             "a,15,10,true,-1,1,1,1,1",
             "a,15,10,true,1.5,1,1,1,1",
+            "a,15,10,perhaps,1,1,1,1,1",
+            "a,NaN,10,true,1,1,1,1,1",
+            "a,15,10,true,18446744073709551615,1,1,1,1",
         ] {
             assert!(columns.line(bad).is_err(), "{bad}");
         }
         assert!(Columns::parse("t,weight,nonsense").is_err());
+        assert!(Columns::parse("t,weight,t").is_err());
+        assert!(Columns::parse("t,weight,candidate_n,error-rate.candidate_n").is_err());
         assert!(Columns::parse("t,candidate_n").is_err());
     }
 }

@@ -12,17 +12,19 @@ use crate::cli::check::{Checker, Verdict, title};
 
 /// The Rollout that was found.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(in crate::cli) struct Found {
     /// `Rollout/name`.
-    pub(super) title: String,
+    pub(in crate::cli) title: String,
     /// Its name.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
+    /// Its namespace, where it names one.
+    pub(in crate::cli) namespace: Option<String>,
     /// Its spec.
-    pub(super) spec: RolloutSpec,
+    pub(in crate::cli) spec: RolloutSpec,
 }
 
 /// The only Rollout in `file`, or the one called `name`.
-pub(super) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read) -> Result<Found, Failure> {
+pub(in crate::cli) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read) -> Result<Found, Failure> {
     let documents = read(file, stdin)?;
     let mut rollouts = Vec::new();
     for document in &documents {
@@ -54,13 +56,17 @@ pub(super) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read) -> Resu
     let spec = serde_json::from_value(spec).map_err(|error| refused(file, &title, &error.to_string()))?;
     Ok(Found {
         name: name_of(object).to_owned(),
+        namespace: object
+            .pointer("/metadata/namespace")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         title,
         spec,
     })
 }
 
 /// The Rollout at `place` cannot be rehearsed.
-pub(super) fn refused(place: &str, title: &str, why: &str) -> Failure {
+pub(in crate::cli) fn refused(place: &str, title: &str, why: &str) -> Failure {
     Failure::usage(
         format!("{place}: {title}: {why}"),
         "`serin check` says all that it finds",

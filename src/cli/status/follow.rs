@@ -124,11 +124,9 @@ impl<'a> Following<'a> {
 
 /// Whether an error may be over at the next look.
 fn passes(error: &Error) -> bool {
-    match error {
-        Error::Api(status) => status.code >= 500 || status.code == 429,
-        Error::Service(_) | Error::HyperError(_) => true,
-        _ => false,
-    }
+    let busy = |code: u16| code >= 500 || code == 429;
+    matches!(error, Error::Api(status) if busy(status.code))
+        || matches!(error, Error::Service(_) | Error::HyperError(_))
 }
 
 #[cfg(test)]

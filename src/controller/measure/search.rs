@@ -138,7 +138,7 @@ impl Search {
 }
 
 /// The queries that may serve a metric.
-fn choices(metric: &api::Metric) -> Vec<Choice> {
+pub(crate) fn choices(metric: &api::Metric) -> Vec<Choice> {
     let latency = metric.kind == api::MetricKind::Latency;
     let buckets = metric
         .latency

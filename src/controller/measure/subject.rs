@@ -25,33 +25,33 @@ const PAST_POINTS: u32 = 720;
 /// One metric as a release reads it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// Its name in the plan.
-    pub(super) metric: String,
+    pub(crate) metric: String,
     /// What its queries are called.
-    pub(super) found: String,
-    pub(super) queries: Queries,
+    pub(crate) found: String,
+    pub(crate) queries: Queries,
     /// The edges of a histogram, in its own unit: the candidate's, and the baseline's beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) edges: Vec<(f64, f64)>,
+    pub(crate) edges: Vec<(f64, f64)>,
 }
 
 /// Everything that is known before the comparison begins.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Learned {
-    pub(super) subjects: Vec<Subject>,
-    pub(super) briefs: Vec<Brief>,
+pub(crate) struct Learned {
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) briefs: Vec<Brief>,
     /// Requests a second, as far as the past knows them.
-    pub(super) pace: Option<f64>,
+    pub(crate) pace: Option<f64>,
     /// Optional metrics that are not judged, and why.
-    pub(super) left_out: Vec<(String, String)>,
+    pub(crate) left_out: Vec<(String, String)>,
     /// It comes from the status, which says so already.
-    pub(super) told: bool,
+    pub(crate) told: bool,
 }
 
 impl Subject {
     /// The arm of the candidate and that of the baseline, as this metric reads them.
-    pub(super) fn arms(&self, (candidate, baseline): (&Arm, &Arm)) -> (Arm, Arm) {
+    pub(crate) fn arms(&self, (candidate, baseline): (&Arm, &Arm)) -> (Arm, Arm) {
         let edges = |side: fn(&(f64, f64)) -> f64| self.edges.iter().map(side).collect();
         (candidate.at(edges(|it| it.0)), baseline.at(edges(|it| it.1)))
     }
@@ -59,7 +59,7 @@ impl Subject {
 
 impl Learned {
     /// Learns about a metric whose queries were found. `until`: the latest moment whose samples are visible.
-    pub(super) async fn add(
+    pub(crate) async fn add(
         &mut self,
         source: &dyn MetricSource,
         (plan, metric): (&Plan, &Metric),
@@ -107,7 +107,7 @@ impl Learned {
     }
 
     /// What the status says of the metrics, beside what thin traffic can prove.
-    pub(super) fn report<'a>(
+    pub(crate) fn report<'a>(
         &self,
         widened: impl Iterator<Item = (&'a Metric, f64)>,
     ) -> Vec<api::MetricStatus> {

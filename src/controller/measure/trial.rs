@@ -135,9 +135,8 @@ impl Trial {
         let judge = Judge::resume(plan, &kept.judge).map_err(|error| error.to_string())?;
         let grid = Grid::new(kept.start, pace.interval, pace.lag);
         let line = |line: KeptLine| {
-            let from = line.last.map_or(grid.start(), |last| {
-                grid.before(last.checked_sub(LEAD).unwrap_or(last))
-            });
+            let lead = |last: Moment| grid.before(last.checked_sub(LEAD).unwrap_or(last));
+            let from = line.last.map_or_else(|| grid.start(), lead);
             let fresh = kept.fresh && from == grid.start();
             Ok(Line {
                 reader: reader(&line.subject, arms, grid, fresh)?.from(from),

@@ -267,7 +267,8 @@ mod tests {
         judge
     }
 
-    fn tick(seed: u64) -> Tick {
+    fn tick(seed: u32) -> Tick {
+        let seed = u64::from(seed);
         Tick::new(
             Counts::new(150 + seed % 7, seed % 3),
             Counts::new(1_350 + seed % 11, seed % 5),
@@ -297,15 +298,15 @@ mod tests {
     #[test]
     fn a_judge_goes_on_from_what_was_saved_at_any_tick() {
         let plan = plan();
-        for cut in [0_u64, 1, 5, 17] {
+        for cut in [0, 1, 5, 17] {
             let mut whole = judge(&plan);
             let mut resumed = None;
-            for seed in 0..40 {
+            for seed in 0..40_u32 {
                 if seed == cut {
                     let text = serde_json::to_string(&whole.save(&plan)).unwrap();
                     resumed = Some(Judge::resume(&plan, &serde_json::from_str(&text).unwrap()).unwrap());
                 }
-                let at = Moment::from_second(15 * seed as i64).unwrap();
+                let at = Moment::from_second(15 * i64::from(seed)).unwrap();
                 for judge in [Some(&mut whole), resumed.as_mut()].into_iter().flatten() {
                     judge.observe(0, at, [tick(seed)]);
                     judge.observe(1, at, [tick(seed), tick(seed + 1), tick(seed * 3)]);
@@ -321,8 +322,8 @@ mod tests {
     fn a_metric_takes_at_most_two_kibibytes() {
         let plan = plan();
         let mut judge = judge(&plan);
-        for seed in 0..500 {
-            let at = Moment::from_second(15 * seed as i64).unwrap();
+        for seed in 0..500_u32 {
+            let at = Moment::from_second(15 * i64::from(seed)).unwrap();
             judge.observe(0, at, [tick(seed)]);
             judge.observe(1, at, [tick(seed), tick(seed + 1), tick(seed * 3)]);
         }

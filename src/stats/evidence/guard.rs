@@ -172,6 +172,7 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::background::Bursts;
 
     fn tick(seconds: f64, bad: u64) -> Tick {
         Tick::new(Counts::new(100, bad), Counts::new(900, 9), seconds)
@@ -180,7 +181,7 @@ mod tests {
     fn known(burst_ticks: usize, tick_seconds: f64, calm: bool) -> Background {
         Background::new(Some(0.001), 1.0, burst_ticks, 0.0)
             .with_tick_seconds(tick_seconds)
-            .with_calm(calm)
+            .with_bursts(if calm { Bursts::None } else { Bursts::Seen })
     }
 
     /// After some scrapes of a length: seconds of the last tick read, ticks that a burst may touch, ticks that outlast it.
@@ -199,12 +200,12 @@ mod tests {
     #[test]
     fn bursts_are_measured_in_time_not_in_scrapes() {
         let unknown = Background::default();
-        // As long as a scrape, at any moment; five seconds at least.
+        // As long as a scrape, at any moment.
         assert_eq!(after(60.0, &unknown), (60.0, 2, 2));
         assert_eq!(after(15.0, &unknown), (15.0, 2, 2));
         assert_eq!(after(5.0, &unknown), (5.0, 2, 2));
-        assert_eq!(after(1.0, &unknown), (5.0, 2, 2));
-        assert_eq!(after(2.0, &unknown), (6.0, 2, 2));
+        assert_eq!(after(1.0, &unknown), (1.0, 2, 2));
+        assert_eq!(after(0.5, &unknown), (1.0, 2, 2));
         assert_eq!(after(5.0, &known(1, 15.0, true)), (5.0, 2, 2));
         // Known bursts: a minute, however often one looks.
         assert_eq!(after(15.0, &known(4, 15.0, false)), (15.0, 4, 5));
@@ -221,18 +222,18 @@ mod tests {
 
     #[test]
     fn scrapes_that_are_read_together_keep_all_counts() {
-        let past = Background::default();
+        let past = known(1, 15.0, false);
         let mut guard = Guard::default();
-        assert_eq!(guard.gather(&tick(2.0, 3), &past), None);
-        assert_eq!(guard.gather(&tick(2.0, 4), &past), None);
-        let read = guard.gather(&tick(1.0, 5), &past).unwrap();
+        assert_eq!(guard.gather(&tick(6.0, 3), &past), None);
+        assert_eq!(guard.gather(&tick(6.0, 4), &past), None);
+        let read = guard.gather(&tick(3.0, 5), &past).unwrap();
         assert_eq!(
             (read.candidate, read.baseline),
             (Counts::new(300, 12), Counts::new(2_700, 27))
         );
-        assert!((read.seconds - 5.0).abs() < 1e-9 && !read.warming);
+        assert!((read.seconds - 15.0).abs() < 1e-9 && !read.warming);
         assert_eq!(guard.waiting, Waiting::default());
-        assert_eq!(guard.gather(&tick(4.6, 1), &past), Some(tick(4.6, 1)));
+        assert_eq!(guard.gather(&tick(14.6, 1), &past), Some(tick(14.6, 1)));
         let _ = guard.gather(&tick(1.0, 1), &past);
         assert!(guard.read(true).warming);
     }

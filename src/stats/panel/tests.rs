@@ -18,10 +18,13 @@ fn tick(candidate: (u64, u64), baseline: (u64, u64)) -> Tick {
     )
 }
 
-const GOOD: ((u64, u64), (u64, u64)) = ((500, 0), (4_500, 4));
-const BAD: ((u64, u64), (u64, u64)) = ((500, 40), (4_500, 4));
+const GOOD: Part = ((500, 0), (4_500, 4));
+const BAD: Part = ((500, 40), (4_500, 4));
 
-fn feed(panel: &mut Panel, metric: usize, parts: &[((u64, u64), (u64, u64))], times: usize) {
+/// Requests and bad ones of the candidate, and of the baseline.
+type Part = ((u64, u64), (u64, u64));
+
+fn feed(panel: &mut Panel, metric: usize, parts: &[Part], times: usize) {
     for _ in 0..times {
         panel.observe(metric, parts.iter().map(|(c, b)| tick(*c, *b)));
     }

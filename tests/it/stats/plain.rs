@@ -2,7 +2,7 @@
 
 use serin::stats::assessment::Arms;
 use serin::stats::{
-    Background, Checkpoint, CheckpointError, Counts, Evidence, Margin, Settings, SettingsError, Tick,
+    Background, Bursts, Checkpoint, CheckpointError, Counts, Evidence, Margin, Settings, SettingsError, Tick,
 };
 
 #[test]
@@ -33,9 +33,9 @@ fn what_a_background_keeps_within_bounds() {
     assert_eq!(bursts.burst_seconds(5.0), 15.0);
     assert_eq!(bursts.with_tick_seconds(60.0).burst_seconds(5.0), 180.0);
     // A calm past tells no length; one without a rate is not known, so it is not calm either.
-    assert_eq!(bursts.with_calm(true).burst_seconds(5.0), 5.0);
-    assert!(bursts.with_calm(true).calm() && !bursts.calm());
-    assert!(!Background::default().with_calm(true).calm());
+    assert_eq!(bursts.with_bursts(Bursts::None).burst_seconds(5.0), 5.0);
+    assert!(bursts.with_bursts(Bursts::None).calm() && !bursts.calm());
+    assert!(!Background::default().with_bursts(Bursts::None).calm());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_restart_keeps_the_past_and_the_traffic_too() {
         Background::new(Some(0.001), 1.5, 7, 0.2).with_tick_seconds(15.0),
         Background::new(Some(0.0), 1.0, 1, 0.0)
             .with_tick_seconds(30.0)
-            .with_calm(true),
+            .with_bursts(Bursts::None),
         Background::default(),
     ] {
         let mut evidence = Evidence::new(Settings::default())

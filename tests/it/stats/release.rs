@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use serin::stats::random::Random;
-use serin::stats::{Background, Counts, Evidence, Margin, Settings, Tick, Verdict};
+use serin::stats::{Background, Bursts, Counts, Evidence, Margin, Settings, Tick, Verdict};
 
 fn calm(rate: f64) -> Background {
     Background::new(Some(rate), 1.0, 1, 0.0)
         .with_tick_seconds(15.0)
-        .with_calm(true)
+        .with_bursts(Bursts::None)
 }
 
 fn restless(rate: f64, burst_ticks: usize) -> Background {

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unreadable_literal)] // as they are printed
 
-use serin::stats::{Background, Counts, Evidence, Margin, Settings, Tick};
+use serin::stats::{Background, Bursts, Counts, Evidence, Margin, Settings, Tick};
 
 /// What a moment of a release shows: evidence for a regression, of the step and of the release, requests that a pass
 /// lacks, the ends of the ratio.
@@ -97,7 +97,7 @@ fn an_unknown_past() {
 fn a_calm_past_with_known_traffic() {
     let past = Background::new(Some(0.002), 1.0, 1, 0.0)
         .with_tick_seconds(15.0)
-        .with_calm(true);
+        .with_bursts(Bursts::None);
     let evidence = Evidence::new(lenient())
         .with_background(past)
         .with_traffic(20.0, &[10.0, 25.0, 80.0]);

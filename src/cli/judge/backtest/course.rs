@@ -1,0 +1,145 @@
+//! What a backtest finds: what happened when, and how it ended.
+
+use crate::cli::Exit;
+use crate::cli::judge::plot::{self, Standing, Tape};
+use crate::engine::Moment;
+use crate::engine::judge::Judge;
+use crate::stats::Assessment;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) at: Moment,
+    /// The user's step, from 1, and the candidate's weight in per cent.
+    pub(super) step: usize,
+    pub(super) weight: f64,
+    pub(super) what: What,
+    pub(super) sentence: String,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A step began.
+    Step,
+    /// The last step went on from its proof to its bake.
+    Bake,
+    /// A step began that this Rollout would not have begun yet.
+    Hasty,
+    /// The step's proof is there.
+    Pass,
+    /// A regression is proven.
+    Fail,
+    /// The step's deadline passed without a verdict.
+    Inconclusive,
+    /// The window ends, or the candidate's traffic.
+    End,
+}
+
+impl What {
+    /// Its name in JSON.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Step => "Step",
+            Self::Bake => "Bake",
+            Self::Hasty => "Hasty",
+            Self::Pass => "Pass",
+            Self::Fail => "Fail",
+            Self::Inconclusive => "Inconclusive",
+            Self::End => "End",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// Rolled back at a moment.
+    RolledBack(Rollback),
+    /// Proven to the end, at a moment.
+    Promoted(Moment),
+    /// Neither.
+    Undecided,
+}
+
+/// A rollback, and what it is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rollback {
+    pub(super) at: Moment,
+    pub(super) weight: f64,
+    /// What it is counted from: the first bad request that told, or the change.
+    pub(super) since: Option<Moment>,
+    /// Bad requests that would not have happened.
+    pub(super) spared: f64,
+    /// They did not fail but took long.
+    pub(super) slow: bool,
+}
+
+/// A course, as it is told.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) entries: Vec<Entry>,
+    pub(super) outcome: Outcome,
+    pub(super) tape: Tape,
+    /// Evaluations, how many had no data, and why the first had not.
+    pub(super) evaluations: usize,
+    pub(super) silent: usize,
+    pub(super) why_silent: Option<String>,
+    /// When the evidence against the candidate was last as low as ever.
+    pub(super) lowest: Option<(f64, Moment)>,
+}
+
+impl Course {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            outcome: Outcome::Undecided,
+            tape: Tape::of(None),
+            evaluations: 0,
+            silent: 0,
+            why_silent: None,
+            lowest: None,
+        }
+    }
+
+    /// Notes an evaluation.
+    pub(super) fn note(&mut self, judge: &Judge, at: Moment, weight: f64, failed: bool) {
+        self.evaluations += 1;
+        let against = judge.against().evidence;
+        if self.lowest.is_none_or(|(lowest, _)| against <= lowest) {
+            self.lowest = Some((against, at));
+        }
+        let seen = judge.assessments().map(|(_, seen): (_, Assessment)| seen.step);
+        if let Some(in_favour) = plot::least(seen) {
+            self.tape.push(Standing {
+                t: at.as_millisecond() as f64 / 1000.0,
+                weight,
+                against: judge.against(),
+                in_favour,
+                failed,
+            });
+        }
+    }
+
+    /// Notes an evaluation without data.
+    pub(super) fn miss(&mut self, why: String) {
+        self.silent += 1;
+        self.why_silent.get_or_insert(why);
+    }
+
+    pub(super) const fn exit(&self) -> Exit {
+        match self.outcome {
+            Outcome::RolledBack(_) => Exit::Failed,
+            Outcome::Promoted(_) => Exit::Healthy,
+            Outcome::Undecided => Exit::Undecided,
+        }
+    }
+}
+
+/// The metric that convicts, by position: the one with the most evidence against the candidate.
+pub(super) fn culprit(judge: &Judge) -> usize {
+    let spare = |seen: &Assessment| seen.fail.evidence - seen.fail.needed;
+    let all = judge.assessments().map(|(_, seen)| spare(&seen)).enumerate();
+    let most = all.max_by(|a, b| a.1.total_cmp(&b.1));
+    most.map_or(0, |(index, _)| index)
+}

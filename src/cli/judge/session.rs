@@ -1,0 +1,232 @@
+//! Lines in, answers out: all streams of one run.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufWriter, Read, Write};
+
+use serde::Serialize;
+
+use super::Output;
+use super::answer::{self, Answer, Refusal};
+use super::line::Line;
+use super::plot::Tape;
+use super::rules::Rules;
+use super::stream::Stream;
+use super::table::Columns;
+use crate::cli::{Exit, Failure};
+use crate::stats::Verdict;
+
+/// A longer line is refused, in bytes without its end.
+const LONGEST_LINE: usize = 1 << 20;
+/// Some programs begin their files with this mark.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// All streams of one run.
+pub(super) struct Session<'a> {
+    rules: Rules,
+    streams: BTreeMap<String, Stream>,
+    /// The columns of a CSV file; whether a line was seen that could be their names.
+    columns: Option<Columns>,
+    begun: bool,
+    number: u64,
+    refused: u64,
+    output: Output,
+    /// What is to be drawn, if anything is.
+    tape: Option<Tape>,
+    out: BufWriter<&'a mut dyn Write>,
+}
+
+/// What has come of all lines.
+pub(super) struct Ended {
+    pub(super) exit: Exit,
+    pub(super) tape: Option<Tape>,
+}
+
+impl<'a> Session<'a> {
+    /// Without a stream yet.
+    pub(super) fn new(rules: Rules, output: Output, tape: Option<Tape>, out: &'a mut dyn Write) -> Self {
+        Self {
+            rules,
+            streams: BTreeMap::new(),
+            columns: None,
+            begun: false,
+            number: 0,
+            refused: 0,
+            output,
+            tape,
+            out: BufWriter::with_capacity(1 << 16, out),
+        }
+    }
+
+    /// Reads to the end. `follow`: an answer leaves as soon as its line is in.
+    pub(super) fn read(mut self, input: &mut dyn BufRead, follow: bool) -> Result<Ended, Failure> {
+        if self.output == Output::Text {
+            writeln!(self.out, "{}", answer::HEADER)?;
+        }
+        let mut text = Vec::new();
+        loop {
+            text.clear();
+            // The end of the line may be two characters.
+            let limit = LONGEST_LINE as u64 + 2;
+            let length = Read::take(&mut *input, limit).read_until(b'\n', &mut text);
+            let length = length.map_err(|error| unreadable(self.number, &error))?;
+            if length == 0 {
+                break;
+            }
+            self.number += 1;
+            let bare = text.strip_suffix(b"\n").unwrap_or(&text);
+            let bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+            if bare.len() > LONGEST_LINE {
+                let rest = skip_line(input, &text).map_err(|error| unreadable(self.number, &error))?;
+                let least = text.len() + rest;
+                self.refuse(&format!("the line is longer than 1 MiB ({least} bytes)"))?;
+            } else {
+                match std::str::from_utf8(bare) {
+                    Ok(line) => self.take(line)?,
+                    Err(error) => self.refuse(&format!("not UTF-8: {error}"))?,
+                }
+            }
+            if follow {
+                self.out.flush()?;
+            }
+        }
+        self.out.flush()?;
+        Ok(Ended {
+            exit: self.exit(),
+            tape: self.tape,
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        let any = |verdict| self.streams.values().any(|s| s.verdict() == verdict);
+        if self.refused > 0 {
+            Exit::Usage
+        } else if any(Verdict::Fail) {
+            Exit::Failed
+        } else if any(Verdict::Continue) || self.streams.is_empty() {
+            Exit::Undecided
+        } else {
+            Exit::Healthy
+        }
+    }
+
+    fn take(&mut self, text: &str) -> Result<(), Failure> {
+        let text = match self.number {
+            1 => text.trim_start_matches(BYTE_ORDER_MARK),
+            _ => text,
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut self.begun, true);
+        if first && !text.starts_with('{') {
+            match Columns::parse(text) {
+                Ok(columns) => self.columns = Some(columns),
+                Err(error) => self.refuse(&error)?,
+            }
+            return Ok(());
+        }
+        let columns = self.columns.take();
+        let line = match &columns {
+            Some(columns) => columns.line(text),
+            None => serde_json::from_str(text).map_err(|error| plain(&error)),
+        };
+        let result = match line {
+            Ok(line) => self.judge(&line),
+            Err(error) => self.refuse(&error),
+        };
+        self.columns = columns;
+        result
+    }
+
+    fn judge(&mut self, line: &Line<'_>) -> Result<(), Failure> {
+        let mut fresh = None;
+        let stream = match self.streams.get_mut(line.stream.as_ref()) {
+            Some(known) => known,
+            None => fresh.insert(Stream::default()),
+        };
+        let beside = !line.metrics.is_empty() || !line.gauges.is_empty();
+        let result = match &line.history {
+            Some(_) if beside => Err("history and metrics must be on lines of their own".to_owned()),
+            Some(past) => stream.learn(past, &self.rules).map(|()| None),
+            None => stream.scrape(line, &self.rules).map(Some),
+        };
+        let refused = match result {
+            Ok(Some(answer)) => {
+                tell(&mut self.out, self.output, &answer)?;
+                if let Some(tape) = &mut self.tape
+                    && let Some(standing) = stream.standing()
+                {
+                    tape.record(&line.stream, standing);
+                }
+                None
+            }
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        match (refused, fresh) {
+            (Some(error), _) => self.refuse(&error)?,
+            (None, Some(stream)) => {
+                self.streams.insert(line.stream.clone().into_owned(), stream);
+            }
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: &str) -> Result<(), Failure> {
+        self.refused += 1;
+        let line = self.number;
+        match self.output {
+            Output::Json => write_json(&mut self.out, &Refusal { line, error })?,
+            Output::Text => writeln!(self.out, "line {line}: {error}")?,
+        }
+        Ok(())
+    }
+}
+
+fn tell(out: &mut impl Write, output: Output, answer: &Answer<'_>) -> Result<(), Failure> {
+    match output {
+        Output::Json => write_json(out, answer),
+        Output::Text => Ok(writeln!(out, "{}", answer::row(answer))?),
+    }
+}
+
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
+    serde_json::to_writer(&mut *out, value).map_err(|error| Failure::Output(error.into()))?;
+    Ok(out.write_all(b"\n")?)
+}
+
+/// Exit status 2, for 1 means that a release failed.
+fn unreadable(line: u64, error: &io::Error) -> Failure {
+    let message = format!("cannot read on after line {line}: {error}");
+    Failure::usage(message, "is it a file, and whole?")
+}
+
+/// The parser's message without the place, which is always line 1 of its own.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ")
+        .next()
+        .map_or_else(|| text.clone(), ToOwned::to_owned)
+}
+
+/// Reads on to the end of an over-long line; the bytes skipped.
+fn skip_line(input: &mut dyn BufRead, begun: &[u8]) -> io::Result<usize> {
+    let mut skipped = 0;
+    if begun.ends_with(b"\n") {
+        return Ok(0);
+    }
+    loop {
+        let buffer = input.fill_buf()?;
+        let (used, done) = match buffer.iter().position(|b| *b == b'\n') {
+            Some(end) => (end + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        input.consume(used);
+        skipped += used;
+        if done {
+            return Ok(skipped);
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Input of every kind: what is read as it was meant, and what is refused.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use serin::cli::Exit;
+use serin::cli::check::Check;
+use serin::cli::judge::{Judge, Output};
+
+use super::{NOW, command, drive, judge};
+
+fn line(stream: &str, t: u64) -> String {
+    format!(
+        r#"{{"stream":"{stream}","t":{t},"weight":10,"metrics":{{"e":{{"candidate":{{"n":90,"x":0}},"baseline":{{"n":900,"x":1}}}}}}}}"#
+    )
+}
+
+/// A file of this test, and its folder, which goes with it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("serin-judge-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn serin(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
+    let output = command
+        .arg("judge")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn line_ends_marks_and_blank_lines_change_nothing() {
+    let plain = format!("{}\n{}\n", line("s", 15), line("s", 30));
+    let odd = format!("\u{feff}\r\n  {}\t\r\n\r\n\n{}", line("s", 15), line("s", 30));
+    assert_eq!(judge(&plain, None), judge(&odd, None));
+    let columns = "stream,t,weight,candidate_n,candidate_x,baseline_n,baseline_x\n";
+    let csv = format!("{columns}s,15,10,90,0,900,1\ns,30,10,90,0,900,1\n");
+    let odd = format!("\u{feff}\n{}", csv.replace('\n', "\r\n\r\n"));
+    assert_eq!(judge(&csv, None), judge(&odd, None));
+    assert_eq!(judge(&csv, None).1.len(), 2);
+}
+
+#[test]
+fn what_no_json_can_hold_is_refused_and_the_rest_goes_on() {
+    let good = |t| line("s", t);
+    for (bad, reason) in [
+        (good(30).replace("\"t\":30", "\"t\":NaN"), "expected"),
+        (good(30).replace("\"t\":30", "\"t\":Infinity"), "expected"),
+        (good(30).replace("\"t\":30", "\"t\":1e999"), "number out of range"),
+        (good(30).replace("\"t\":30", "\"t\":1e300"), "t is out of range"),
+        (good(30).replace("\"n\":90,", "\"n\":1e30,"), "not a whole number"),
+        (
+            good(30).replace("\"n\":90,", "\"n\":9007199254740993,"),
+            "larger than 2^53",
+        ),
+        (
+            good(30).replace("\"n\":90,", "\"n\":123456789012345678901234567890,"),
+            "not a whole number",
+        ),
+        (good(30).replace("\"n\":90,", "\"n\":0.5,"), "not a whole number"),
+        (
+            good(30).replace("\"t\":30", "\"t\":30,\"step\":4294967296"),
+            "expected u32",
+        ),
+        (
+            good(30).replace("\"t\":30", "\"t\":30,\"t\":31"),
+            "duplicate field `t`",
+        ),
+        (
+            good(30).replace(
+                "{\"e\":",
+                "{\"e\":{\"candidate\":{\"n\":1},\"baseline\":{\"n\":1}},\"e\":",
+            ),
+            "e is there twice",
+        ),
+        (
+            good(30).replace("\"n\":90,", "\"n\":90,\"n\":91,"),
+            "duplicate field `n`",
+        ),
+        (
+            good(30).replace("\"weight\":10", "\"weight\":10,\"next\":0"),
+            "next must be above 0",
+        ),
+        (
+            good(30).replace("\"weight\":10", "\"weight\":101"),
+            "weight must be above 0",
+        ),
+        (format!("{} {}", good(30), good(45)), "trailing characters"),
+        ("[1]".to_owned(), "invalid type"),
+        (
+            "{\"stream\":\"s\",\"t\":30,\"weight\":10}".to_owned(),
+            "metrics is missing",
+        ),
+    ] {
+        let (exit, answers) = judge(&format!("{}\n{bad}\n{}\n", good(15), good(60)), None);
+        let error = answers[1]["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{bad}: {}", answers[1]));
+        assert!(error.contains(reason), "{bad}: {error}");
+        assert_eq!(
+            (exit, answers.len(), &answers[1]["line"]),
+            (Exit::Usage, 3, &json!(2)),
+            "{bad}"
+        );
+        assert_eq!(answers[2]["metrics"]["e"]["candidate"]["n"], 180, "{bad}");
+    }
+}
+
+#[test]
+fn counts_at_the_edge_of_what_is_exact_do_not_overflow() {
+    let mut input = String::new();
+    for t in 1..3000_u64 {
+        let line = line("s", t).replace(
+            "\"n\":900,\"x\":1",
+            "\"n\":9007199254740992,\"x\":9007199254740992",
+        );
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    assert_eq!((exit, answers.len()), (Exit::Healthy, 2999));
+    assert!(answers.iter().all(|answer| answer.get("error").is_none()));
+}
+
+#[test]
+fn a_line_may_be_a_mebibyte_long_and_no_longer() {
+    let pad = |length: usize| {
+        let line = line("s", 30);
+        let spaces = " ".repeat(length - line.len());
+        line.replacen("\"t\"", &format!("{spaces}\"t\""), 1)
+    };
+    for (length, refused) in [(1 << 20, false), ((1 << 20) + 1, true), (5 << 20, true)] {
+        for end in ["\n", "\r\n"] {
+            let (exit, answers) = judge(
+                &format!("{}{end}{}{end}{}", line("s", 15), pad(length), line("s", 60)),
+                None,
+            );
+            assert_eq!(answers.len(), 3);
+            assert_eq!(exit == Exit::Usage, refused, "{length}");
+            let error = answers[1]["error"].as_str().unwrap_or_default();
+            assert_eq!(error.contains("longer than 1 MiB"), refused, "{error}");
+        }
+    }
+    let mut bytes = line("s", 15).into_bytes();
+    bytes.extend(b"\n{\"stream\":\"\xff\"}\n");
+    let mut out = Vec::new();
+    let exit = command(None).run(NOW, &mut bytes.as_slice(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(exit == Exit::Usage && text.contains("not UTF-8"), "{text}");
+}
+
+#[test]
+fn files_that_are_not_there_are_named_in_one_line() {
+    let folder = Folder::new("files");
+    let empty = folder.file("empty", "");
+    assert_eq!(serin(&[&empty]).0, Some(4));
+    assert_eq!(serin(&["-"]).0, Some(4));
+    for wrong in ["/nonexistent/x", folder.0.to_str().unwrap()] {
+        let (exit, out, error) = serin(&[wrong]);
+        assert_eq!(
+            (exit, out.as_str(), error.lines().count()),
+            (Some(2), "", 1),
+            "{error}"
+        );
+        assert!(
+            error.contains(wrong) && error.contains("hint: name a file"),
+            "{error}"
+        );
+    }
+    let (exit, _, error) = serin(&[]);
+    assert!(exit == Some(2) && error.contains("FILE"), "{error}");
+    let (exit, _, error) = serin(&["-", "--config", "/nonexistent/y"]);
+    assert!(exit == Some(2) && error.contains("/nonexistent/y"), "{error}");
+}
+
+#[test]
+fn thousands_of_streams_are_judged_each_by_itself() {
+    let streams = 3_000;
+    let mut alone: BTreeMap<u64, String> = BTreeMap::new();
+    let mut mixed = String::new();
+    for t in 1..=4 {
+        for stream in 0..streams {
+            let line =
+                line(&format!("s{stream}"), 15 * t).replace("\"x\":0", &format!("\"x\":{}", stream % 40));
+            writeln!(
+                alone.entry(stream % 40).or_default(),
+                "{}",
+                line.replace(&format!("s{stream}"), "s")
+            )
+            .unwrap();
+            writeln!(mixed, "{line}").unwrap();
+        }
+    }
+    let (exit, answers) = judge(&mixed, None);
+    assert_eq!((exit, answers.len()), (Exit::Failed, 4 * streams as usize));
+    for (index, answer) in answers.iter().enumerate() {
+        let stream = index as u64 % streams;
+        assert_eq!(answer["stream"], format!("s{stream}"));
+        // All streams with the same counts get the same answers.
+        let twin = &answers[index / streams as usize * streams as usize + (stream % 40) as usize];
+        assert_eq!(
+            (&answer["metrics"], &answer["reason"]),
+            (&twin["metrics"], &twin["reason"])
+        );
+    }
+}
+
+/// Answers as they come, on a thread of their own: a test must not wait for ever for one that does not.
+fn following(child: &mut std::process::Child) -> mpsc::Receiver<String> {
+    let out = child.stdout.take().unwrap();
+    let (sender, receiver) = mpsc::sync_channel(16);
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+#[test]
+fn with_follow_an_answer_leaves_as_soon_as_its_line_is_in() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
+    command.args(["judge", "--follow", "-o", "json", "-"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let answers = following(&mut child);
+    let mut input = child.stdin.take().unwrap();
+    for t in 1..5 {
+        for wanted in [line("s", 15 * t), "nonsense".to_owned()] {
+            writeln!(input, "{wanted}").unwrap();
+            let answer = answers
+                .recv_timeout(Duration::from_mins(2))
+                .expect("an answer before the next line");
+            assert_eq!(answer.contains("error"), wanted == "nonsense", "{answer}");
+        }
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+#[test]
+fn a_reader_who_goes_away_ends_it_in_silence() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
+    command.args(["judge", "--follow", "-o", "json", "-"]);
+    let pipes = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    for t in 1..2000 {
+        if writeln!(input, "{}", line("s", 15 * t)).is_err() {
+            break;
+        }
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), error.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_whole_rollout_gives_its_steps_holds_and_weights() {
+    let folder = Folder::new("config");
+    let rollout = |steps: &str| {
+        let text = format!(
+            "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: a}}\nspec:\n  workload: {{name: a}}\n  \
+             traffic: {{gatewayAPI: {{routes: [{{name: a}}]}}}}\n  steps:\n{steps}"
+        );
+        Some(folder.file("rollout.yaml", &text))
+    };
+    let steps = "  - {weight: 10, hold: 3m}\n  - {weight: 25, hold: 0s}\n  - {weight: 100, hold: 5m}\n";
+    let (input, _, _) = drive("s", (0.001, 0.001), 100.0, 12, 7);
+    let first = |config| {
+        let (_, answers) = judge(&input, config);
+        answers
+            .iter()
+            .position(|answer| answer["advance"] == true)
+            .unwrap()
+    };
+    // The preset's minute is over before the proof is there; three minutes are not.
+    let usual = first(None);
+    assert!(usual < 11, "{usual}");
+    assert_eq!(first(rollout(steps)), 11);
+    // The file of an example serves as it is.
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/minimal.yaml");
+    assert_eq!(first(Some(example.into())), usual);
+}
+
+#[test]
+fn a_wrong_config_gets_the_sentence_of_check() {
+    let folder = Folder::new("wrong");
+    let head = "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec:\n  workload: {name: a}\n  \
+                traffic: {gatewayAPI: {routes: [{name: a}]}}\n  analysis:\n";
+    for (analysis, field) in [
+        ("interval: 10ms\n", "interval"),
+        ("confidense: {falseRollback: 0.01}\n", "confidense"),
+        ("confidence: {falseRollback: 0.9}\n", "confidence.falseRollback"),
+        ("preset: Slow\n", "preset"),
+        ("metrics: []\n", "metrics"),
+        (
+            "metrics: [{name: e, tolerated: {ratio: 3, absolute: 0}, unacceptable: {ratio: 2, absolute: 0.1}}]\n",
+            "tolerated.ratio of metrics",
+        ),
+    ] {
+        let indented: String = analysis.lines().map(|line| format!("    {line}\n")).collect();
+        let whole = folder.file("whole.yaml", &format!("{head}{indented}"));
+        let mut out = Vec::new();
+        let check = Check {
+            paths: vec![whole.clone().into()],
+        };
+        check.run(&mut "".as_bytes(), &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let sentence = told
+            .lines()
+            .next()
+            .unwrap()
+            .split("spec.analysis")
+            .nth(1)
+            .unwrap()
+            .trim_start_matches(['.', ':', ' '])
+            .to_owned();
+        assert!(sentence.starts_with(field), "{sentence}");
+        let under = format!("analysis:\n{indented}");
+        for config in [
+            whole,
+            folder.file("bare.yaml", analysis),
+            folder.file("under.yaml", &under),
+        ] {
+            let error = command(Some(config))
+                .run(NOW, &mut "".as_bytes(), &mut Vec::new())
+                .unwrap_err();
+            assert!(error.to_string().contains(&sentence), "{error}\nlacks {sentence}");
+        }
+    }
+    let empty = folder.file("empty.yaml", "# nothing\n");
+    let mut out = Vec::new();
+    let exit = command(Some(empty))
+        .run(NOW, &mut "".as_bytes(), &mut out)
+        .unwrap();
+    assert_eq!(exit, Exit::Undecided);
+}
+
+#[test]
+fn latency_follows_the_configured_slow_down() {
+    let folder = Folder::new("latency");
+    let config = "metrics: [{name: latency, kind: Latency, latency: {slowdown: 100}}]\n";
+    let tolerant = folder.file("latency.yaml", config);
+    let mut input = String::new();
+    for t in 1..=60 {
+        let arm = |within: [u64; 3]| {
+            let [fast, middle, slow] = within;
+            json!({"n": 1000, "buckets": [[0.025, fast], [0.05, middle], [0.1, slow], [0.2, 995]]})
+        };
+        // The candidate takes twice as long.
+        let line = json!({"stream": "s", "t": t * 15, "weight": 50, "metrics":
+            {"latency": {"candidate": arm([10, 100, 500]), "baseline": arm([100, 500, 900])}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    assert_eq!(judge(&input, None).0, Exit::Failed);
+    assert_eq!(judge(&input, Some(tolerant)).0, Exit::Healthy);
+    let other = input.replacen("[0.05,", "[0.06,", 1);
+    let (exit, answers) = judge(&other, None);
+    assert!(
+        exit == Exit::Usage && answers[0]["error"].as_str().unwrap().contains("same edges"),
+        "{}",
+        answers[0]
+    );
+}
+
+#[test]
+fn the_table_for_people_has_a_row_for_each_line() {
+    let input = format!("{}\nnonsense\n{}\n", line("s", 15), line("s", 30));
+    let command = Judge {
+        file: Some("-".into()),
+        output: Some(Output::Text),
+        ..Judge::default()
+    };
+    let mut out = Vec::new();
+    command.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows.len(), 4, "{text}");
+    assert!(
+        rows[0].starts_with("STREAM") && rows[2].starts_with("line 2: "),
+        "{text}"
+    );
+    let answer: Vec<Value> = judge(&input, None).1;
+    assert!(rows[1].ends_with(answer[0]["reason"].as_str().unwrap()), "{text}");
+}
