@@ -9,10 +9,12 @@ pub mod check;
 mod connect;
 mod crds;
 mod demo;
+mod explain;
 pub mod judge;
 pub mod rehearse;
 mod run;
 mod status;
+mod text;
 mod version;
 
 use std::ffi::OsString;
@@ -54,6 +56,7 @@ enum Command {
     Check(check::Check),
     Crds(crds::Crds),
     Demo(demo::Demo),
+    Explain(explain::Explain),
     Judge(Box<judge::Judge>),
     Rehearse(rehearse::Rehearse),
     Run(Box<run::Run>),
@@ -71,6 +74,7 @@ impl Command {
             Self::Status(command) => command.run(out),
             Self::Check(command) => command.run(&mut io::stdin().lock(), out),
             Self::Demo(command) => command.run(out),
+            Self::Explain(command) => command.run(&mut io::stdin().lock(), out),
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
             Self::Bench(command) => command.run(out),

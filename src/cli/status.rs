@@ -124,14 +124,17 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
     };
     let phase = status.phase.map_or("Pending", Phase::as_str);
     let mut text = format!("{name}  {phase}");
-    if let Some(release) = &status.release {
+    // The last release stays in the status after it has ended: `serin explain` tells of it.
+    let ended = matches!(status.phase, Some(Phase::Idle | Phase::Promoted));
+    let release = status.release.as_ref().filter(|_| !ended);
+    if let Some(release) = release {
         text.push_str(&headline(release));
     }
     text.push('\n');
     if let Some(message) = &status.message {
         text.push_str(&format!("  {message}\n"));
     }
-    if let Some(release) = &status.release {
+    if let Some(release) = release {
         for verdict in &release.verdicts {
             text.push_str(&format!(
                 "  step {}  {:<12} {}\n",

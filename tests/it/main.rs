@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod docs;
 mod examples;
+mod explain;
 mod judge;
 mod operator;
 mod properties;

@@ -41,7 +41,7 @@ spec:
     gatewayAPI: {routes: [{name: checkout}]}
 ";
 
-fn shop() -> World {
+pub fn shop() -> World {
     let world = World::new(&Options::default());
     for crd in crd::all() {
         world.install_crd(&serde_json::to_value(&crd).unwrap());
@@ -56,15 +56,19 @@ fn shop() -> World {
     world
 }
 
-async fn phase_is(world: &World, wanted: &str) {
+pub async fn phase_is(world: &World, wanted: &str) {
     let phase = || {
         world
             .object("rollouts", "shop", "checkout")
             .map(|it| it["status"]["phase"] == wanted)
     };
-    while phase() != Some(true) {
+    for _ in 0..86_400 {
+        if phase() == Some(true) {
+            return;
+        }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    panic!("not {wanted} within a day");
 }
 
 /// A provider that takes a minute for an answer as long as it is told to.
@@ -89,7 +93,7 @@ impl MetricSource for Slow {
 }
 
 /// The operator at work on `world`, and its own figures.
-fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
+pub fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
     operate_with(world, Arc::new(world.metrics()))
 }
 

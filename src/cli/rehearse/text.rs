@@ -263,20 +263,7 @@ fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-/// Writes a text in lines of limited width; a number keeps its unit.
+/// Writes a text in lines of limited width.
 fn wrapped(text: &str, indent: &str, out: &mut dyn Write) -> io::Result<()> {
-    const KEPT: char = '\u{a0}';
-    let mut line = String::new();
-    let mut begun = false;
-    for word in text.replace(" %", &format!("{KEPT}%")).split(' ') {
-        if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            writeln!(out, "{}", line.replace(KEPT, " "))?;
-            indent.clone_into(&mut line);
-        } else if begun {
-            line.push(' ');
-        }
-        line.push_str(word);
-        begun = true;
-    }
-    writeln!(out, "{}", line.replace(KEPT, " "))
+    writeln!(out, "{}", crate::cli::text::wrapped(text, indent, WIDTH))
 }

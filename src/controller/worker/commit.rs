@@ -56,7 +56,9 @@ impl Worker {
             verdicts: self.measure.verdicts(&spec.plan),
             metrics: self.measure.metrics(),
             trail: self.measure.trail(),
-            evidence: self.measure.keep(&spec.plan),
+            evidence: judged(&decision.next)
+                .then(|| self.measure.keep(&spec.plan))
+                .flatten(),
             now,
         };
         let next = report::status(&spec.plan, &decision.next, seen, frame);
@@ -76,6 +78,11 @@ impl Worker {
             Err(error) => Err(self.failed(&snapshot, "commit the status", &error)),
         }
     }
+}
+
+/// Whether somebody may go on with the evidence.
+const fn judged(next: &State) -> bool {
+    matches!(next.phase, Phase::Releasing(_) | Phase::Promoting(_))
 }
 
 /// Whether the gateway has taken over the committed weight and the status does not say so.

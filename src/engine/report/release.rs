@@ -6,7 +6,7 @@ use super::{Frame, bounded};
 use crate::api;
 use crate::engine::judge::Judge;
 use crate::engine::observation::{Observation, Route};
-use crate::engine::plan::{Metric, Plan};
+use crate::engine::plan::{Metric, Plan, RungKind};
 use crate::engine::quantity::Moment;
 use crate::engine::state::{Phase, Stage, State};
 use crate::engine::{reason, words};
@@ -20,6 +20,10 @@ pub(super) fn release(
 ) -> Option<api::ReleaseStatus> {
     let steps = i32::try_from(plan.steps).unwrap_or(i32::MAX);
     let number = |rung: usize| i32::try_from(plan.rung(rung).step + 1).unwrap_or(steps);
+    let observed = match &seen.route {
+        Route::Seen { weight, .. } => weight.map(|weight| i32::from(weight.percent())),
+        Route::Unusable(_) => None,
+    };
     let (step, started, entered) = match &state.phase {
         Phase::Releasing(release) if release.stage == Stage::Preflight => {
             (0, release.started, release.entered)
@@ -32,14 +36,10 @@ pub(super) fn release(
             started_at(frame).unwrap_or(rejection.since),
             rejection.since,
         ),
-        Phase::Idle => return ended(frame),
+        Phase::Idle => return ended(state, observed, frame),
         Phase::Adopting | Phase::Deleting(_) => return None,
     };
     let revision = state.active()?.to_string();
-    let observed = match &seen.route {
-        Route::Seen { weight, .. } => weight.map(|weight| i32::from(weight.percent())),
-        Route::Unusable(_) => None,
-    };
     let verdicts = kept_verdicts(frame, &revision);
     Some(api::ReleaseStatus {
         step,
@@ -61,10 +61,14 @@ pub(super) fn release(
 }
 
 /// The last release, as it was when it ended.
-fn ended(frame: &Frame<'_>) -> Option<api::ReleaseStatus> {
+fn ended(state: &State, observed: Option<i32>, frame: &Frame<'_>) -> Option<api::ReleaseStatus> {
     let mut release = frame.before.release.clone()?;
-    release.weight = api::WeightStatus::default();
+    release.weight = api::WeightStatus { desired: 0, observed };
     (release.deadline, release.waiting_for) = (None, None);
+    let promoted = state.stable.as_ref().map(ToString::to_string) == Some(release.revision.clone());
+    if promoted {
+        release.verdict = Some(api::Verdict::Pass);
+    }
     Some(release)
 }
 
@@ -174,20 +178,20 @@ pub fn mark(plan: &Plan, judge: &Judge) -> Option<api::Mark> {
     let against = judge.against();
     // Evidence is clamped: of ten times what is needed nobody wants to know.
     let share = |part: stats::Evidenced| (part.evidence / part.needed).clamp(0.0, 10.0);
+    let last = rung.step + 1 == plan.steps;
+    let lacks = |seen: &stats::Assessment| {
+        let whole = if last { share(seen.release) } else { 1.0 };
+        (share(seen.step).min(whole).min(1.0), seen.missing.seconds)
+    };
     let gating = judge.assessments().filter(|(metric, _)| metric.gating);
-    let lacking: Vec<(f64, Option<f64>)> = gating
-        .map(|(_, seen)| {
-            (
-                share(seen.step).min(share(seen.release)).min(1.0),
-                seen.missing.seconds,
-            )
-        })
-        .collect();
-    let least = lacking
-        .iter()
-        .copied()
+    let least = gating
+        .map(|(_, seen)| lacks(&seen))
         .reduce(|a, b| if b.0 < a.0 { b } else { a });
-    let (in_favour, missing_seconds) = least.unwrap_or((0.0, None));
+    let (in_favour, missing_seconds) = match rung.kind {
+        RungKind::Proof => least.unwrap_or((0.0, None)),
+        // The proof is there already: time alone is missing.
+        RungKind::Bake => (1.0, None),
+    };
     Some(api::Mark {
         at: Time(at),
         step: i32::try_from(rung.step + 1).unwrap_or(i32::MAX),
