@@ -9,8 +9,11 @@ use serin::cli::{Exit, Failure};
 
 use super::NOW;
 
-/// The elements of an SVG with their attributes and text, or what is wrong with it. Enough of XML to know.
-fn parse(svg: &str) -> Result<Vec<(String, Vec<(String, String)>, String)>, String> {
+/// An element: its name, attributes and text.
+type Element = (String, Vec<(String, String)>, String);
+
+/// The elements of an SVG, or what is wrong with it. Enough of XML to know.
+fn parse(svg: &str) -> Result<Vec<Element>, String> {
     let (mut open, mut found) = (Vec::<String>::new(), Vec::new());
     let mut rest = svg.trim_end();
     while let Some(start) = rest.strip_prefix('<') {
