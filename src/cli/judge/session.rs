@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
                 self.form = Form::Table(columns.ok());
                 return told;
             }
-            known => known,
+            known @ (Form::Json | Form::Table(_)) => known,
         };
         let line = match &form {
             Form::Table(Some(columns)) => columns.line(text),
