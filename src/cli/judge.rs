@@ -24,28 +24,43 @@ pub use backtest::Past;
 use plot::{Caption, Tape};
 use session::Session;
 
-const HELP: &str = r#"A line: {"stream":"s","t":15,"step":0,"weight":10,"final":false,"metrics":{"error-rate":
-  {"candidate":{"n":150,"x":1},"baseline":{"n":1350,"x":1}}}}
-t is in seconds. n and x (bad) are increments since the stream's last line. In place of {n, x} an arm may be a list
-of raw cumulative series [{"series":"pod-a","started":-30,"n":1500,"x":3}], or a histogram
-{"n":150,"buckets":[[0.05,120],[0.1,140]]} (seconds, and how many took at most as long).
-"next" is the weight of the step after this one, "pods" how many candidate pods there will be; both are optional.
-{"stream":"s","history":[{"t":-3600,"pods":[[n,x],...]},...]} before the first line tells the baseline's past.
-Gauges: "gauges":{"cpu":{"candidate":[{"pod":"a","used":0.41,"limit":1.0}],"baseline":[...]}}; pods that share a limit
-may be bare numbers: {"limit":1.0,"candidate":[0.41],"baseline":[0.39,0.40]}; "idle" is what a pod without requests uses.
-CSV columns: stream, t, step, weight, next, pods, final, [METRIC.]candidate_n, candidate_x, baseline_n, baseline_x.
+const HELP: &str = r#"A line is a JSON object:
+  {"stream":"shop","t":15,"step":0,"weight":10,"final":false,
+   "metrics":{"error-rate":{"candidate":{"n":150,"x":1},"baseline":{"n":1350,"x":1}}}}
+  stream   which release; lines of thousands may be mixed [default: ""]
+  t        seconds on any clock, later with each line of a stream
+  step     number of the step, which does not fall [default: 0]; another weight is another step, too
+  weight   the candidate's share in per cent, above 0 and at most 100
+  final    this is the last step: promotion follows [default: false]
+  next     the weight of the step after this one: the larger, the more proof is needed
+           [default: that of --config, else 2.5 times as much; 100 in the last step]
+  metrics  by name, the same ones in each line; n requests, x bad ones (0 <= x <= n <= 2^53) since the stream's last line
+An arm may also be, always for the same stream:
+  [{"series":"pod-a","started":-30,"n":1500,"x":3},...]   raw counters; "started" (on the clock of t) may be absent
+  {"n":150,"buckets":[[0.05,120],[0.1,140]]}              a histogram: how many took at most so many seconds
+Before the first line, on one of its own, the baseline's past, pod by pod:
+  {"stream":"shop","history":[{"t":-3600,"pods":[[n,x],...]},...]}
+Gauges are forecast for the next step and watched for leaks; "cpu" and "memory" are known by name, any unit will do:
+  "gauges":{"cpu":{"candidate":[{"pod":"a","used":0.41,"limit":1}],"baseline":[...]}}
+  "gauges":{"cpu":{"limit":1,"idle":0.05,"candidate":[0.41],"baseline":[0.39,0.4]}}
+  pods     candidate pods at the next step [default: as many as now]
+CSV has the columns t, weight, [METRIC.]candidate_n, candidate_x, baseline_n, baseline_x, and optionally stream, step,
+next, pods, final. METRIC is error-rate by default.
 
-An answer: {"stream":"s","t":15,"verdict":"Continue","advance":false,"metrics":{...},"gauges":{...},"reason":"..."}.
-"advance" true: raise step and weight in the next line, or promote if the line was "final". A Fail is final.
-A line that cannot be used gets {"line":7,"error":"..."}; the others go on.
+An answer: {"stream":"shop","t":15,"verdict":"Continue","advance":false,"metrics":{...},"gauges":{...},"reason":"..."}
+  verdict  Pass, Continue or Fail; a Fail is final
+  advance  the evidence suffices and the hold (in the last step: the bake) is over: raise step and weight in the next
+           line, or promote if the line was final. In the last step the weight may grow for the bake after a Pass.
+A line that cannot be used gets {"line":7,"error":"..."} and changes nothing; the others go on.
 
-A past window, instead of a file (docs/backtest.md):
+A past window, instead of a file (docs/judge.md):
   serin judge --prometheus URL --rollout FILE --from '3h ago' --to '1h ago' --revision 9hjnd4zdst
-  serin judge --prometheus URL --rollout FILE --from 2026-10-02T13:00:00Z --at 2026-10-02T14:00:00Z"#;
+  serin judge --prometheus URL --rollout FILE --from 2026-10-02T13:00:00Z --at 2026-10-02T14:00:00Z --plot incident.svg"#;
 
 /// Judges releases from counts: one line a scrape and stream (JSON Lines or CSV), one answer a line.
 ///
-/// Exit status: 0 if every stream passed, 1 if one failed, 4 if one is undecided, 2 if lines could not be used.
+/// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided, 2 if lines could not be
+/// used.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = HELP)]
 pub struct Judge {

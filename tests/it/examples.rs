@@ -17,6 +17,10 @@ fn examples_are_valid() {
     assert_eq!(exit, Exit::Healthy, "{out}");
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
+        // Lines for `serin judge` are tried with it.
+        if file.extension().is_some_and(|it| it == "jsonl") {
+            continue;
+        }
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("# "), "{} has no header", file.display());
         assert!(

@@ -92,7 +92,6 @@ fn a_good_release_is_promoted_and_a_bad_one_is_not() {
         "{}",
         last["reason"]
     );
-    assert_eq!(judge("", None).0, Exit::Undecided);
 }
 
 #[test]
@@ -193,7 +192,7 @@ fn what_cannot_be_used_is_named_and_the_rest_goes_on() {
             "history must come before",
         ),
         ("{".to_owned(), "EOF"),
-        ("\u{1}".to_owned(), "expected"),
+        ("\u{1}".to_owned(), "a line begins with {"),
     ];
     for (bad, reason) in cases {
         let (exit, answers) = judge(&format!("{}\n{bad}\n{}\n", good(5), good(20)), None);

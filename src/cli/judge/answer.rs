@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::engine::words;
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
 
 /// The answer to a scrape.
@@ -157,7 +156,22 @@ pub(super) fn row(answer: &Answer<'_>) -> String {
     format!(
         "{:<12} {:>9} {verdict:<9} {fail:<13} {step:<13} {release:<13} {}",
         answer.stream,
-        words::span(answer.t),
+        clock(answer.t),
         answer.reason
     )
+}
+
+/// A time: since the stream's zero as `1:02:15`, or, if it is one of the last decades, as a time of day (UTC).
+fn clock(t: f64) -> String {
+    const DECADES: f64 = 5e8;
+    let whole = t.floor() as i64;
+    let (hours, minutes, seconds) = (whole.abs() / 3600, whole.abs() / 60 % 60, whole.abs() % 60);
+    let sign = if whole < 0 { "-" } else { "" };
+    if t >= DECADES {
+        format!("{:02}:{minutes:02}:{seconds:02}", hours % 24)
+    } else if hours > 0 {
+        format!("{sign}{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{sign}{minutes}:{seconds:02}")
+    }
 }

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answer;
 use super::line::{self, Pod};
+use super::metric::twice;
 use crate::engine::words;
 use crate::stats::leak::{Danger, Leak, Level};
 use crate::stats::saturation::{Ahead, Fits, Load, NEEDED, Outlook, Saturation, limits};
@@ -218,6 +219,9 @@ pub(super) fn sound(gauge: &line::Gauge<'_>) -> Result<(), String> {
         return Err("idle must not be negative".into());
     }
     for (arm, pods) in [("candidate", &gauge.candidate), ("baseline", &gauge.baseline)] {
+        if let Some(name) = twice(pods.iter().filter_map(|pod| pod.name.as_deref())) {
+            return Err(format!("{arm}: the pod {name} is there twice"));
+        }
         for pod in pods {
             let named = pod.name.as_deref().unwrap_or("a pod");
             limit(pod.limit).map_err(|wrong| format!("{arm}, {named}: {wrong}"))?;

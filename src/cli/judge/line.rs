@@ -13,7 +13,7 @@ pub(super) const LARGEST: u64 = 1 << 53;
 
 /// A line as it was written.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct Line<'a> {
     /// Which release this is about.
     #[serde(borrow, default)]
@@ -57,7 +57,7 @@ impl Line<'_> {
 
 /// One past moment of the baseline.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with t and pods")]
 pub(super) struct Past {
     /// Its time; before the first scrape's.
     pub(super) t: f64,
@@ -67,7 +67,7 @@ pub(super) struct Past {
 
 /// Both arms of a metric.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with candidate and baseline")]
 pub(super) struct Arms<'a> {
     /// The version on trial.
     #[serde(borrow)]
@@ -79,7 +79,7 @@ pub(super) struct Arms<'a> {
 
 /// What the pods of both arms use of a gauge.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with candidate and baseline")]
 pub(super) struct Gauge<'a> {
     /// The version on trial.
     #[serde(borrow, default)]
@@ -220,9 +220,9 @@ pub(super) enum Arm<'a> {
 pub(super) struct Increments {
     /// Requests.
     pub(super) n: Whole,
-    /// Bad ones.
+    /// Bad ones; there must be these or buckets, for silence is no health.
     #[serde(default)]
-    pub(super) x: Whole,
+    pub(super) x: Option<Whole>,
     /// Cumulative histogram in place of `x`: how many took at most so many seconds.
     #[serde(default)]
     pub(super) buckets: Option<Vec<(f64, Whole)>>,
@@ -230,7 +230,7 @@ pub(super) struct Increments {
 
 /// A raw cumulative series.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with series, n and x")]
 pub(super) struct Series<'a> {
     /// What tells it from others.
     #[serde(borrow, rename = "series")]
@@ -241,7 +241,6 @@ pub(super) struct Series<'a> {
     /// Requests so far.
     pub(super) n: Whole,
     /// Bad ones so far.
-    #[serde(default)]
     pub(super) x: Whole,
 }
 

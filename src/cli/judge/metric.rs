@@ -1,6 +1,6 @@
 //! One metric of a stream: its counts, and what an arm of a line must be like.
 
-use super::line::{Arm, Arms, Increments};
+use super::line::{Arm, Arms, Increments, Whole};
 use super::series::Counters;
 use crate::stats::latency::{self, Bucket, Edge};
 use crate::stats::{Counts, Tick};
@@ -11,6 +11,8 @@ pub(super) struct Metric {
     pub(super) name: String,
     /// The edges that are compared where it is a histogram.
     pub(super) edges: Option<Vec<Edge>>,
+    /// Whether the arms are raw series.
+    raw: [bool; 2],
     counters: [Counters; 2],
 }
 
@@ -23,11 +25,24 @@ pub(super) struct Seen {
 }
 
 impl Metric {
-    pub(super) fn new(name: &str, edges: Option<Vec<Edge>>) -> Self {
+    /// A metric as its first line has it.
+    pub(super) fn new(name: &str, arms: &Arms<'_>, edges: Option<Vec<Edge>>) -> Self {
         Self {
             name: name.to_owned(),
             edges,
+            raw: raw(arms),
             counters: Default::default(),
+        }
+    }
+
+    /// Between which forms it has changed, which would count requests twice or not at all.
+    pub(super) fn changed(&self, arms: &Arms<'_>) -> Option<&'static str> {
+        if is_latency(arms) != self.edges.is_some() {
+            Some("counts and buckets")
+        } else if raw(arms) != self.raw {
+            Some("increments and series")
+        } else {
+            None
         }
     }
 
@@ -69,9 +84,13 @@ impl Metric {
 
 fn counts(arm: &Arm<'_>, counters: &mut Counters, since: Option<f64>) -> Counts {
     match arm {
-        Arm::Increments(i) => Counts::new(i.n.0, i.x.0),
+        Arm::Increments(i) => Counts::new(i.n.0, i.x.unwrap_or_default().0),
         Arm::Series(list) => counters.take(list, since),
     }
+}
+
+fn raw(arms: &Arms<'_>) -> [bool; 2] {
+    [&arms.candidate, &arms.baseline].map(|arm| matches!(arm, Arm::Series(_)))
 }
 
 pub(super) fn is_latency(arms: &Arms<'_>) -> bool {
@@ -125,15 +144,38 @@ fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
         }
     };
     match arm {
-        Arm::Series(list) => list.iter().try_for_each(|s| pair(s.n.0, s.x.0)),
-        Arm::Increments(i) => {
-            pair(i.n.0, i.x.0)?;
-            let Some(list) = &i.buckets else { return Ok(()) };
-            let rising = list.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1.0 <= w[1].1.0);
-            if !rising {
-                return Err("buckets must rise in edge and be cumulative".into());
+        Arm::Series(list) => {
+            let names = list.iter().map(|series| series.name.as_ref());
+            if let Some(name) = twice(names) {
+                return Err(format!("the series {name} is there twice"));
             }
-            list.last().map_or(Ok(()), |(_, most)| pair(i.n.0, most.0))
+            list.iter().try_for_each(|s| pair(s.n.0, s.x.0))
         }
+        Arm::Increments(i) => match (&i.buckets, i.x) {
+            (Some(_), Some(_)) => Err("x and buckets exclude each other".into()),
+            (None, None) => Err("x is missing, the bad ones among n; or buckets".into()),
+            (None, Some(x)) => pair(i.n.0, x.0),
+            (Some(list), None) => buckets_sound(i.n.0, list),
+        },
     }
+}
+
+fn buckets_sound(n: u64, list: &[(f64, Whole)]) -> Result<(), String> {
+    let rising = list.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1.0 <= w[1].1.0);
+    match list.last() {
+        _ if !rising => Err("buckets must rise in edge and be cumulative".into()),
+        None => Err("buckets is empty".into()),
+        Some((edge, Whole(most))) if *most > n => {
+            Err(format!("{most} took at most {edge} s, but n is only {n}"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// A name that is there twice.
+pub(super) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    let pair = names.windows(2).find(|pair| pair[0] == pair[1]);
+    pair.map(|pair| pair[0])
 }

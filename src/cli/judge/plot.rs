@@ -4,6 +4,7 @@
 //! dark, and stays below 60 KiB however long the course is.
 
 mod axis;
+mod pen;
 mod svg;
 
 use std::fs;
@@ -26,14 +27,16 @@ pub(super) struct Standing {
     pub(super) against: Evidenced,
     /// The evidence for it, of the metric that lacks most.
     pub(super) in_favour: Evidenced,
-    /// It has failed.
+    /// The verdict: it has failed, or it passes.
     pub(super) failed: bool,
+    pub(super) passes: bool,
 }
 
 impl Standing {
     /// Whether something changed against the moment before that a picture must show: a step, a fail.
     fn is_news(&self, before: Option<&Self>) -> bool {
-        before.is_none_or(|before| self.is_step(before) || self.failed != before.failed)
+        let verdict = |it: &Self| (it.failed, it.passes);
+        before.is_none_or(|before| self.is_step(before) || verdict(self) != verdict(before))
     }
 
     /// Whether the weight has changed.
@@ -157,8 +160,7 @@ impl Tape {
             let after = words::span(failed.t - first);
             return format!("failed at {} %, {after} after the first line", failed.weight);
         }
-        let passes = last.in_favour.reached();
-        let (how, weight) = (if passes { "passes" } else { "undecided" }, last.weight);
+        let (how, weight) = (if last.passes { "passes" } else { "undecided" }, last.weight);
         format!("{how} at {weight} % with the last line")
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 
 use serde::Serialize;
+use serde_json::error::Category;
 
 use super::Output;
 use super::answer::{self, Answer, Refusal};
@@ -17,6 +18,8 @@ use crate::stats::Verdict;
 
 /// A longer line is refused, in bytes without its end.
 const LONGEST_LINE: usize = 1 << 20;
+/// Of a longer reason this much is shown: it may quote the line.
+const LONGEST_REASON: usize = 300;
 /// Some programs begin their files with this mark.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -24,15 +27,24 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 pub(super) struct Session<'a> {
     rules: Rules,
     streams: BTreeMap<String, Stream>,
-    /// The columns of a CSV file; whether a line was seen that could be their names.
-    columns: Option<Columns>,
-    begun: bool,
+    form: Form,
     number: u64,
     refused: u64,
     output: Output,
     /// What is to be drawn, if anything is.
     tape: Option<Tape>,
     out: BufWriter<&'a mut dyn Write>,
+}
+
+/// How the lines are written, as the first of them shows.
+#[derive(Debug, Default)]
+enum Form {
+    /// No line was seen yet.
+    #[default]
+    Unknown,
+    Json,
+    /// A table, unless its header cannot be used.
+    Table(Option<Columns>),
 }
 
 /// What has come of all lines.
@@ -47,8 +59,7 @@ impl<'a> Session<'a> {
         Self {
             rules,
             streams: BTreeMap::new(),
-            columns: None,
-            begun: false,
+            form: Form::Unknown,
             number: 0,
             refused: 0,
             output,
@@ -89,11 +100,38 @@ impl<'a> Session<'a> {
                 self.out.flush()?;
             }
         }
+        if self.output == Output::Text && self.streams.len() > 1 {
+            self.sum_up()?;
+        }
         self.out.flush()?;
+        if self.refused == 0 && self.streams.values().all(|stream| !stream.has_begun()) {
+            return Err(Failure::Told {
+                message: "there is no line to judge".to_owned(),
+                hint: "write one a scrape; `serin judge --help` has the format".to_owned(),
+                exit: Exit::Undecided,
+            });
+        }
         Ok(Ended {
             exit: self.exit(),
             tape: self.tape,
         })
+    }
+
+    /// How many streams stand where: who reads thousands of rows wants to know.
+    fn sum_up(&mut self) -> Result<(), Failure> {
+        let count = |verdict| self.streams.values().filter(|it| it.verdict() == verdict).count();
+        let [passed, failed, undecided] = [Verdict::Pass, Verdict::Fail, Verdict::Continue].map(count);
+        let all = self.streams.len();
+        let (out, refused) = (&mut self.out, self.refused);
+        write!(
+            out,
+            "\n{all} streams: {passed} pass, {failed} failed, {undecided} undecided"
+        )?;
+        if refused > 0 {
+            let lines = if refused == 1 { "line" } else { "lines" };
+            write!(out, "; {refused} {lines} could not be used")?;
+        }
+        Ok(writeln!(out)?)
     }
 
     fn exit(&self) -> Exit {
@@ -118,24 +156,31 @@ impl<'a> Session<'a> {
         if text.is_empty() {
             return Ok(());
         }
-        let first = !std::mem::replace(&mut self.begun, true);
-        if first && !text.starts_with('{') {
-            match Columns::parse(text) {
-                Ok(columns) => self.columns = Some(columns),
-                Err(error) => self.refuse(&error)?,
+        let json = text.starts_with('{');
+        // The form is put back below; what a row says borrows from its columns.
+        let form = match std::mem::take(&mut self.form) {
+            Form::Unknown if json => Form::Json,
+            Form::Unknown => {
+                let columns = Columns::parse(text);
+                let told = columns
+                    .as_ref()
+                    .map_or_else(|error| self.refuse(error), |_| Ok(()));
+                self.form = Form::Table(columns.ok());
+                return told;
             }
-            return Ok(());
-        }
-        let columns = self.columns.take();
-        let line = match &columns {
-            Some(columns) => columns.line(text),
-            None => serde_json::from_str(text).map_err(|error| plain(&error)),
+            known @ (Form::Json | Form::Table(_)) => known,
+        };
+        let line = match &form {
+            Form::Table(Some(columns)) => columns.line(text),
+            _ if json => serde_json::from_str(text).map_err(|error| plain(&error)),
+            Form::Table(None) => Err("no header of columns came before it".to_owned()),
+            Form::Json | Form::Unknown => Err("not a JSON object: a line begins with {".to_owned()),
         };
         let result = match line {
             Ok(line) => self.judge(&line),
             Err(error) => self.refuse(&error),
         };
-        self.columns = columns;
+        self.form = form;
         result
     }
 
@@ -177,6 +222,10 @@ impl<'a> Session<'a> {
     fn refuse(&mut self, error: &str) -> Result<(), Failure> {
         self.refused += 1;
         let line = self.number;
+        let error = match error.char_indices().nth(LONGEST_REASON) {
+            Some((end, _)) => &format!("{}…", &error[..end]),
+            None => error,
+        };
         match self.output {
             Output::Json => write_json(&mut self.out, &Refusal { line, error })?,
             Output::Text => writeln!(self.out, "line {line}: {error}")?,
@@ -203,12 +252,21 @@ fn unreadable(line: u64, error: &io::Error) -> Failure {
     Failure::usage(message, "is it a file, and whole?")
 }
 
-/// The parser's message without the place, which is always line 1 of its own.
+/// The parser's message in the reader's words. Of its place the column counts: it sees one line.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ")
-        .next()
-        .map_or_else(|| text.clone(), ToOwned::to_owned)
+    let what = text.split(" at line ").next().unwrap_or_default();
+    let what = what
+        .replace(
+            "expected u32",
+            "expected a whole number of at least 0 and below 2^32",
+        )
+        .replace("expected f64", "expected a number");
+    let column = error.column();
+    match error.classify() {
+        Category::Syntax | Category::Eof => format!("not JSON: {what} (column {column})"),
+        Category::Data | Category::Io => format!("{what} (column {column})"),
+    }
 }
 
 /// Reads on to the end of an over-long line; the bytes skipped.

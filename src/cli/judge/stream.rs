@@ -1,18 +1,18 @@
 //! One stream: the evidence of one release, fed line by line.
 
+mod check;
+mod past;
+
+use self::past::Known;
 use super::answer::{self, Answer};
-use super::gauge::{self, Around, Gauge, Told};
-use super::line::{Arm, Line, Past};
-use super::metric::{Metric, buckets, is_latency, sound};
+use super::gauge::{Around, Gauge, Told};
+use super::line::{Arm, Line};
+use super::metric::{Metric, buckets, is_latency};
 use super::plot::{self, Standing};
 use super::rules::Rules;
 use crate::engine::words;
-use crate::stats::history::background_of;
 use crate::stats::latency::{self, Edge};
-use crate::stats::{Assessment, Background, Counts, Panel, Verdict};
-
-/// Times beyond this many seconds are slips: milliseconds, nanoseconds.
-const LATEST: f64 = 1e13;
+use crate::stats::{Assessment, Panel, Verdict};
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
@@ -20,10 +20,11 @@ pub(super) struct Stream {
     metrics: Vec<Metric>,
     gauges: Vec<Gauge>,
     panel: Option<Panel>,
-    past: Option<(Background, f64)>,
+    past: Option<Known>,
     t: Option<f64>,
     step: u32,
     weight: f64,
+    last: bool,
     /// Seconds in the step, and since the verdict that ends the last one.
     held: f64,
     baked: f64,
@@ -33,6 +34,11 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Whether a scrape was seen.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.t.is_some()
+    }
+
     /// The last verdict.
     pub(super) fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Continue)
@@ -48,37 +54,8 @@ impl Stream {
             against: panel.against(),
             in_favour: plot::least(seen.map(|seen| seen.step))?,
             failed: self.verdict == Some(Verdict::Fail),
+            passes: self.verdict == Some(Verdict::Pass),
         })
-    }
-
-    /// Learns the baseline's past.
-    pub(super) fn learn(&mut self, past: &[Past], rules: &Rules) -> Result<(), String> {
-        if self.panel.is_some() {
-            return Err("history must come before the stream's first scrape".into());
-        }
-        let mut pods = Vec::with_capacity(past.len());
-        for (at, moment) in past.iter().enumerate() {
-            if at > 0 && moment.t <= past[at - 1].t {
-                return Err(format!("history goes back in time at {}", moment.t));
-            }
-            if let Some((n, x)) = moment.pods.iter().find(|(n, x)| x > n) {
-                return Err(format!(
-                    "history at {}: x is {} but n only {}",
-                    moment.t, x.0, n.0
-                ));
-            }
-            let counts = moment.pods.iter().map(|(n, x)| Counts::new(n.0, x.0));
-            pods.push(counts.collect::<Vec<_>>());
-        }
-        let tolerated = rules.settings("", false)?.tolerated();
-        let requests: u64 = pods.iter().flatten().map(|c| c.requests).sum();
-        let span = match past {
-            [first, .., last] => (last.t - first.t) * past.len() as f64 / (past.len() - 1) as f64,
-            _ => 0.0,
-        };
-        let known = background_of(&pods, span / pods.len().max(1) as f64, tolerated);
-        self.past = Some((known, if span > 0.0 { requests as f64 / span } else { 0.0 }));
-        Ok(())
     }
 
     /// Takes one scrape. Nothing changes if the line is refused.
@@ -88,19 +65,18 @@ impl Stream {
             .weight
             .ok_or("weight is missing: the candidate's share in per cent")?;
         self.check(line, t, weight)?;
-        let mut panel = match self.panel.take() {
-            Some(panel) if line.step == self.step => panel,
-            Some(mut panel) => {
-                self.begin(&mut panel, line, (weight, next(line, weight, rules)));
-                panel
-            }
-            None => {
-                let mut panel = self.open(line, rules)?;
-                self.begin(&mut panel, line, (weight, next(line, weight, rules)));
-                panel
-            }
+        let first = self.panel.is_none();
+        let begins = first || self.leaves_step(line, weight);
+        let opened = match self.panel.take() {
+            None => self.open(line, rules)?,
+            known => known,
         };
-        let first = self.t.is_none();
+        let Some(mut panel) = opened else {
+            return Ok(self.wait(line, t));
+        };
+        if begins {
+            self.begin(&mut panel, line, (weight, next(line, weight, rules)));
+        }
         let seconds = self.t.map_or(rules.interval, |before| t - before);
         let mut requests = [0; 2];
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
@@ -113,7 +89,7 @@ impl Stream {
             panel.set_candidate_pods(index, seen.pods);
             panel.observe(index, seen.ticks);
         }
-        (self.step, self.weight, self.t) = (line.step, weight, Some(t));
+        (self.step, self.weight, self.last, self.t) = (line.step, weight, line.last, Some(t));
         self.held += seconds;
         let around = Around {
             // Counters that are seen for the first time have only a base.
@@ -137,6 +113,29 @@ impl Stream {
         };
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
         Ok(self.answer(line, (t, advance), gauges))
+    }
+
+    /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the
+    /// last step the weight may grow once its proof is there: that is the bake.
+    fn leaves_step(&self, line: &Line<'_>, weight: f64) -> bool {
+        let bakes = self.last && line.last && self.baked > 0.0;
+        line.step != self.step || line.last != self.last || (weight.total_cmp(&self.weight).is_ne() && !bakes)
+    }
+
+    /// The answer to a line that nothing can be learned from yet: there is no request to choose latencies by.
+    fn wait<'a>(&mut self, line: &'a Line<'a>, t: f64) -> Answer<'a> {
+        self.t = Some(t);
+        let waiting = line.metrics.iter().find(|(_, arms)| is_latency(arms));
+        let name = waiting.map_or("", |(name, _)| name);
+        Answer {
+            stream: line.stream.as_ref(),
+            t,
+            verdict: answer::name(self.verdict()),
+            advance: false,
+            metrics: Vec::new(),
+            gauges: Vec::new(),
+            reason: format!("{name}: no request of the baseline yet"),
+        }
     }
 
     /// The gauges of the stream, each of which must be heard of in every line.
@@ -163,55 +162,8 @@ impl Stream {
         *self.verdict.insert(verdict)
     }
 
-    fn check(&self, line: &Line<'_>, t: f64, weight: f64) -> Result<(), String> {
-        if t.abs() > LATEST {
-            return Err(format!("t is out of range: it is in seconds: {t}"));
-        }
-        if let Some(before) = self.t.filter(|before| t <= *before) {
-            return Err(format!("t must grow: {t} after {before}"));
-        }
-        for (name, weight) in [("weight", Some(weight)), ("next", line.next)] {
-            if weight.is_some_and(|weight| !(weight > 0.0 && weight <= 100.0)) {
-                let weight = weight.unwrap_or_default();
-                return Err(format!("{name} must be above 0 and at most 100: {weight}"));
-            }
-        }
-        if self.panel.is_some() && line.step < self.step {
-            return Err(format!(
-                "step must not go back: {} after {}",
-                line.step, self.step
-            ));
-        }
-        if line.metrics.is_empty() {
-            return Err("metrics is missing or empty".into());
-        }
-        let known = || self.metrics.iter().map(|metric| metric.name.as_str());
-        if !self.metrics.is_empty() && !line.metrics.iter().map(|(name, _)| name).eq(known()) {
-            let known: Vec<&str> = known().collect();
-            return Err(format!(
-                "the stream's metrics changed: they were {}",
-                known.join(", ")
-            ));
-        }
-        for (name, arms) in line.metrics.iter() {
-            sound(arms).map_err(|wrong| format!("metric {name}: {wrong}"))?;
-        }
-        for (metric, (_, arms)) in self.metrics.iter().zip(line.metrics.iter()) {
-            if is_latency(arms) != metric.edges.is_some() {
-                return Err(format!(
-                    "metric {} changed between counts and buckets",
-                    metric.name
-                ));
-            }
-        }
-        for (name, gauge) in line.gauges.iter() {
-            gauge::sound(gauge).map_err(|wrong| format!("gauge {name}: {wrong}"))?;
-        }
-        Ok(())
-    }
-
-    /// The metrics of a stream, from its first scrape.
-    fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Panel, String> {
+    /// The metrics of a stream, from its first scrape; `None` if that has no request to choose latencies by.
+    fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Option<Panel>, String> {
         let (mut metrics, mut judged) = (Vec::new(), Vec::new());
         for (name, arms) in line.metrics.iter() {
             let edges: Option<Vec<Edge>> = match &arms.baseline {
@@ -222,23 +174,21 @@ impl Stream {
                 Arm::Increments(_) | Arm::Series(_) => None,
             };
             if edges.as_ref().is_some_and(Vec::is_empty) {
-                return Err(format!(
-                    "metric {name}: the first scrape's baseline has no request to choose edges by"
-                ));
+                return Ok(None);
             }
-            let metric = Metric::new(name, edges);
+            let metric = Metric::new(name, arms, edges);
             judged.push(rules.rule(&metric)?);
             metrics.push(metric);
         }
         let mut panel = Panel::new(rules.analysis.false_rollback(), &judged);
-        if let Some((known, pace)) = self.past {
+        if let Some(past) = self.past {
             for (index, _) in metrics.iter().enumerate().filter(|(_, m)| m.edges.is_none()) {
-                panel.learn(index, 0, known);
+                panel.learn(index, 0, past.background);
             }
-            panel.expect(pace, rules.weights());
+            panel.expect(past.pace, rules.weights());
         }
         self.metrics = metrics;
-        Ok(panel)
+        Ok(Some(panel))
     }
 
     fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64)) {
@@ -258,16 +208,13 @@ impl Stream {
             let name = &self.metrics.get(index)?.name;
             Some(words::sentence(name, seen.get(index)?))
         });
-        // What a gauge has to say that is no praise.
-        let remarks = gauges
-            .iter()
-            .map(|told| &told.answer)
-            .filter(|gauge| gauge.verdict != Some("Fits"));
-        let mut reason = sentence.unwrap_or_default();
-        for remark in remarks {
-            reason.push_str("; ");
-            reason.push_str(&remark.reason);
-        }
+        // What a gauge has to say that is no praise; first of all if it is what fails the release.
+        let remarks = gauges.iter().filter(|told| told.answer.verdict != Some("Fits"));
+        let (fails, stops): (Vec<&Told>, Vec<&Told>) = remarks.partition(|told| told.fails);
+        let said = |told: &Told| told.answer.reason.clone();
+        let (first, then) = (fails.into_iter().map(said), stops.into_iter().map(said));
+        let reasons: Vec<String> = first.chain(sentence).chain(then).collect();
+        let reason = reasons.join("; ");
         let gauge_names = self.gauges.iter().map(|gauge| gauge.name.as_str());
         Answer {
             stream: line.stream.as_ref(),

@@ -73,7 +73,7 @@ fn lines(it: &Service, named: bool) -> String {
         };
         let line = json!({
             "stream": "s", "t": t, "step": 0, "weight": it.weight, "next": it.next, "pods": it.next_pods,
-            "metrics": {"error-rate": {"candidate": {"n": nc}, "baseline": {"n": n - nc}}},
+            "metrics": {"error-rate": {"candidate": {"n": nc, "x": 0}, "baseline": {"n": n - nc, "x": 0}}},
             "gauges": {"cpu": gauge(mine, theirs, 2.0), "memory": gauge(my_memory, their_memory, 1e9)},
         });
         writeln!(input, "{line}").unwrap();

@@ -87,7 +87,7 @@ fn what_no_json_can_hold_is_refused_and_the_rest_goes_on() {
         (good(30).replace("\"n\":90,", "\"n\":0.5,"), "not a whole number"),
         (
             good(30).replace("\"t\":30", "\"t\":30,\"step\":4294967296"),
-            "expected u32",
+            "below 2^32",
         ),
         (
             good(30).replace("\"t\":30", "\"t\":30,\"t\":31"),
@@ -113,7 +113,7 @@ fn what_no_json_can_hold_is_refused_and_the_rest_goes_on() {
             "weight must be above 0",
         ),
         (format!("{} {}", good(30), good(45)), "trailing characters"),
-        ("[1]".to_owned(), "invalid type"),
+        ("[1]".to_owned(), "a line begins with {"),
         (
             "{\"stream\":\"s\",\"t\":30,\"weight\":10}".to_owned(),
             "metrics is missing",
@@ -179,8 +179,11 @@ fn a_line_may_be_a_mebibyte_long_and_no_longer() {
 fn files_that_are_not_there_are_named_in_one_line() {
     let folder = Folder::new("files");
     let empty = folder.file("empty", "");
-    assert_eq!(serin(&[&empty]).0, Some(4));
-    assert_eq!(serin(&["-"]).0, Some(4));
+    for nothing in [empty.as_str(), "-"] {
+        let (exit, out, error) = serin(&[nothing]);
+        assert_eq!((exit, out.as_str()), (Some(4), ""));
+        assert!(error.contains("there is no line to judge"), "{error}");
+    }
     for wrong in ["/nonexistent/x", folder.0.to_str().unwrap()] {
         let (exit, out, error) = serin(&[wrong]);
         assert_eq!(
@@ -368,7 +371,7 @@ fn a_wrong_config_gets_the_sentence_of_check() {
     let empty = folder.file("empty.yaml", "# nothing\n");
     let mut out = Vec::new();
     let exit = command(Some(empty))
-        .run(NOW, &mut "".as_bytes(), &mut out)
+        .run(NOW, &mut line("s", 15).as_bytes(), &mut out)
         .unwrap();
     assert_eq!(exit, Exit::Undecided);
 }
@@ -419,4 +422,188 @@ fn the_table_for_people_has_a_row_for_each_line() {
     );
     let answer: Vec<Value> = judge(&input, None).1;
     assert!(rows[1].ends_with(answer[0]["reason"].as_str().unwrap()), "{text}");
+    assert!(rows[1].contains(" 0:15 ") && rows[3].contains(" 0:30 "), "{text}");
+    // Of several streams it says how many stand where; times since 1970 are times of day.
+    let input = format!("{}\n{}\nnonsense\n", line("a", 15), line("b", 1_790_946_015));
+    let command = Judge {
+        file: Some("-".into()),
+        output: Some(Output::Text),
+        ..Judge::default()
+    };
+    let mut out = Vec::new();
+    command.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains(" 13:00:15 "), "{text}");
+    assert!(
+        text.ends_with("\n2 streams: 0 pass, 0 failed, 2 undecided; 1 line could not be used\n"),
+        "{text}"
+    );
+}
+
+/// The answers to lines of which the second cannot be used, and its error.
+fn refused(first: &str, bad: &str) -> String {
+    let (exit, answers) = judge(&format!("{first}\n{bad}\n"), None);
+    // A history gets no answer.
+    let last = answers.last().unwrap();
+    assert_eq!((exit, &last["line"]), (Exit::Usage, &json!(2)), "{bad}");
+    last["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_would_be_counted_wrongly_is_refused() {
+    let with = |candidate: &str| {
+        format!(
+            r#"{{"stream":"s","t":30,"weight":10,"metrics":{{"e":{{"candidate":{candidate},"baseline":{{"n":900,"x":1}}}}}}}}"#
+        )
+    };
+    let history = |at: f64| format!(r#"{{"stream":"s","history":[{{"t":{at},"pods":[[9,0]]}}]}}"#);
+    let gauge =
+        r#""gauges":{"cpu":{"candidate":[{"pod":"p","used":1},{"pod":"p","used":2}],"limit":9}},"metrics""#;
+    for (first, bad, reason) in [
+        // Silence is no health.
+        (line("s", 15), with(r#"{"n":90}"#), "candidate: x is missing"),
+        (
+            line("s", 15),
+            with(r#"{"n":90,"x":1,"buckets":[[0.1,80]]}"#),
+            "x and buckets exclude each other",
+        ),
+        (
+            line("s", 15),
+            with(r#"[{"series":"a","n":90,"x":1}]"#),
+            "changed between increments and series",
+        ),
+        (
+            line("s", 15),
+            with(r#"[{"series":"a","n":9,"x":1},{"series":"a","n":7,"x":1}]"#),
+            "the series a is there twice",
+        ),
+        (
+            line("s", 15),
+            line("s", 30).replace("\"metrics\"", gauge),
+            "the pod p is there twice",
+        ),
+        (
+            history(15.0),
+            line("s", 15),
+            "t must be later than the history's 15",
+        ),
+        (history(-15.0), history(-30.0), "has a history already"),
+        (
+            line("s", 15),
+            "{\"stream\":\"z\",\"history\":[]}".to_owned(),
+            "history is empty",
+        ),
+        // Milliseconds since 1970.
+        (line("s", 15), line("s", 1_790_946_000_000), "it is in seconds"),
+        (
+            line("s", 15),
+            "{\"t\":30,\"weight\":\"x\"}".to_owned(),
+            "expected a number (column 20)",
+        ),
+    ] {
+        let error = refused(&first, &bad);
+        assert!(error.contains(reason), "{bad}: {error}");
+    }
+    // A reason may quote the line, but not all of it.
+    let long = format!("{{\"{}\":1}}", "field".repeat(1000));
+    assert!(refused(&line("s", 15), &long).chars().count() < 320);
+}
+
+#[test]
+fn a_table_without_a_header_that_can_be_used_says_so_in_each_row() {
+    let (exit, answers) = judge("t,weight,errors\n15,10,1\n30,10,1\n", None);
+    let errors: Vec<&str> = answers.iter().filter_map(|it| it["error"].as_str()).collect();
+    assert_eq!((exit, errors.len()), (Exit::Usage, 3));
+    assert!(errors[0].contains("unknown column errors"), "{errors:?}");
+    assert!(errors[1].contains("no header of columns"), "{errors:?}");
+}
+
+/// Lines of a spotless release at these weights, each for so many scrapes; `last` marks the last so many of them.
+fn spotless(weights: &[(f64, u32)], step: impl Fn(usize) -> u32, last: u32) -> Vec<Value> {
+    let all: u32 = weights.iter().map(|(_, scrapes)| scrapes).sum();
+    let mut input = String::new();
+    let mut t = 0;
+    for (index, (weight, scrapes)) in weights.iter().enumerate() {
+        for _ in 0..*scrapes {
+            t += 1;
+            let arm = |share: f64| json!({"n": (20_000.0 * share).round(), "x": (20.0 * share).round()});
+            let line = json!({"stream": "s", "t": t * 15, "step": step(index), "weight": weight,
+                "final": t > all - last,
+                "metrics": {"e": {"candidate": arm(weight / 100.0), "baseline": arm(1.0 - weight / 100.0)}}});
+            writeln!(input, "{line}").unwrap();
+        }
+    }
+    let (_, answers) = judge(&input, None);
+    assert!(answers.iter().all(|answer| answer.get("error").is_none()));
+    answers
+}
+
+#[test]
+fn another_weight_is_another_step_even_if_its_number_is_the_same() {
+    let counts = |answers: &[Value], at: usize| answers[at]["metrics"]["e"]["candidate"]["n"].as_u64();
+    let numbered = spotless(&[(10.0, 12), (25.0, 3)], |index| index as u32, 0);
+    let unnumbered = spotless(&[(10.0, 12), (25.0, 3)], |_| 0, 0);
+    assert_eq!(unnumbered, numbered);
+    assert_eq!(counts(&unnumbered, 12), Some(5_000));
+    assert_eq!(unnumbered[11]["advance"], true);
+    assert_eq!(unnumbered[12]["advance"], false);
+    // A step that turns out to be the last one must be proven as such.
+    let turned = spotless(&[(80.0, 40)], |_| 0, 20);
+    assert_eq!(
+        (counts(&turned, 19), counts(&turned, 20)),
+        (Some(16_000 * 20), Some(16_000))
+    );
+}
+
+#[test]
+fn in_the_last_step_the_weight_grows_for_the_bake() {
+    let answers = spotless(&[(80.0, 40), (95.0, 50)], |_| 0, 90);
+    let first = |what: &dyn Fn(&Value) -> bool| answers.iter().position(what).unwrap();
+    let proven = first(&|answer| answer["verdict"] == "Pass");
+    assert!(proven < 40, "{proven}");
+    // It is the same step, and the bake counts from the proof.
+    assert_eq!(
+        answers[40]["metrics"]["e"]["candidate"]["n"],
+        16_000 * 40 + 19_000
+    );
+    let promoted = first(&|answer| answer["advance"] == true);
+    assert!(promoted > 40, "{promoted}");
+    assert_eq!(promoted - proven, 10 * 60 / 15);
+}
+
+#[test]
+fn without_a_request_latency_waits() {
+    let mut input = String::new();
+    for t in 1..=40_u64 {
+        let n = if t < 3 { 0 } else { 1000 };
+        let arm = json!({"n": n, "buckets": [[0.05, n / 2], [0.1, n * 9 / 10], [0.5, n * 99 / 100]]});
+        let line = json!({"stream": "s", "t": t * 15, "weight": 50, "metrics":
+            {"latency": {"candidate": arm, "baseline": arm}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    assert_eq!(exit, Exit::Healthy);
+    assert_eq!(answers[1]["reason"], "latency: no request of the baseline yet");
+    assert_eq!(answers[2]["metrics"]["latency"]["candidate"]["n"], 1000);
+}
+
+#[test]
+fn the_example_has_a_release_that_goes_on_and_one_that_ends() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/judge.jsonl");
+    let (exit, out, error) = serin(&[example]);
+    assert_eq!((exit, error.as_str()), (Some(1), ""), "{out}");
+    let answers: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let of = |stream: &str| {
+        answers
+            .iter()
+            .filter(|it| it["stream"] == stream)
+            .collect::<Vec<_>>()
+    };
+    let advances = of("search").iter().filter(|it| it["advance"] == true).count();
+    assert_eq!(
+        (advances, &of("search").last().unwrap()["advance"]),
+        (2, &json!(true))
+    );
+    let failed: Vec<bool> = of("payment").iter().map(|it| it["verdict"] == "Fail").collect();
+    assert_eq!(failed, [false, false, false, false, false, true]);
 }

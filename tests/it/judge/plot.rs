@@ -9,8 +9,11 @@ use serin::cli::{Exit, Failure};
 
 use super::NOW;
 
-/// The elements of an SVG with their attributes and text, or what is wrong with it. Enough of XML to know.
-fn parse(svg: &str) -> Result<Vec<(String, Vec<(String, String)>, String)>, String> {
+/// An element: its name, attributes and text.
+type Element = (String, Vec<(String, String)>, String);
+
+/// The elements of an SVG, or what is wrong with it. Enough of XML to know.
+fn parse(svg: &str) -> Result<Vec<Element>, String> {
     let (mut open, mut found) = (Vec::<String>::new(), Vec::new());
     let mut rest = svg.trim_end();
     while let Some(start) = rest.strip_prefix('<') {
@@ -109,8 +112,7 @@ fn it_says_what_the_axes_and_curves_are() {
         "time since the first line (min:s)",
         "rolled back above 4.6",
         "passes above 3.0",
-        "against it",
-        "for it, in this step",
+        "10 %",
         "0:00",
         "50",
         "100",
@@ -118,6 +120,12 @@ fn it_says_what_the_axes_and_curves_are() {
         assert!(texts.iter().any(|text| text == wanted), "{wanted}: {texts:?}");
     }
     assert!(texts[1].starts_with("failed at 10 %, "), "{texts:?}");
+    for curve in ["against it: ", "for it, in this step: "] {
+        assert!(
+            texts.iter().any(|text| text.starts_with(curve)),
+            "{curve}: {texts:?}"
+        );
+    }
     // Light and dark, and nothing from elsewhere.
     assert!(svg.contains("prefers-color-scheme:dark"), "{svg}");
     assert_eq!(svg.matches("http").count(), 1, "the name space alone");
@@ -168,7 +176,7 @@ fn a_long_course_stays_small_and_keeps_its_ends() {
     let mut input = String::new();
     for index in 1..3000_u64 {
         let line = json!({"stream": "s", "t": index * 15, "step": index, "weight": 1 + index % 99, "metrics":
-            {"error-rate": {"candidate": {"n": 100}, "baseline": {"n": 900}}}});
+            {"error-rate": {"candidate": {"n": 100, "x": 0}, "baseline": {"n": 900, "x": 0}}}});
         writeln!(input, "{line}").unwrap();
     }
     let (_, svg) = draw("steps", &input, None).unwrap();

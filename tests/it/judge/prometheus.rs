@@ -33,6 +33,9 @@ pub(super) struct Served {
     pub(super) slow: f64,
 }
 
+/// What a Service serves at a second after [`BEGIN`]; `None` where it is not there.
+type Rates<'a> = &'a dyn Fn(i64) -> Option<Served>;
+
 impl Memory {
     fn add(&mut self, name: &str, labels: &[(&str, &str)], at: i64, grown: u64) {
         let labels = labels
@@ -48,11 +51,7 @@ impl Memory {
 
     /// Scrapes of a gateway that serves these Services: for each the rates (requests a second, shares of bad and slow
     /// ones) at a second after [`BEGIN`]; `None` where it is not there. An hour before the beginning is known as well.
-    pub(super) fn gateway(
-        seconds: i64,
-        services: &[(&str, &dyn Fn(i64) -> Option<Served>)],
-        seed: u64,
-    ) -> Self {
+    pub(super) fn gateway(seconds: i64, services: &[(&str, Rates<'_>)], seed: u64) -> Self {
         let mut memory = Self::default();
         let mut random = Random::new(seed);
         for second in (-3600..=seconds).step_by(SCRAPE as usize) {

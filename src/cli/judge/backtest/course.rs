@@ -3,7 +3,7 @@
 use crate::cli::Exit;
 use crate::cli::judge::plot::{self, Standing, Tape};
 use crate::engine::Moment;
-use crate::engine::judge::Judge;
+use crate::engine::judge::{Judge, Verdict};
 use crate::stats::Assessment;
 
 /// Something that happened.
@@ -103,9 +103,9 @@ impl Course {
     }
 
     /// Notes an evaluation.
-    pub(super) fn note(&mut self, judge: &Judge, at: Moment, weight: f64, failed: bool) {
+    pub(super) fn note(&mut self, judge: &Judge, at: Moment, weight: f64) {
         self.evaluations += 1;
-        let against = judge.against().evidence;
+        let (against, verdict) = (judge.against().evidence, judge.evidence().verdict);
         if self.lowest.is_none_or(|(lowest, _)| against <= lowest) {
             self.lowest = Some((against, at));
         }
@@ -116,7 +116,8 @@ impl Course {
                 weight,
                 against: judge.against(),
                 in_favour,
-                failed,
+                failed: verdict == Verdict::Fail,
+                passes: verdict == Verdict::Pass,
             });
         }
     }

@@ -110,8 +110,7 @@ impl Game<'_> {
             }
             let verdict = self.judge.evidence().verdict;
             let weight = self.weight();
-            self.course
-                .note(&self.judge, at, weight, verdict == Verdict::Fail);
+            self.course.note(&self.judge, at, weight);
             if verdict == Verdict::Fail || self.is_over_time(at) {
                 let what = if verdict == Verdict::Fail {
                     What::Fail

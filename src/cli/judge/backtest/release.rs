@@ -121,8 +121,7 @@ impl Trial<'_> {
         }
         let verdict = self.judge.evidence().verdict;
         let weight = self.weight();
-        self.course
-            .note(&self.judge, at, weight, verdict == Verdict::Fail);
+        self.course.note(&self.judge, at, weight);
         if verdict == Verdict::Pass && !self.passed {
             self.passed = true;
             if self.plan.rung(self.rung).step + 1 == self.plan.steps {

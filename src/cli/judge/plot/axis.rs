@@ -15,8 +15,14 @@ impl Axis {
     /// Where a value stands; what lies beyond an end stands at it.
     pub(super) fn at(&self, value: f64) -> f64 {
         let [low, high] = self.values;
+        self.beyond(value.clamp(low, high))
+    }
+
+    /// Where a value stands, be it beyond the ends, by the axis' length at most.
+    pub(super) fn beyond(&self, value: f64) -> f64 {
+        let [low, high] = self.values;
         let [from, to] = self.places;
-        let share = ((value - low) / (high - low)).clamp(0.0, 1.0);
+        let share = ((value - low) / (high - low)).clamp(-1.0, 2.0);
         from + share * (to - from)
     }
 

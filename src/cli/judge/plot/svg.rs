@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::axis::{Axis, times};
+use super::pen::{cut, dot, escaped, folded, line, text};
 use super::{Caption, MOST_POINTS, Standing};
 
 const WIDTH: f64 = 880.0;
@@ -13,18 +14,24 @@ const RIGHT: f64 = 700.0;
 const EVIDENCE: [f64; 2] = [80.0, 300.0];
 const WEIGHT: [f64; 2] = [332.0, 408.0];
 
-/// Of more steps the weight alone is drawn.
+/// Of more steps the weight alone is drawn, and of more than a few its number is not written.
 const MOST_STEPS: usize = 60;
+const MOST_NAMED: usize = 12;
+/// Between two lines of text.
+const LEADING: f64 = 15.0;
+/// The evidence is shown up to so many times its threshold: what is beyond decides nothing more.
+const BEYOND: f64 = 2.5;
 
 const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-size:15px;font-weight:600}.dim{fill:#57606a}\
 .back{fill:#fff}.grid{stroke:#d8dee4;stroke-width:1}.zero{stroke:#8c959f;stroke-width:1}\
 .against{stroke:#cf222e;fill:none;stroke-width:2}.favour{stroke:#0969da;fill:none;stroke-width:2}\
-.need{stroke-dasharray:5 4;stroke-width:1.2}.weight{fill:#8c959f;fill-opacity:.35;stroke:#57606a;stroke-width:1}\
+.need{stroke-dasharray:5 4;stroke-width:1.2}.pass{fill:#0969da;stroke:#fff}.fail{fill:#cf222e;stroke:#fff}.weight{fill:#8c959f;fill-opacity:.35;stroke:#57606a;stroke-width:1}\
 .step{stroke:#8c959f;stroke-width:1;stroke-dasharray:2 3}.end{stroke:#cf222e;stroke-width:1.5}\
 text.a{fill:#cf222e}text.f{fill:#0969da}\
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.dim{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}\
 .zero{stroke:#6e7681}.against,.end{stroke:#ff7b72}.favour{stroke:#79c0ff}text.a{fill:#ff7b72}text.f{fill:#79c0ff}\
+.pass{fill:#79c0ff;stroke:#0d1117}.fail{fill:#ff7b72;stroke:#0d1117}\
 .weight{fill:#6e7681;stroke:#9198a1}.step{stroke:#6e7681}}";
 
 /// The course as an SVG.
@@ -57,12 +64,16 @@ pub(super) fn picture(points: &[Standing], caption: &Caption) -> String {
     let _ = writeln!(svg, "<style>{STYLE}</style>");
     let _ = writeln!(svg, r#"<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>"#);
     text(&mut svg, (LEFT, 24.0), "title", "start", &cut(&caption.title, 90));
-    text(
-        &mut svg,
-        (LEFT, 44.0),
-        "dim",
-        "start",
-        &cut(&caption.outcome, 125),
+    for (y, row) in (0..).zip(folded(&caption.outcome, 118, 2)) {
+        let y = 44.0 + LEADING * f64::from(y);
+        text(&mut svg, (LEFT, y), "dim", "start", &row);
+    }
+    let _ = writeln!(
+        svg,
+        r#"<clipPath id="frame"><rect x="{LEFT}" y="{}" width="{}" height="{}"/></clipPath>"#,
+        EVIDENCE[0],
+        RIGHT - LEFT,
+        EVIDENCE[1] - EVIDENCE[0]
     );
     frame(&mut svg, (&time, &evidence, &weight), caption.epoch);
     curves(&mut svg, &points, (&time, &evidence, &weight));
@@ -132,29 +143,7 @@ fn frame(svg: &mut String, (time, evidence, weight): (&Axis, &Axis, &Axis), epoc
 }
 
 fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axis, &Axis, &Axis)) {
-    let steps = points.windows(2).filter(|pair| pair[1].is_step(&pair[0]));
-    let few = steps.count() <= MOST_STEPS;
-    let mut area = format!("M{:.1} {:.1}", LEFT, WEIGHT[1]);
-    for (index, point) in points.iter().enumerate() {
-        let (x, y) = (time.at(point.t), weight.at(point.weight));
-        let before = index.checked_sub(1).map(|before| &points[before]);
-        match before {
-            // A reading stands for the time since the one before it.
-            Some(before) if point.is_step(before) => {
-                let x = time.at(before.t);
-                let _ = write!(area, "H{x:.1}V{y:.1}");
-                if few {
-                    line(svg, "step", (x, EVIDENCE[0]), (x, WEIGHT[1]));
-                }
-            }
-            Some(_) => {}
-            None => {
-                let _ = write!(area, "V{y:.1}");
-            }
-        }
-        let _ = write!(area, "H{x:.1}");
-    }
-    let _ = writeln!(svg, r#"<path class="weight" d="{area}V{:.1}Z"/>"#, WEIGHT[1]);
+    steps(svg, points, (time, weight));
     for class in ["favour", "against"] {
         let value = |point: &Standing| {
             let seen = if class == "favour" {
@@ -169,19 +158,58 @@ fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axi
             // What speaks for the candidate begins anew with each step.
             let anew = class == "favour" && index > 0 && point.is_step(&points[index - 1]);
             let pen = if index == 0 || anew { 'M' } else { 'L' };
-            let _ = write!(
-                path,
-                "{pen}{:.1} {:.1}",
-                time.at(point.t),
-                evidence.at(value(point))
+            let (x, y) = (time.at(point.t), evidence.beyond(value(point)));
+            let _ = write!(path, "{pen}{x:.1} {y:.1}");
+        }
+        let _ = writeln!(
+            svg,
+            r#"<path class="{class}" clip-path="url(#frame)" d="{path}"/>"#
+        );
+    }
+    let mut passed = false;
+    for (index, point) in points.iter().enumerate() {
+        passed &= index == 0 || !point.is_step(&points[index - 1]);
+        if point.passes && !passed {
+            passed = true;
+            dot(
+                svg,
+                "pass",
+                (time.at(point.t), evidence.at(point.in_favour.evidence)),
             );
         }
-        let _ = writeln!(svg, r#"<path class="{class}" d="{path}"/>"#);
     }
     if let Some(failed) = points.iter().find(|point| point.failed) {
         let x = time.at(failed.t);
         line(svg, "end", (x, EVIDENCE[0]), (x, WEIGHT[1]));
+        dot(svg, "fail", (x, evidence.at(failed.against.evidence)));
     }
+}
+
+/// The weight over time, and where each step begins.
+fn steps(svg: &mut String, points: &[Standing], (time, weight): (&Axis, &Axis)) {
+    let begun = |pair: &[Standing]| pair[1].is_step(&pair[0]);
+    let count = points.windows(2).filter(|pair| begun(pair)).count();
+    let mut area = format!("M{:.1} {:.1}", LEFT, WEIGHT[1]);
+    let mut named = f64::NEG_INFINITY;
+    for (index, point) in points.iter().enumerate() {
+        let (x, y) = (time.at(point.t), weight.at(point.weight));
+        let before = index.checked_sub(1).map(|before| &points[before]);
+        // A reading stands for the time since the one before it.
+        let begins = time.at(before.map_or(point.t, |before| before.t));
+        if before.is_none_or(|before| point.is_step(before)) {
+            let _ = write!(area, "H{begins:.1}V{y:.1}");
+            if before.is_some() && count <= MOST_STEPS {
+                line(svg, "step", (begins, EVIDENCE[0]), (begins, WEIGHT[1]));
+            }
+            if count <= MOST_NAMED && begins > named + 40.0 {
+                let share = format!("{} %", point.weight);
+                text(svg, (begins + 4.0, EVIDENCE[0] - 4.0), "dim", "start", &share);
+                named = begins;
+            }
+        }
+        let _ = write!(area, "H{x:.1}");
+    }
+    let _ = writeln!(svg, r#"<path class="weight" d="{area}V{:.1}Z"/>"#, WEIGHT[1]);
 }
 
 /// The thresholds, and what each line is.
@@ -196,34 +224,34 @@ fn legend(svg: &mut String, last: &Standing, evidence: &Axis) {
             "passes above",
         ),
     ];
-    let mut heights: Vec<f64> = Vec::new();
+    let mut labels: Vec<(f64, &str, String)> = Vec::new();
     for (class, colour, name, seen, meaning) in rows {
         let need = evidence.at(seen.needed);
         line(svg, &format!("{class} need"), (LEFT, need), (RIGHT, need));
-        for (value, label) in [
-            (seen.needed, format!("{meaning} {:.1}", seen.needed)),
-            (seen.evidence, name.to_owned()),
-        ] {
-            // Labels that would cover each other give way downwards.
-            let mut y = evidence.at(value) + 4.0;
-            while let Some(other) = heights.iter().find(|other| (**other - y).abs() < 14.0) {
-                y = other + 14.0;
-            }
-            heights.push(y);
-            text(svg, (RIGHT + 8.0, y), colour, "start", &label);
-        }
+        labels.push((need, colour, format!("{meaning} {:.1}", seen.needed)));
+        let y = evidence.at(seen.evidence);
+        labels.push((y, colour, format!("{name}: {:.1}", seen.evidence)));
+    }
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Labels that would cover each other give way downwards.
+    let mut free = f64::NEG_INFINITY;
+    for (y, colour, label) in labels {
+        let y = y.max(free);
+        free = y + LEADING;
+        text(svg, (RIGHT + 8.0, y + 4.0), colour, "start", &label);
     }
 }
 
-/// The range of the evidence, with its thresholds and a little room.
+/// The range of the evidence: its thresholds, and what lies around them.
 fn range(points: &[Standing]) -> [f64; 2] {
-    let all = points.iter().flat_map(|point| {
-        let pairs = [point.against, point.in_favour];
-        pairs.into_iter().flat_map(|it| [it.evidence, it.needed])
-    });
-    let all: Vec<f64> = all.filter(|value| value.is_finite()).collect();
-    let low = all.iter().copied().fold(0.0, f64::min);
-    let high = all.iter().copied().fold(1.0, f64::max);
+    let pairs = points.iter().flat_map(|point| [point.against, point.in_favour]);
+    let (mut low, mut high, mut most) = (-1.0, 1.0, 1.0);
+    for it in pairs.filter(|it| it.evidence.is_finite() && it.needed.is_finite()) {
+        low = f64::min(low, it.evidence);
+        high = f64::max(high, it.evidence.max(it.needed));
+        most = f64::max(most, BEYOND * it.needed);
+    }
+    let (low, high) = (low.max(-most), high.min(most));
     let room = 0.04 * (high - low);
     [low - room, high + room]
 }
@@ -240,46 +268,4 @@ fn sampled(points: &[Standing]) -> Vec<Standing> {
         .map(|index| points[index])
         .take(2 * MOST_POINTS)
         .collect()
-}
-
-fn line(svg: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
-    let _ = writeln!(
-        svg,
-        r#"<line class="{class}" x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}"/>"#,
-        from.0, from.1, to.0, to.1
-    );
-}
-
-fn text(svg: &mut String, at: (f64, f64), class: &str, anchor: &str, text: &str) {
-    let text = escaped(text);
-    let _ = writeln!(
-        svg,
-        r#"<text class="{class}" text-anchor="{anchor}" x="{:.1}" y="{:.1}">{text}</text>"#,
-        at.0, at.1
-    );
-}
-
-/// The beginning of a text that is too long for its place; the whole is in the description.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most - 1).collect();
-    format!("{kept}…")
-}
-
-/// Text as it may stand in XML. What XML cannot hold at all becomes a question mark.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars().take(1000) {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('?'),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
