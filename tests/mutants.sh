@@ -6,7 +6,10 @@
 #
 #   cargo install cargo-mutants --version 27.1.0 --locked
 #   tests/mutants.sh [options of cargo mutants]
+#   tests/mutants.sh --shard 3/12 --sharding round-robin --timeout 20    # one in twelve, evenly over the room
+#   tests/mutants.sh --file src/stats/history.rs                         # one file
 #
+# All of it takes hours. A mutant that makes a loop endless ends by the timeout; it counts as caught.
 # The list of what is missed ends in target/mutants/mutants.out/missed.txt. docs/judge.md names those that are left.
 set -euo pipefail
 cd "$(dirname "$0")/.."

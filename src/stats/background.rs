@@ -93,10 +93,10 @@ impl Background {
         self.burst_ticks
     }
 
-    /// Seconds that one burst on one pod may last, where a scrape takes `scrape` seconds. A past without bursts
-    /// tells nothing: a scrape.
+    /// Seconds that one burst on one pod may last, where a scrape takes `scrape` seconds. Where no bursts are known
+    /// nothing tells: a scrape.
     pub fn burst_seconds(&self, scrape: f64) -> f64 {
-        if !self.bursty() && self.burst_ticks <= 1 {
+        if !self.lasting_bursts() {
             return scrape;
         }
         let tick = if self.tick_seconds > 0.0 {
@@ -120,6 +120,12 @@ impl Background {
     /// Whether the past shows bursts on single pods.
     pub const fn bursty(&self) -> bool {
         matches!(self.bursts, Bursts::Seen)
+    }
+
+    /// Whether it is known how long bursts last: the past shows some, or the release itself has shown longer ones than
+    /// a tick.
+    pub(super) const fn lasting_bursts(&self) -> bool {
+        self.bursty() || !self.calm() && self.burst_ticks > 1
     }
 
     /// Spread of the log rate between pods.

@@ -6,3 +6,4 @@ mod laws;
 mod plain;
 mod release;
 mod replay;
+mod thin;

@@ -108,7 +108,7 @@ impl Evidence {
     /// Keeps the account of what was cut. Once every tick has been beyond the limit for longer than any burst, all of
     /// it counts after all; returns what that gained. Not where bursts are known: there they may follow each other.
     fn collect(&mut self, beyond: bool, seconds: f64, owed: Arrears) -> f64 {
-        if !beyond || self.background().bursty() || self.past().burst_ticks() > 1 {
+        if !beyond || self.past().lasting_bursts() {
             self.arrears = Arrears::default();
             return 0.0;
         }

@@ -63,7 +63,7 @@ fn narrow(n: u64) -> u32 {
 /// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
 /// measured over ticks of a certain length, and are cut as they were.
 fn grain(past: &Background) -> f64 {
-    if past.bursty() || (past.dispersion() > 1.0 && !past.calm()) {
+    if past.lasting_bursts() || (past.dispersion() > 1.0 && !past.calm()) {
         Background::LEAST_TICK.max(past.burst_seconds(0.0) / RESOLUTION)
     } else {
         SHORTEST
@@ -106,8 +106,8 @@ impl Guard {
             rates: [tick.candidate, tick.baseline].map(|arm| arm.rate().unwrap_or_default() as f32),
         };
         let measured = past.burst_seconds(tick.seconds);
-        // Known are bursts that the past or this release has shown; where a past shows none, nothing is known of them.
-        let known = past.burst_ticks() > 1 || past.rate().is_some() && !past.calm();
+        // Where neither the past nor this release has shown a burst, nothing is known of when one would begin.
+        let known = past.lasting_bursts();
         let own = self.within(measured.max(tick.seconds).max(SHORTEST));
         // A burst whose length was counted in such ticks touches no other one.
         let coarser = past.tick_seconds() > 0.0 && tick.seconds > 1.5 * past.tick_seconds();
@@ -207,6 +207,10 @@ mod tests {
         assert_eq!(after(1.0, &unknown), (1.0, 2, 2));
         assert_eq!(after(0.5, &unknown), (1.0, 2, 2));
         assert_eq!(after(5.0, &known(1, 15.0, true)), (5.0, 2, 2));
+        // A past too short to tell of bursts says nothing of them; clumps are read over the ticks that showed them.
+        let short = |dispersion| Background::new(Some(0.001), dispersion, 1, 0.0).with_tick_seconds(15.0);
+        assert_eq!(after(1.0, &short(1.0)), (1.0, 2, 2));
+        assert_eq!(after(1.0, &short(1.5)), (15.0, 2, 2));
         // Known bursts: a minute, however often one looks.
         assert_eq!(after(15.0, &known(4, 15.0, false)), (15.0, 4, 5));
         assert_eq!(after(5.0, &known(4, 15.0, false)), (15.0, 4, 5));

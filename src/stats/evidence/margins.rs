@@ -11,6 +11,10 @@ use crate::stats::settings::Margin;
 const POD_QUANTILE: f64 = 1.645;
 /// What a step is planned to last, in seconds, when asking what its traffic can prove.
 const PLANNED_STEP_SECONDS: f64 = 600.0;
+/// Traffic may widen the absolute part of the unacceptable margin to so much at most. Each request without a failure is
+/// worth at most this many nats, so nothing is ever promoted on fewer than 60 of them (3 nats), however thin the
+/// traffic; in an early step, whose line is a multiple of it, nothing passes on fewer than 10.
+const WIDEST: f64 = 0.05;
 /// By how much the unacceptable margin is widened for the proof that leaves a step.
 ///
 /// The last step's successor is everybody: 1.5. Before that a proof may be coarser as long as a candidate that just
@@ -28,7 +32,8 @@ pub fn step_multiplier(weight: f64, next_weight: f64, last: bool) -> f64 {
 impl Evidence {
     /// The same, knowing what traffic to expect: `pace` requests a second in both arms together, over steps of these
     /// weights (per cent). Where that cannot prove the unacceptable margin in sensible time (ten minutes a step),
-    /// the margin is widened to what it can prove: [`Self::provable`]. Call it after [`Self::with_background`].
+    /// the margin is widened to what it can prove: [`Self::provable`]; but by five points of absolute rate at most, for
+    /// one or two requests prove nothing. Call it after [`Self::with_background`].
     #[must_use]
     pub fn with_traffic(self, pace: f64, weights: &[f64]) -> Self {
         if !(pace.is_finite() && pace > 0.0) {
@@ -38,7 +43,7 @@ impl Evidence {
             .iter()
             .map(|w| pace * w / 100.0 * PLANNED_STEP_SECONDS)
             .sum::<f64>();
-        let release_floor = self.provable_with(requests / 4.0);
+        let release_floor = self.provable_with(requests / 4.0).min(self.widest());
         Self {
             given: Arc::new(Given {
                 pace: Some(pace),
@@ -60,12 +65,20 @@ impl Evidence {
         )
     }
 
-    /// What a step of this weight (per cent) can prove with the expected traffic; 0 if none is known.
+    /// What a step of this weight (per cent) can prove with the expected traffic; 0 if none is known. The step's own
+    /// multiplier holds for the widest margin too.
     pub(super) fn provable_in_step(&self, weight: f64) -> f64 {
         let planned = |pace| pace * weight.max(0.0) / 100.0 * PLANNED_STEP_SECONDS;
+        let widest = self.widest() * f64::from(self.multiplier);
         self.given
             .pace
-            .map_or(0.0, |pace| self.provable_with(planned(pace)))
+            .map_or(0.0, |pace| self.provable_with(planned(pace)).min(widest))
+    }
+
+    /// The highest candidate rate that thin traffic may widen the unacceptable margin to.
+    fn widest(&self) -> f64 {
+        let usual = self.background().rate().unwrap_or(0.0);
+        self.settings().unacceptable().ratio.mul_add(usual, WIDEST)
     }
 
     /// The candidate rate that a promotion excludes, for the usual baseline rate; above the plain margin's where

@@ -241,6 +241,24 @@ fn a_request_that_costs_more_is_seen_and_one_that_does_not_is_not() {
 }
 
 #[test]
+fn equal_arms_know_what_a_request_costs_as_well_as_twice_the_readings_of_one() {
+    let mut saturation = Saturation::new(Some(0.05));
+    for used in [0.21, 0.26, 0.24, 0.27, 0.22, 0.25] {
+        let load = Some(Load { pace: 10.0, used });
+        saturation.observe(load, load);
+    }
+    let fit = saturation.candidate.through(0.05).unwrap();
+    let reach = quantile(BOTH_SIDES, 2.0 * (fit.readings - 1.0)) * (2.0_f64).sqrt() * fit.error / fit.slope;
+    let cost = saturation.cost().unwrap();
+    assert!(
+        (cost.ratio - 1.0).abs() < 1e-12 && reach > 0.05,
+        "{cost:?} {reach}"
+    );
+    assert!((cost.high.ln() - reach).abs() < 1e-9, "{cost:?} {reach}");
+    assert!((cost.low.ln() + reach).abs() < 1e-9, "{cost:?} {reach}");
+}
+
+#[test]
 fn a_restart_changes_nothing() {
     let mut one = play(&USUAL, 7);
     let kept = one.checkpoint();

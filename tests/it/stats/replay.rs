@@ -123,7 +123,9 @@ fn a_calm_past_with_known_traffic() {
 
 #[test]
 fn a_past_of_bursts_clumps_and_unlike_pods_in_short_scrapes() {
-    let past = Background::new(Some(0.002), 1.7, 2, 0.25).with_tick_seconds(15.0);
+    let past = Background::new(Some(0.002), 1.7, 2, 0.25)
+        .with_tick_seconds(15.0)
+        .with_bursts(Bursts::Seen);
     let mut evidence = Evidence::new(lenient()).with_background(past);
     evidence.set_candidate_pods(3);
     check(
@@ -144,7 +146,9 @@ fn a_past_of_bursts_clumps_and_unlike_pods_in_short_scrapes() {
 #[test]
 fn long_scrapes_without_warm_up() {
     let settings = lenient().with_warmup(0.0).unwrap();
-    let past = Background::new(Some(0.001), 1.0, 4, 0.0).with_tick_seconds(15.0);
+    let past = Background::new(Some(0.001), 1.0, 4, 0.0)
+        .with_tick_seconds(15.0)
+        .with_bursts(Bursts::Seen);
     check(
         "long",
         &release(Evidence::new(settings).with_background(past), 60.0),
