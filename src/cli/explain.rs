@@ -31,6 +31,9 @@ pub(super) struct Explain {
     /// Reads the Rollout from a file instead, as `kubectl get rollout NAME -o yaml` gives it; `-` is standard input.
     #[arg(short, long)]
     file: Option<PathBuf>,
+    /// Characters of a line, 60 to 110.
+    #[arg(long, env = "COLUMNS")]
+    width: Option<String>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -42,7 +45,7 @@ impl Explain {
             (None, name) => block_on(self.fetch(name.as_deref().unwrap_or_default()))?,
         };
         let look = Look {
-            width: width(),
+            width: width(self.width.as_deref()),
             colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
         let name = rollout.metadata.name.as_deref().unwrap_or_default();
@@ -91,10 +94,8 @@ fn from_file(path: &std::path::Path, input: &mut dyn Read) -> Result<Rollout, Fa
     })
 }
 
-/// As wide as the shell says that its window is.
-fn width() -> usize {
-    let told = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
+/// As wide as asked for, or as the shell says that its window is.
+fn width(told: Option<&str>) -> usize {
+    let told = told.and_then(|columns| columns.parse().ok());
     told.unwrap_or(USUAL_WIDTH).clamp(*WIDTH.start(), *WIDTH.end())
 }

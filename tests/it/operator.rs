@@ -41,7 +41,7 @@ spec:
     gatewayAPI: {routes: [{name: checkout}]}
 ";
 
-pub fn shop() -> World {
+pub(crate) fn shop() -> World {
     let world = World::new(&Options::default());
     for crd in crd::all() {
         world.install_crd(&serde_json::to_value(&crd).unwrap());
@@ -56,7 +56,7 @@ pub fn shop() -> World {
     world
 }
 
-pub async fn phase_is(world: &World, wanted: &str) {
+pub(crate) async fn phase_is(world: &World, wanted: &str) {
     let phase = || {
         world
             .object("rollouts", "shop", "checkout")
@@ -93,7 +93,7 @@ impl MetricSource for Slow {
 }
 
 /// The operator at work on `world`, and its own figures.
-pub fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
+pub(crate) fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
     operate_with(world, Arc::new(world.metrics()))
 }
 

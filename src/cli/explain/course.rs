@@ -140,9 +140,9 @@ impl<'a> Course<'a> {
         }
         let (word, verdict) = self.outcome(step, &verdicts);
         text.push_str(&format!("  {}\n", look.painted(word, shade(verdict))));
-        let (beside, returned): (Vec<_>, Vec<_>) = verdicts
+        let (beside, returned): (Vec<&VerdictStatus>, Vec<&VerdictStatus>) = verdicts
             .iter()
-            .partition(|verdict| !verdict.metric.ends_with(RETURN));
+            .partition(|verdict: &&&VerdictStatus| !verdict.metric.ends_with(RETURN));
         for verdict in beside {
             text.push_str(&look.paragraph(&verdict.reason));
         }
