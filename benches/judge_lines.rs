@@ -109,7 +109,9 @@ fn lines(kind: Kind, streams: u64, lines: u64, rate: f64) -> String {
         let metric = format!(r#"{{"candidate":{candidate},"baseline":{baseline}}}"#);
         let metrics = match kind {
             Kind::Three => format!(r#""error-rate":{metric},"login":{metric},"search":{metric}"#),
-            _ => format!(r#""error-rate":{metric}"#),
+            Kind::Counts | Kind::Csv | Kind::Series | Kind::Buckets | Kind::Gauge => {
+                format!(r#""error-rate":{metric}"#)
+            }
         };
         let gauges = match kind {
             Kind::Gauge => {
@@ -118,7 +120,7 @@ fn lines(kind: Kind, streams: u64, lines: u64, rate: f64) -> String {
                     r#","gauges":{{"cpu":{{"limit":1,"candidate":[{used}],"baseline":[0.5,0.52,0.51]}}}}"#
                 )
             }
-            _ => String::new(),
+            Kind::Counts | Kind::Csv | Kind::Three | Kind::Series | Kind::Buckets => String::new(),
         };
         let _ = writeln!(
             text,
