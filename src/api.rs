@@ -8,8 +8,10 @@ pub mod action;
 pub mod analysis;
 pub mod crd;
 pub mod duration;
+pub mod gauge;
 pub mod preset;
 pub mod provider;
+pub mod quantity;
 pub mod rollout;
 pub mod rules;
 pub mod status;
@@ -21,8 +23,10 @@ pub use analysis::{
     MetricPreset, OnDoubt, Query,
 };
 pub use duration::Duration;
+pub use gauge::{Gauge, GaugePreset};
 pub use preset::Preset;
 pub use provider::{Header, MetricProvider, MetricProviderSpec, MetricProviderStatus, Tls};
+pub use quantity::Quantity;
 pub use rollout::{
     Approval, OnDelete, Promotion, Rollback, RollbackMode, Rollout, RolloutSpec, Step, Workload,
     WorkloadKind, WorkloadVersion,
@@ -41,6 +45,8 @@ pub const VERSION: &str = "v1alpha1";
 pub const MAX_STEPS: u32 = 20;
 /// Highest number of routes, metrics and similar small lists.
 pub const MAX_ITEMS: u32 = 16;
+/// Highest number of gauges.
+pub const MAX_GAUGES: u32 = 8;
 /// Releases kept in `status.history`.
 pub const MAX_HISTORY: u32 = 10;
 

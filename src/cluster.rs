@@ -11,6 +11,7 @@ pub mod events;
 pub mod gate;
 pub mod gather;
 pub mod lease;
+pub mod limits;
 pub mod observe;
 pub mod snapshot;
 pub mod watches;

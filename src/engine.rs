@@ -11,6 +11,7 @@
 
 pub mod decide;
 pub mod effect;
+pub mod gauge;
 pub mod invariants;
 pub mod judge;
 pub mod observation;

@@ -7,6 +7,7 @@
 //! Nothing here has a clock: every evaluation time is an input, and the same samples give the same increments.
 
 pub mod counters;
+pub mod gauges;
 pub mod history;
 pub mod preflight;
 pub mod presets;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, Preset};
+use super::{Duration, Gauge, GaugePreset, Preset};
 
 /// The comparison of the candidate with its baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,10 @@ pub struct Analysis {
     /// that has data.
     #[schemars(length(min = 1, max = super::MAX_ITEMS))]
     pub metrics: Vec<Metric>,
+    /// What a pod may run out of. By default CPU and memory, where the template sets limits and the provider has the
+    /// values; an empty list looks at none.
+    #[schemars(length(max = super::MAX_GAUGES))]
+    pub gauges: Vec<Gauge>,
     /// Error probabilities of the whole release; by default those of the preset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
@@ -44,6 +48,10 @@ impl Default for Analysis {
             baseline: Baseline::default(),
             provider: "default".into(),
             metrics: vec![Metric::named("error-rate"), Metric::latency("latency")],
+            gauges: vec![
+                Gauge::of("cpu", GaugePreset::Cpu),
+                Gauge::of("memory", GaugePreset::Memory),
+            ],
             confidence: None,
             on_inconclusive: OnDoubt::default(),
             on_no_data: OnDoubt::default(),

@@ -4,6 +4,8 @@
 //! the standard macros, `isSorted`, `duration`, `matches`, and `lowerAscii`. Rules see objects after defaulting. Each
 //! message names the field and the remedy. A rule over a list needs the list's `maxItems`, or its cost is refused.
 
+mod gauges;
+
 use super::{Margin, MetricKind, Preset};
 
 /// The kind that a rule is about.
@@ -55,6 +57,7 @@ pub fn all() -> Vec<Rule> {
     let mut rules = course();
     rules.extend(analysis());
     rules.extend(metrics());
+    rules.extend(gauges::rules());
     rules.extend(margins());
     rules.extend(others());
     rules.extend(LIMITS.iter().map(limit));
@@ -239,10 +242,6 @@ fn metrics() -> Vec<Rule> {
         ("spec.analysis.metrics[].latency.buckets", "buckets", HISTOGRAM),
     ];
     let of = |(path, field, places): (&'static str, &str, &[&str])| {
-        let shown: Vec<String> = places.iter().map(|place| format!("{{{{{place}}}}}")).collect();
-        let [others @ .., last] = shown.as_slice() else {
-            return Vec::new();
-        };
         vec![
             rule(
                 Kind::Rollout,
@@ -250,18 +249,7 @@ fn metrics() -> Vec<Rule> {
                 r"self.contains('{{pods}}') || self.contains('{{service}}')",
                 &format!("{field} must tell the two arms apart: select by {{{{pods}}}} or {{{{service}}}}"),
             ),
-            rule(
-                Kind::Rollout,
-                path,
-                &format!(
-                    r"!self.matches('\\{{\\{{') || self.matches('^([^{{]|\\{{[^{{]|\\{{\\{{({})\\}}\\}})*\\{{?$')",
-                    places.join("|")
-                ),
-                &format!(
-                    "{field} has an unknown placeholder: use only {} and {last}",
-                    others.join(", ")
-                ),
-            ),
+            placeholders(path, field, places),
             rule(
                 Kind::Rollout,
                 path,
@@ -273,6 +261,26 @@ fn metrics() -> Vec<Rule> {
         ]
     };
     fields.into_iter().flat_map(of).collect()
+}
+
+/// A query knows these placeholders and no others.
+fn placeholders(path: &'static str, field: &str, places: &[&str]) -> Rule {
+    let shown: Vec<String> = places.iter().map(|place| format!("{{{{{place}}}}}")).collect();
+    let (last, others) = shown
+        .split_last()
+        .map_or(("", &[][..]), |(last, others)| (last, others));
+    rule(
+        Kind::Rollout,
+        path,
+        &format!(
+            r"!self.matches('\\{{\\{{') || self.matches('^([^{{]|\\{{[^{{]|\\{{\\{{({})\\}}\\}})*\\{{?$')",
+            places.join("|")
+        ),
+        &format!(
+            "{field} has an unknown placeholder: use only {} and {last}",
+            others.join(", ")
+        ),
+    )
 }
 
 /// Placeholders of a query, in the order of the alphabet.

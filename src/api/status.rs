@@ -182,11 +182,11 @@ pub struct ReleaseStatus {
     pub waiting_for: Option<String>,
     /// The verdicts of the release, a line per step and metric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 320))]
+    #[schemars(length(max = 480))]
     pub verdicts: Vec<VerdictStatus>,
     /// What is measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = super::MAX_ITEMS))]
+    #[schemars(length(max = super::MAX_ITEMS + super::MAX_GAUGES))]
     pub metrics: Vec<MetricStatus>,
     /// How the evidence grew, thinned out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

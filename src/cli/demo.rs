@@ -104,7 +104,7 @@ impl Demo {
         screen: &mut Screen,
         out: &mut dyn Write,
     ) -> Result<Option<Phase>, Failure> {
-        let mut shipped = false;
+        let (mut shipped, mut helped) = (false, false);
         while world.elapsed() < LIMIT {
             let rollout = rollout(world);
             let phase = rollout
@@ -118,6 +118,11 @@ impl Demo {
             }
             if let Some(rollout) = &rollout {
                 screen.look(world, rollout, out)?;
+                if let Some((replicas, words)) = self.help(rollout).filter(|_| !helped) {
+                    helped = true;
+                    screen.say(world, words, out)?;
+                    Scenario::scale(world, replicas)?;
+                }
             }
             match phase {
                 Some(ended @ (Phase::Promoted | Phase::RolledBack)) if shipped => return Ok(Some(ended)),
@@ -125,6 +130,18 @@ impl Demo {
             }
         }
         Ok(None)
+    }
+}
+
+impl Demo {
+    /// What a person does about what the release has waited for for a while.
+    fn help(&self, rollout: &Rollout) -> Option<(u32, &'static str)> {
+        let status = rollout.status.as_ref()?;
+        let ready = status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == "Ready")?;
+        self.scenario.remedy(&ready.reason)
     }
 }
 

@@ -3,6 +3,8 @@
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
+mod beside;
+mod gauges;
 mod look;
 pub(crate) mod search;
 pub(crate) mod subject;
@@ -20,12 +22,13 @@ use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
-use crate::engine::{Moment, Plan, Revision, State, report};
+use crate::engine::{self, Moment, Plan, Revision, State, report};
+use gauges::Gauges;
 use look::Look;
 use search::{Findings, Search, When};
 use subject::Learned;
 use trail::Trail;
-use trial::{Place, Trial};
+use trial::{Place, Served, Trial};
 
 /// One Rollout's measurements.
 #[derive(Default)]
@@ -38,6 +41,11 @@ pub(super) struct Measure {
     trail: Trail,
     /// What preflight found, while the release lasts.
     learned: Option<(Revision, Learned)>,
+    /// The gauges of the release, and what they said last.
+    gauges: Option<Gauges>,
+    seen: (engine::gauge::Gauges, Vec<api::VerdictStatus>),
+    /// What the metrics have counted, for the gauges.
+    served: Vec<Served>,
 }
 
 /// The shortest time between two looks at the metrics.
@@ -86,6 +94,7 @@ impl Measure {
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
                 (self.trial, self.trail) = (None, Trail::default());
+                self.seen = (engine::gauge::Gauges::default(), Vec::new());
                 Report {
                     preflight: self.preflight(&look, &release.revision).await,
                     ..Report::nothing()
@@ -126,7 +135,12 @@ impl Measure {
             },
             Phase::Releasing(release) => Report {
                 preflight: Some(Vec::new()),
-                evidence: on_trial((&release.revision, false)).unwrap_or_else(Evidence::none),
+                evidence: on_trial((&release.revision, false)).map_or_else(Evidence::none, |evidence| {
+                    Evidence {
+                        gauges: self.seen.0.clone(),
+                        ..evidence
+                    }
+                }),
             },
             Phase::Promoting(promotion) => Report {
                 evidence: on_trial((&promotion.revision, true)).unwrap_or_else(Evidence::none),
@@ -151,10 +165,12 @@ impl Measure {
 
     /// The verdicts on the present rung, for the status.
     pub(super) fn verdicts(&self, plan: &Plan) -> Vec<api::VerdictStatus> {
-        self.trial
-            .as_ref()
-            .map(|trial| report::verdicts(plan, &trial.judge, trial.key.1))
-            .unwrap_or_default()
+        let Some(trial) = &self.trial else {
+            return Vec::new();
+        };
+        let mut verdicts = report::verdicts(plan, &trial.judge, trial.key.1);
+        verdicts.extend(self.seen.1.iter().filter(|_| !trial.key.1).cloned());
+        verdicts
     }
 
     /// What the status says of the metrics.
@@ -162,10 +178,14 @@ impl Measure {
         let Some((_, learned)) = self.learned.as_ref().filter(|(_, learned)| !learned.told) else {
             return Vec::new();
         };
-        let Some(trial) = &self.trial else {
-            return learned.report(std::iter::empty());
+        let mut metrics = match &self.trial {
+            Some(trial) => learned.report(trial.judge.provable()),
+            None => learned.report(std::iter::empty()),
         };
-        learned.report(trial.judge.provable())
+        if let Some(gauges) = &self.gauges {
+            metrics.extend(gauges.report());
+        }
+        metrics
     }
 
     /// How the evidence grew, for the status.
@@ -211,6 +231,15 @@ impl Measure {
                 message,
             }]),
             Findings::Found(learned) => {
+                let gauges = beside::find(look, &*source, revision).await;
+                let missing = gauges.missing();
+                self.gauges = Some(gauges);
+                if let Some(message) = missing {
+                    return Some(vec![Problem {
+                        reason: "MetricsNotFound",
+                        message,
+                    }]);
+                }
                 self.learned = Some((revision.clone(), learned));
                 self.search = None;
                 Some(Vec::new())
@@ -235,15 +264,24 @@ impl Measure {
         let Some(trial) = &mut self.trial else {
             return Evidence::none();
         };
+        let gauges = match &mut self.gauges {
+            Some(gauges) if gauges.fit(look, &release.revision) => gauges,
+            other => other.insert(Gauges::new(look, &release.revision)),
+        };
         if release.stage == Stage::Judging {
             trial.enter(place);
+            gauges.enter(look.plan, place);
         }
         let source = look.source();
-        trial.read(look.plan, source.as_deref(), look.now).await;
+        beside::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
+        self.seen = gauges.view(look);
         if let Some(mark) = report::mark(look.plan, &trial.judge) {
             self.trail.add(mark);
         }
-        trial.judge.evidence()
+        Evidence {
+            gauges: self.seen.0.clone(),
+            ..trial.judge.evidence()
+        }
     }
 
     /// The judged return: the promoted pods are on trial, the candidate's stand beside them.

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::decide::Decision;
 use super::effect::Effect;
+use super::gauge::{Leak, Room};
 use super::judge::Verdict;
 use super::observation::{Observation, Route, Verb};
 use super::plan::Plan;
@@ -68,6 +69,8 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
             && seen.evidence.rung == rung
             && seen.evidence.at.is_some_and(|at| at > since)
     };
+    let gauges = &seen.evidence.gauges;
+    let fits = gauges.room == Room::Enough && gauges.leak == Leak::None;
     match (&before.phase, &next.phase) {
         (Phase::Releasing(old), Phase::Promoting(new)) => {
             old.revision == new.revision
@@ -75,6 +78,7 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
                 && plan.is_top(old.rung)
                 && fresh(&old.revision, old.rung, old.entered)
                 && seen.evidence.verdict != Verdict::Fail
+                && fits
         }
         (Phase::Promoting(_), _) => true,
         (_, Phase::Promoting(_)) => false,
@@ -86,7 +90,7 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
             let proven = new.passed == passed + 1
                 && seen.evidence.verdict == Verdict::Pass
                 && fresh(&new.revision, passed, entered);
-            new.weight <= plan.rung(new.passed).weight && (new.passed <= passed || proven)
+            new.weight <= plan.rung(new.passed).weight && (new.passed <= passed || proven && fits)
         }
         _ => true,
     }
@@ -113,7 +117,8 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         .stable
         .as_ref()
         .is_none_or(|stable| workload.pods(stable).desired > 0);
-    let convicted = seen.evidence.verdict == Verdict::Fail
+    let convicted = (seen.evidence.verdict == Verdict::Fail
+        || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
         && seen.evidence.revision.as_ref() == Some(revision)
         && stable_left;
     let replaced = workload.template != *revision;

@@ -221,6 +221,18 @@ impl Plan {
         }
     }
 
+    /// Candidate pods that a rung's weight needs, of a Deployment with so many replicas; in the last step, as many as may
+    /// have to serve alone.
+    pub fn pods(&self, rung: usize, replicas: u32) -> u32 {
+        let rung = self.rung(rung);
+        let weight = if rung.step + 1 == self.steps {
+            Weight::FULL
+        } else {
+            rung.weight
+        };
+        weight.share_of(replicas)
+    }
+
     /// Whether `index` is the highest rung.
     pub fn is_top(&self, index: usize) -> bool {
         index + 1 >= self.rungs.len()

@@ -127,6 +127,12 @@ reasons! {
     ROUTE_NOT_FOUND = "RouteNotFound";
     /// The candidate's share of the requests is not its weight.
     SHARE_NOT_HONOURED = "ShareNotHonoured";
+    /// At the next weight the pods would use more than is good for them.
+    WOULD_SATURATE = "WouldSaturate";
+    /// The candidate's pods lose something that those beside them keep.
+    LEAKING = "Leaking";
+    /// A gauge that the Rollout asks for says nothing.
+    GAUGES_UNKNOWN = "GaugesUnknown";
     /// The evidence grows.
     JUDGING = "Judging";
     /// The weight is kept for the rest of the hold.

@@ -213,6 +213,7 @@ fn entry(outcome: &Outcome) -> api::HistoryEntry {
         Some(Cause::Reverted) => api::Outcome::Reverted,
         Some(
             Cause::Regression
+            | Cause::Leaking
             | Cause::NotReady
             | Cause::CapacityLost
             | Cause::Crashing

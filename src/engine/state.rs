@@ -104,6 +104,8 @@ pub enum Stage {
 pub enum Cause {
     /// The judge found it worse.
     Regression,
+    /// Its pods lose something and would surely reach their limit soon.
+    Leaking,
     /// It did not become ready in time.
     NotReady,
     /// It lost its ready pods under traffic, again and again.
@@ -127,6 +129,7 @@ impl Cause {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Regression => "Regression",
+            Self::Leaking => "Leaking",
             Self::NotReady => "NotReady",
             Self::CapacityLost => "CapacityLost",
             Self::Crashing => "Crashing",

@@ -159,6 +159,29 @@ impl Counters {
         out
     }
 
+    /// What cAdvisor says of a pod's only container, so long after its birth.
+    pub(super) fn container_samples(
+        &self,
+        (namespace, name): (&str, &str),
+        image: &Image,
+        age: f64,
+    ) -> Vec<(Series, f64)> {
+        let served = self.pods.get(&(namespace.to_owned(), name.to_owned()));
+        let requests = served.map_or(0, Tally::total) as f64;
+        let (idle, each) = image.cpu;
+        let (bytes, growth) = image.memory;
+        vec![
+            (
+                Series::new("container_cpu_usage_seconds_total", &[]),
+                idle * age + each * requests,
+            ),
+            (
+                Series::new("container_memory_working_set_bytes", &[]),
+                bytes + growth * age,
+            ),
+        ]
+    }
+
     /// One pod's samples now; durations in seconds, as applications have them.
     pub(super) fn pod_samples(&self, namespace: &str, name: &str) -> Vec<(Series, f64)> {
         let mut out = Vec::new();

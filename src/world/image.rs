@@ -42,6 +42,10 @@ pub struct Image {
     pub latency_ms: f64,
     /// Spread of the response time: the standard deviation of its logarithm.
     pub latency_spread: f64,
+    /// Cores that a pod uses without requests, and seconds of a core that each request costs.
+    pub cpu: (f64, f64),
+    /// Bytes that a pod uses, and by how many they grow each second.
+    pub memory: (f64, f64),
 }
 
 impl Default for Image {
@@ -52,6 +56,8 @@ impl Default for Image {
             errors: Arc::new(|_| 0.0),
             latency_ms: 20.0,
             latency_spread: 0.5,
+            cpu: (0.01, 0.001),
+            memory: (64.0 * 1024.0 * 1024.0, 0.0),
         }
     }
 }
@@ -81,6 +87,8 @@ impl fmt::Debug for Image {
             .field("health", &self.health)
             .field("latency_ms", &self.latency_ms)
             .field("latency_spread", &self.latency_spread)
+            .field("cpu", &self.cpu)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }

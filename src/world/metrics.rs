@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::controllers::later;
 use super::counters::{self, Series};
 use super::json::{self, text};
+use super::pods::image_name;
 use super::query::Query;
 use super::resources;
 use super::state::{Shared, State};
@@ -125,7 +127,7 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
     if matches!(state.metrics.fault, MetricFault::Down | MetricFault::Frozen) {
         return;
     }
-    let mut samples = Vec::new();
+    let (mut samples, mut contained) = (Vec::new(), Vec::new());
     let mut target = |own: Vec<(Series, f64)>, labels: &[(&str, &str)], born: Timestamp| {
         let seconds = born.as_millisecond() as f64 / 1_000.0;
         let always = [
@@ -161,9 +163,38 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
                 &labels,
                 *born,
             );
+            contained.extend(container(state, pod, now.duration_since(*born)));
         }
     }
+    samples.extend(contained);
     state.metrics.record(now, samples);
+}
+
+/// What cAdvisor says of a pod so old.
+fn container(state: &State, pod: &Value, age: SignedDuration) -> Vec<(Series, f64)> {
+    let (namespace, name) = (json::namespace(pod), json::name(pod));
+    let image = state
+        .cluster
+        .images
+        .get(image_name(pod))
+        .cloned()
+        .unwrap_or_default();
+    let labels = [
+        ("job", "cadvisor"),
+        ("instance", "node-1:10250"),
+        ("namespace", namespace),
+        ("pod", name),
+        ("container", text(pod, "/spec/containers/0/name")),
+    ];
+    let counters = &state.traffic.counters;
+    let mut samples = counters.container_samples((namespace, name), &image, age.as_secs_f64());
+    for (series, _) in &mut samples {
+        let labels = labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        series.labels.extend(labels);
+    }
+    samples
 }
 
 /// Counters go with what they count: a cluster that no route names, a pod that is gone. New ones begin at zero.

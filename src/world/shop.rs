@@ -14,6 +14,8 @@ pub struct Shop {
     pub image: String,
     /// Replicas of the Deployment.
     pub replicas: u32,
+    /// Limits of its container as YAML, such as `{cpu: 500m}`.
+    pub limits: Option<String>,
 }
 
 impl Default for Shop {
@@ -23,6 +25,7 @@ impl Default for Shop {
             name: "checkout".into(),
             image: "checkout:v1".into(),
             replicas: 4,
+            limits: None,
         }
     }
 }
@@ -30,7 +33,10 @@ impl Default for Shop {
 impl Shop {
     /// The objects as YAML.
     pub fn yaml(&self) -> String {
+        let limits = self.limits.as_ref();
+        let limits = limits.map_or_else(String::new, |it| format!("\n        resources: {{limits: {it}}}"));
         TEMPLATE
+            .replace("{limits}", &limits)
             .replace("{namespace}", &self.namespace)
             .replace("{name}", &self.name)
             .replace("{image}", &self.image)
@@ -77,7 +83,7 @@ spec:
       containers:
       - name: app
         image: {image}
-        ports: [{name: http, containerPort: 8080}]
+        ports: [{name: http, containerPort: 8080}]{limits}
 ---
 apiVersion: v1
 kind: Service

@@ -33,6 +33,15 @@ fn little_traffic_takes_longer_and_an_outage_of_both_convicts_nobody() {
 }
 
 #[test]
+fn a_version_that_would_saturate_waits_until_it_is_scaled() {
+    let output = demo(&["--scenario", "saturation"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("cpu: at 25 % each pod would use"), "{text}");
+    assert!(text.contains("a person reads that and scales up"), "{text}");
+}
+
+#[test]
 fn one_seed_gives_one_story_and_another_seed_another() {
     let story = |seed: &str| demo(&["--scenario", "errors", "--output", "json", "--seed", seed]).stdout;
     assert_eq!(story("7"), story("7"));

@@ -1,5 +1,7 @@
 //! The real operator on the simulated cluster: what it costs.
 
+mod gauges;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serin::engine::effect::Effect;
+use serin::engine::gauge::{Gauges, Leak};
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
 use serin::engine::reason::{self, Waiting};
@@ -85,8 +86,10 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         _ => None,
     };
     if let (Some(revision), Some(workload)) = (rising, &seen.workload) {
+        let evidence = &seen.evidence;
+        let leaks = matches!(evidence.gauges.leak, Leak::Fails(_));
         let fails =
-            seen.evidence.verdict == Verdict::Fail && seen.evidence.revision.as_ref() == Some(revision);
+            (evidence.verdict == Verdict::Fail || leaks) && evidence.revision.as_ref() == Some(revision);
         let aborted = seen.actions.iter().any(|action| {
             action.verb == Verb::Abort
                 && action.revision.as_ref().is_none_or(|meant| meant == revision)
@@ -116,7 +119,9 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         }
         (Phase::Releasing(old), Phase::Promoting(_)) => {
             let top = old.rung + 1 == plan.rungs.len() && old.passed + 1 >= plan.rungs.len();
-            let fresh = current(old, &seen.evidence, now) && seen.evidence.verdict != Verdict::Fail;
+            let fresh = current(old, &seen.evidence, now)
+                && seen.evidence.verdict != Verdict::Fail
+                && seen.evidence.gauges == Gauges::default();
             if top && fresh {
                 Ok(())
             } else {
@@ -143,7 +148,9 @@ fn current(release: &Release, evidence: &Evidence, now: Moment) -> bool {
 }
 
 fn proven(release: &Release, evidence: &Evidence, now: Moment) -> bool {
-    current(release, evidence, now) && evidence.verdict == Verdict::Pass
+    current(release, evidence, now)
+        && evidence.verdict == Verdict::Pass
+        && evidence.gauges == Gauges::default()
 }
 
 /// A cluster without delays that mostly obeys.

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::finding::{Finding, quoted};
-use crate::api::duration;
+use crate::api::{duration, quantity};
 
 /// Everything in `value` that `schema` refuses.
 pub(super) fn walk(schema: &JSONSchemaProps, value: &Value, path: &str, findings: &mut Vec<Finding>) {
@@ -113,6 +113,7 @@ const fn plural(count: i64) -> &'static str {
 fn form(pattern: &str) -> String {
     let words = match pattern {
         duration::PATTERN => "write a duration with h, m, s or ms, such as 90s or 1h30m",
+        quantity::PATTERN => "write a number with a unit such as m, k, M, Ki, Mi or Gi, or without one",
         crate::api::LABEL => "write lower-case letters, digits and -, with a letter or digit at both ends",
         crate::api::SUBDOMAIN => {
             "write lower-case letters, digits, - and ., with a letter or digit at both ends"

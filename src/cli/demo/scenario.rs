@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::super::Failure;
 use crate::api::{Phase, crd};
+use crate::engine::reason;
 use crate::ports::{MetricSource, Providers};
 use crate::world::{Image, Load, Outage, Shop, World};
 
@@ -21,6 +22,8 @@ pub(super) enum Scenario {
     LowTraffic,
     /// A good version, and an outage of something that both versions need: waits, then promoted.
     Outage,
+    /// A good version whose requests cost eight times as much: waits until a person scales up, then promoted.
+    Saturation,
 }
 
 const GATE: &str = include_str!("gate.yaml");
@@ -51,10 +54,18 @@ impl Scenario {
         for crd in crd::all() {
             world.install_crd(&serde_json::to_value(&crd).unwrap_or_default());
         }
-        world.define_image("checkout:v1", Image::failing(0.001));
+        let stable = Image {
+            cpu: (0.02, 0.005),
+            ..Image::failing(0.001)
+        };
+        world.define_image("checkout:v1", stable);
         world.define_image("checkout:v2", self.candidate());
         world.apply_yaml(GATE).map_err(failed)?;
-        world.install(&Shop::default()).map_err(failed)?;
+        let shop = Shop {
+            limits: (self == Self::Saturation).then(|| "{cpu: 500m}".to_owned()),
+            ..Shop::default()
+        };
+        world.install(&shop).map_err(failed)?;
         let coarse = if self == Self::LowTraffic { COARSE } else { "" };
         world.apply_yaml(&format!("{ROLLOUT}{coarse}")).map_err(failed)?;
         world.add_load(Load::constant("shop", "checkout", self.requests_per_second()));
@@ -80,10 +91,29 @@ impl Scenario {
             })
     }
 
+    /// Somebody scales the Deployment.
+    pub(super) fn scale(world: &World, replicas: u32) -> Result<(), Failure> {
+        world.set_replicas("shop", "checkout", replicas).map_err(|error| {
+            Failure::failed(
+                format!("the Deployment cannot be scaled: {error}"),
+                "this is a bug: please report it",
+            )
+        })
+    }
+
+    /// What a person does about a release that waits for this reason, and in words.
+    pub(super) fn remedy(self, reason: &str) -> Option<(u32, &'static str)> {
+        let scales = self == Self::Saturation && reason == reason::WOULD_SATURATE;
+        scales.then_some((
+            6,
+            "a person reads that and scales up (kubectl scale --replicas 6)",
+        ))
+    }
+
     /// The outcome that alone is right.
     pub(super) const fn must_end(self) -> Phase {
         match self {
-            Self::Good | Self::LowTraffic | Self::Outage => Phase::Promoted,
+            Self::Good | Self::LowTraffic | Self::Outage | Self::Saturation => Phase::Promoted,
             Self::Errors => Phase::RolledBack,
         }
     }
@@ -94,6 +124,7 @@ impl Scenario {
             Self::Good => "a good version, 50 requests a second",
             Self::Errors => "a version that fails 20 % of its requests",
             Self::LowTraffic => "a good version, 2 requests a second, with a margin that so few can prove",
+            Self::Saturation => "a good version whose requests cost eight times as much CPU",
             Self::Outage => "a good version, while something that both versions need fails for five minutes",
         }
     }
@@ -101,13 +132,17 @@ impl Scenario {
     const fn requests_per_second(self) -> f64 {
         match self {
             Self::LowTraffic => 2.0,
-            Self::Good | Self::Errors | Self::Outage => 50.0,
+            Self::Good | Self::Errors | Self::Outage | Self::Saturation => 50.0,
         }
     }
 
     fn candidate(self) -> Image {
         match self {
             Self::Errors => Image::failing(0.2),
+            Self::Saturation => Image {
+                cpu: (0.02, 0.04),
+                ..Image::failing(0.001)
+            },
             Self::Good | Self::LowTraffic | Self::Outage => Image::failing(0.001),
         }
     }

@@ -29,6 +29,9 @@ pub(super) struct Place {
     pub(super) pods: u32,
 }
 
+/// Requests of candidate and baseline from one reading to that at a moment.
+pub(super) type Served = (Moment, [u64; 2]);
+
 /// How an evaluation grid lies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
@@ -209,18 +212,19 @@ impl Trial {
     }
 
     /// Reads what is due, and judges it when all of it is there: never on a part of what is known. Whoever does not
-    /// wait for the end loses nothing. Metrics are judged in the order of the evaluations, however they were read.
+    /// wait for the end loses nothing. Metrics are judged in the order of the evaluations, however they were read. Gives
+    /// what candidate and baseline have served from one reading of the first metric to the next.
     pub(super) async fn read(
         &mut self,
         plan: &Plan,
         source: Result<&dyn MetricSource, &Problem>,
         now: Moment,
-    ) {
+    ) -> Vec<Served> {
         let source = match source {
             Ok(source) => source,
             Err(problem) => {
                 (0..self.lines.len()).for_each(|index| self.judge.miss(index, now, &problem.message));
-                return;
+                return Vec::new();
             }
         };
         for line in &mut self.lines {
@@ -231,9 +235,19 @@ impl Trial {
             points.extend(line.read.drain(..).map(|point| (index, point)));
         }
         points.sort_by_key(|(index, point)| (point.at, *index));
+        let mut served = Vec::new();
         for (index, point) in points {
+            if let (0, Ok(reading)) = (index, &point.outcome) {
+                served.push((point.at, [reading.candidate.requests, reading.baseline.requests]));
+            }
             self.take(plan, index, point.at, point.outcome);
         }
+        served
+    }
+
+    /// The evaluations.
+    pub(super) fn grid(&self, pace: Pace) -> Grid {
+        Grid::new(self.start, pace.interval, pace.lag)
     }
 
     fn take(&mut self, plan: &Plan, index: usize, at: Moment, outcome: Result<Reading, NoData>) {

@@ -1,5 +1,6 @@
 //! What speaks against a release beside its metrics: crashes, silence, a route that is not honoured, no verdict in time.
 
+use super::super::gauge::{Leak, Room};
 use super::super::observation::Workload;
 use super::super::plan::OnSilence;
 use super::super::quantity::Moment;
@@ -87,15 +88,49 @@ impl Turn<'_> {
         })
     }
 
-    pub(super) fn inconclusive(&mut self, release: &Release) -> Option<Waiting> {
-        let step = self.plan.rung(release.rung).step + 1;
-        if self.plan.on_inconclusive == OnSilence::Rollback {
-            let detail = format!("no verdict at the deadline of step {step}");
-            return self.retreat(&release.revision, release.started, Cause::Inconclusive, detail);
+    /// A next weight that would not fit, or a leak: the weight is kept until it fits or the step's deadline comes.
+    /// `Some(wait)` ends the turn.
+    pub(super) fn too_tight(&mut self, release: &Release, deadline: Moment) -> Option<Option<Waiting>> {
+        let gauges = &self.seen.evidence.gauges;
+        let (reason, why) = match (&gauges.leak, &gauges.room) {
+            (Leak::Holds(why) | Leak::Fails(why), _) => (reason::LEAKING, why.clone()),
+            (Leak::None, Room::TooTight(why)) => (reason::WOULD_SATURATE, why.clone()),
+            (Leak::None, Room::Unknown(why)) => (reason::GAUGES_UNKNOWN, why.clone()),
+            (Leak::None, Room::Reading) => {
+                let message = format!("readings of the gauges at {}", release.weight);
+                (reason::JUDGING, message)
+            }
+            (Leak::None, Room::Enough) => return None,
+        };
+        if deadline <= self.now {
+            return Some(self.inconclusive(release, Some(&why)));
         }
-        let message = format!(
-            "no verdict at the deadline of step {step}: waits for more traffic, an abort, or a new template"
-        );
+        self.wake_at(deadline);
+        if let Some(wait) = self.paused_wait(release.paused) {
+            return Some(Some(wait));
+        }
+        let kept = match reason {
+            reason::LEAKING => "; the weight is kept: abort, or let the pods be looked at",
+            reason::WOULD_SATURATE => "; the weight is kept: scale the Deployment up, or raise the limit",
+            _ => "",
+        };
+        Some(Some(
+            Waiting::on(reason, format!("{why}{kept}")).until(Some(deadline)),
+        ))
+    }
+
+    /// The step's deadline came without a verdict, or the gauges stood in its way.
+    pub(super) fn inconclusive(&mut self, release: &Release, gauges: Option<&str>) -> Option<Waiting> {
+        let step = self.plan.rung(release.rung).step + 1;
+        let what = match gauges {
+            Some(why) => format!("at the deadline of step {step} its gauges still keep the weight ({why})"),
+            None => format!("no verdict at the deadline of step {step}"),
+        };
+        if self.plan.on_inconclusive == OnSilence::Rollback {
+            return self.retreat(&release.revision, release.started, Cause::Inconclusive, what);
+        }
+        let more = if gauges.is_some() { "room" } else { "more traffic" };
+        let message = format!("{what}: waits for {more}, an abort, or a new template");
         Some(Waiting::on(reason::INCONCLUSIVE, message))
     }
 }

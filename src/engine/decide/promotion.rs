@@ -33,9 +33,8 @@ impl Turn<'_> {
             let detail = format!("revision {} came", workload.template);
             return self.retreat(&promotion.revision, promotion.started, Cause::Superseded, detail);
         }
-        if self.seen.evidence.convicts(&promotion.revision) {
-            let detail = self.seen.evidence.summary.clone();
-            return self.retreat(&promotion.revision, promotion.started, Cause::Regression, detail);
+        if let Some((cause, why)) = self.seen.evidence.convicts(&promotion.revision) {
+            return self.retreat(&promotion.revision, promotion.started, cause, why.to_owned());
         }
         let ready = self.candidate_ready(&promotion.revision);
         if ready == 0 {
@@ -184,18 +183,19 @@ impl Turn<'_> {
     /// What takes the traffic from the promoted Deployment again. `Some` ends the turn.
     fn setback(&mut self, promotion: &Promotion, workload: &Workload) -> Option<Option<Waiting>> {
         let revision = &promotion.revision;
-        let convicted = self.seen.evidence.convicts(revision) && promotion.stage != PromotionStage::Baking;
+        let convicted = self
+            .seen
+            .evidence
+            .convicts(revision)
+            .filter(|_| promotion.stage != PromotionStage::Baking);
         let stray = workload.stray(revision);
         let ready = workload.pods(revision).ready;
         let short = ready < promotion.weight.rest().share_of(workload.replicas);
-        if !convicted && !stray && !short {
+        if convicted.is_none() && !stray && !short {
             return None;
         }
-        let what = if convicted {
-            format!(
-                "the promoted pods are worse than the candidate's: {}",
-                self.seen.evidence.summary
-            )
+        let what = if let Some((_, why)) = convicted {
+            format!("the promoted pods are worse than the candidate's: {why}")
         } else if stray {
             format!("the Deployment has pods of revision {}", workload.template)
         } else {
@@ -210,7 +210,7 @@ impl Turn<'_> {
             return Some(Some(Waiting::on(reason::CAPACITY_LOST, message)));
         }
         let lost = promotion.lost.saturating_add(u8::from(short));
-        let over = convicted || lost >= LOST_MAX;
+        let over = convicted.is_some() || lost >= LOST_MAX;
         let told = if over {
             reason::PROMOTION_FAILED
         } else {

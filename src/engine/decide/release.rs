@@ -14,9 +14,8 @@ impl Turn<'_> {
             return Some(self.without_workload());
         };
         // Before anything else, so that a convicted revision is not tried again when its template comes back.
-        if seen.evidence.convicts(&release.revision) {
-            let detail = seen.evidence.summary.clone();
-            return self.retreat(&release.revision, release.started, Cause::Regression, detail);
+        if let Some((cause, why)) = seen.evidence.convicts(&release.revision) {
+            return self.retreat(&release.revision, release.started, cause, why.to_owned());
         }
         if workload.template != release.revision {
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
@@ -184,7 +183,10 @@ impl Turn<'_> {
             if proven || !self.over(release.entered, rung.deadline) {
                 return Some(self.judging_wait(&release, deadline, since));
             }
-            return self.inconclusive(&release);
+            return self.inconclusive(&release, None);
+        }
+        if let Some(wait) = self.too_tight(&release, deadline) {
+            return wait;
         }
         if let Some(wait) = self.blocked(&release) {
             return Some(wait);
@@ -352,14 +354,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Ready candidate pods that a rung's weight needs; in the last step, as many as may have to serve alone.
+    /// Ready candidate pods that a rung's weight needs.
     pub(super) fn needed(&self, rung: usize, workload: &Workload) -> u32 {
-        let rung = self.plan.rung(rung);
-        let weight = if rung.step + 1 == self.plan.steps {
-            Weight::FULL
-        } else {
-            rung.weight
-        };
-        weight.share_of(workload.replicas)
+        self.plan.pods(rung, workload.replicas)
     }
 }

@@ -18,6 +18,7 @@ impl Turn<'_> {
         let note = match cause {
             Cause::Superseded | Cause::Reverted => Note::normal,
             Cause::Regression
+            | Cause::Leaking
             | Cause::NotReady
             | Cause::CapacityLost
             | Cause::Crashing

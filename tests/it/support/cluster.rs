@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serin::engine::effect::Effect;
+use serin::engine::gauge::Gauges;
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{Action, Candidate, Gate, Observation, Problem, Route, Workload};
 use serin::engine::plan::{GateMode, Plan};
@@ -34,6 +35,7 @@ pub(crate) struct Cluster {
     candidate_ready_at: Option<Moment>,
     pub(crate) route: RouteFacts,
     pub(crate) metrics: Metrics,
+    pub(crate) gauges: Gauges,
     pub(crate) gate: Gate,
     pub(crate) preflight: Option<Vec<Problem>>,
     pub(crate) problems: Vec<Problem>,
@@ -103,6 +105,7 @@ impl Cluster {
                 unusable: None,
             },
             metrics: Metrics::Pass(Duration::from_secs(30)),
+            gauges: Gauges::default(),
             gate: Gate::Closed,
             preflight: Some(Vec::new()),
             problems: Vec::new(),
@@ -165,6 +168,9 @@ impl Cluster {
             .settled(release.weight, plan.propagation, self.now);
         let flows = release.stage == Stage::Judging && settled.is_some_and(|settled| settled < self.now);
         evidence.at = flows.then_some(self.now);
+        if flows {
+            evidence.gauges = self.gauges.clone();
+        }
         match &self.metrics {
             Metrics::Pass(after) if self.pass_at(plan, state, *after).is_some_and(|at| at <= self.now) => {
                 evidence.verdict = Verdict::Pass;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serin::api::Duration as Span;
 use serin::engine::effect::Effect;
+use serin::engine::gauge::{Gauges, Leak, Room};
 use serin::engine::judge::Verdict;
 use serin::engine::observation::{Action, Candidate, Crashes, Gate, Problem, Verb};
 use serin::engine::state::Phase;
@@ -221,7 +222,7 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
+                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -280,6 +281,7 @@ impl Play {
             ["metrics", "unclear"] => self.cluster.metrics = Metrics::Unclear,
             ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
+            ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", verb, rest @ ..] => self.ask(verb, rest),
             ["scale", count] => {
@@ -380,6 +382,25 @@ impl Play {
         self.cluster
             .actions
             .sort_by_key(|action| action.verb != Verb::Abort);
+    }
+}
+
+fn gauges(words: &[&str]) -> Gauges {
+    let room = |room| Gauges {
+        room,
+        leak: Leak::None,
+    };
+    let leak = |leak| Gauges {
+        room: Room::Enough,
+        leak,
+    };
+    match words {
+        ["fine"] => Gauges::default(),
+        ["tight", why] => room(Room::TooTight((*why).to_owned())),
+        ["unknown", why] => room(Room::Unknown((*why).to_owned())),
+        ["leak", "slowly", why] => leak(Leak::Holds((*why).to_owned())),
+        ["leak", "fast", why] => leak(Leak::Fails((*why).to_owned())),
+        other => panic!("no such event: gauges {other:?}"),
     }
 }
 

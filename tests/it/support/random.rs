@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serin::engine::gauge::{Gauges, Leak, Room};
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{
     Action, Candidate, Crashes, Gate, Observation, Pods, Problem, Route, Verb, Workload,
@@ -194,6 +195,30 @@ impl Dice {
             verdict: self.one(&[Verdict::Pass, Verdict::Pass, Verdict::Continue, Verdict::Fail]),
             summary: "numbers".to_owned(),
             share: None,
+            gauges: self.gauges(),
+        }
+    }
+
+    fn gauges(&mut self) -> Gauges {
+        let told = || "cpu: too much".to_owned();
+        match self.below(40) {
+            0 => Gauges {
+                room: Room::TooTight(told()),
+                leak: Leak::None,
+            },
+            1 => Gauges {
+                room: Room::Reading,
+                leak: Leak::Holds(told()),
+            },
+            2 => Gauges {
+                room: Room::Unknown(told()),
+                leak: self.one(&[Leak::None, Leak::None, Leak::Fails(told())]),
+            },
+            3 => Gauges {
+                room: Room::Reading,
+                leak: Leak::None,
+            },
+            _ => Gauges::default(),
         }
     }
 
@@ -267,6 +292,7 @@ impl Dice {
     fn cause(&mut self) -> Cause {
         self.one(&[
             Cause::Regression,
+            Cause::Leaking,
             Cause::NotReady,
             Cause::CapacityLost,
             Cause::Inconclusive,

@@ -1,0 +1,78 @@
+//! Evidence as the engine sees it.
+
+use crate::engine::gauge::{Gauges, Leak};
+use crate::engine::quantity::{Moment, Revision, Weight};
+use crate::engine::state::Cause;
+
+/// What the judge says at a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The revision compared.
+    pub revision: Option<Revision>,
+    /// The rung whose data it rests on.
+    pub rung: usize,
+    /// The latest evaluation that had data.
+    pub at: Option<Moment>,
+    /// Since when every evaluation has failed to give data, and why; `None` while there is data.
+    pub silent: Option<(Moment, String)>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// One sentence with the numbers.
+    pub summary: String,
+    /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
+    pub share: Option<Weight>,
+    /// What the gauges say beside it.
+    pub gauges: Gauges,
+}
+
+/// A verdict on the candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Proven good enough for the next rung.
+    Pass,
+    /// Proven worse: final for the revision.
+    Fail,
+    /// Not enough evidence either way.
+    Continue,
+}
+
+impl Evidence {
+    /// No evidence at all.
+    pub fn none() -> Self {
+        Self {
+            revision: None,
+            rung: 0,
+            at: None,
+            silent: None,
+            verdict: Verdict::Continue,
+            summary: String::new(),
+            share: None,
+            gauges: Gauges::default(),
+        }
+    }
+
+    /// What convicts `revision`, at whatever rung, and why; `None` while nothing does.
+    pub fn convicts(&self, revision: &Revision) -> Option<(Cause, &str)> {
+        if self.revision.as_ref() != Some(revision) {
+            return None;
+        }
+        match (&self.gauges.leak, self.verdict) {
+            (_, Verdict::Fail) => Some((Cause::Regression, &self.summary)),
+            (Leak::Fails(why), Verdict::Pass | Verdict::Continue) => Some((Cause::Leaking, why)),
+            (Leak::None | Leak::Holds(_), Verdict::Pass | Verdict::Continue) => None,
+        }
+    }
+
+    /// Whether it clears `revision` on `rung` with data younger than `since`.
+    pub fn clears(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
+        self.verdict == Verdict::Pass && self.current(revision, rung, since)
+    }
+
+    /// Whether it rests on this revision's data on this rung, younger than `since`, and is not silent.
+    pub fn current(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
+        self.silent.is_none()
+            && self.revision.as_ref() == Some(revision)
+            && self.rung == rung
+            && self.at.is_some_and(|at| at > since)
+    }
+}
