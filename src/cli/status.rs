@@ -13,6 +13,7 @@ use kube::api::{Api, ListParams};
 use super::connect::{Connection, block_on, refused};
 use super::{Exit, Failure};
 use crate::api::{Outcome, Phase, ReleaseStatus, Rollout, RolloutStatus};
+use crate::engine::reason;
 use follow::Following;
 
 /// Shows one Rollout, or all of a namespace.
@@ -146,10 +147,10 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
         if let Some(deadline) = &release.deadline {
             text.push_str(&format!("  until {}\n", deadline.0));
         }
-        text.push_str(&format!(
-            "  next: serin abort|pause {}\n",
-            rollout.metadata.name.as_deref().unwrap_or_default()
-        ));
+        if let Some(words) = choices(status) {
+            let name = rollout.metadata.name.as_deref().unwrap_or_default();
+            text.push_str(&format!("  next: serin {words} {name}\n"));
+        }
     }
     let shown = if wide {
         status.history.len()
@@ -171,6 +172,35 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
         ));
     }
     text
+}
+
+/// The commands among which a person may choose now.
+fn choices(status: &RolloutStatus) -> Option<&'static str> {
+    match status.phase? {
+        Phase::Idle
+        | Phase::Pending
+        | Phase::Promoted
+        | Phase::RollingBack
+        | Phase::RolledBack
+        | Phase::Deleting => None,
+        Phase::Preflight
+        | Phase::Scaling
+        | Phase::Shifting
+        | Phase::Judging
+        | Phase::Holding
+        | Phase::Baking
+        | Phase::Promoting
+        | Phase::Returning => {
+            let waits = |reason: &str| status.conditions.iter().any(|it| it.reason == reason);
+            Some(if waits(reason::PAUSED) {
+                "resume|abort"
+            } else if waits(reason::WAITING_FOR_APPROVAL) {
+                "approve|abort"
+            } else {
+                "pause|abort"
+            })
+        }
+    }
 }
 
 fn headline(release: &ReleaseStatus) -> String {

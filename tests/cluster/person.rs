@@ -54,6 +54,21 @@ impl Person {
         })
     }
 
+    /// The same with a kubeconfig that leads to where nobody listens.
+    pub(crate) fn lost(&self) -> Outcome<Self> {
+        let text = std::fs::read_to_string(&self.kubeconfig)?;
+        let server = text
+            .split_once("server: \"")
+            .and_then(|(_, rest)| Some(rest.split_once('"')?.0))
+            .ok_or("no server in the kubeconfig")?;
+        let kubeconfig = self.kubeconfig.with_extension("lost");
+        std::fs::write(&kubeconfig, text.replace(server, "https://10.244.0.1:9"))?;
+        Ok(Self {
+            kubeconfig,
+            ..self.clone()
+        })
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).args(["--namespace", &self.namespace]);

@@ -64,7 +64,7 @@ impl<'a> Following<'a> {
                     shown = Some(rollout);
                 }
                 // A server that is updated or overloaded is no reason to give a release up.
-                Err(error) if passes(&error) && now.duration_since(answered) < AWAY => {}
+                Err(error) if passes(&error, shown.is_some()) && now.duration_since(answered) < AWAY => {}
                 Err(error) => return Err(refused(&format!("read Rollout `{}`", self.name), &error)),
             }
             if Instant::now().duration_since(begun) >= limit {
@@ -122,11 +122,11 @@ impl<'a> Following<'a> {
     }
 }
 
-/// Whether an error may be over at the next look.
-fn passes(error: &Error) -> bool {
+/// Whether an error may be over at the next look. Who never was connected (`before`) may have the wrong address.
+fn passes(error: &Error, before: bool) -> bool {
     let busy = |code: u16| code >= 500 || code == 429;
     matches!(error, Error::Api(status) if busy(status.code))
-        || matches!(error, Error::Service(_) | Error::HyperError(_))
+        || before && matches!(error, Error::Service(_) | Error::HyperError(_))
 }
 
 #[cfg(test)]
@@ -218,5 +218,22 @@ spec: {workload: {name: checkout}, traffic: {gatewayAPI: {routes: [{name: checko
         assert_eq!(followed(&world, 60).await.ok(), Some(Exit::Healthy));
         world.inject(FaultRule::next("get", "rollouts", Fault::Status(403)));
         assert!(followed(&world, 60).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_where_nobody_answers_is_said_at_once() {
+        let world = shop("Judging").await;
+        world.inject(FaultRule::next("get", "rollouts", Fault::Break).times(3));
+        let begun = Instant::now();
+        let outcome = followed(&world, 60).await;
+        assert!(outcome.is_err() && !timed_out(&outcome));
+        assert!(Instant::now().duration_since(begun) < LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_breaks_once_is_no_end() {
+        let world = shop("Judging").await;
+        world.inject(FaultRule::next("get", "rollouts", Fault::Break).after(2).times(3));
+        assert!(timed_out(&followed(&world, 30).await));
     }
 }

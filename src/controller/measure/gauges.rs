@@ -214,7 +214,7 @@ impl Gauges {
             let before = self.served.range(..at).next_back().map_or([0, 0], |(_, it)| *it);
             self.served
                 .entry(at)
-                .or_insert([before[0].saturating_add(mine), before[1].saturating_add(theirs)]);
+                .or_insert_with(|| [before[0].saturating_add(mine), before[1].saturating_add(theirs)]);
         }
         while self.served.len() > 2 * POINTS {
             self.served.pop_first();

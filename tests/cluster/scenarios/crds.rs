@@ -164,12 +164,13 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Names and contents of the files of a folder.
+/// Names and contents of the manifests of a folder.
 pub(super) fn files(folder: &str) -> Outcome<Vec<(String, String)>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(root(folder))? {
         paths.push(entry?.path());
     }
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
     paths.sort();
     paths
         .iter()

@@ -151,7 +151,7 @@ async fn takes(deaf: Option<&str>) -> u64 {
         silent.store(true, Ordering::Relaxed);
     }
     comes_to(&world, "Promoted").await;
-    (world.elapsed() - begun).as_secs()
+    world.elapsed().saturating_sub(begun).as_secs()
 }
 
 /// Half a second a look at most, five seconds before the release: the metrics are judged in their own time.

@@ -7,6 +7,7 @@ use crate::person::Person;
 use crate::scenario::{DEPLOYMENT, Scenario, trial};
 use kube::api::DeleteParams;
 use libtest_mimic::Trial;
+use serde_json::Value;
 use std::time::Duration;
 
 pub(super) fn all() -> Vec<Trial> {
@@ -41,13 +42,15 @@ async fn approval(scenario: Scenario) -> Outcome {
     for words in [
         "app  Holding  step 1/2  weight 25 % (observed 25 %)",
         "a person must approve",
-        "next: serin",
+        "next: serin approve|abort app",
     ] {
         if !status.contains(words) {
             return Err(format!("serin status does not say `{words}`: {status}").into());
         }
     }
-    person.does(&["approve", "app", "--reason", "looks good"]).await?;
+    other_forms(&person).await?;
+    let plugin = person.with_plugin(scenario.cluster)?;
+    plugin.does(&["approve", "app", "--reason", "looks good"]).await?;
     care.wait_phase("Promoted", Duration::from_mins(2)).await?;
     let (code, text) = following.ended(Duration::from_secs(10)).await?;
     if code != Some(0) || !text.contains("a person must approve") || !text.contains("app  Promoted") {
@@ -58,6 +61,34 @@ async fn approval(scenario: Scenario) -> Outcome {
     report.no_failures()?;
     course.rises_through(&[25, 80, 0])?;
     course.shares(&report, "v2")
+}
+
+/// The same status for programs and for wide screens, and what becomes of patience that is too short.
+async fn other_forms(person: &Person) -> Outcome {
+    let json: Value = serde_json::from_str(&person.does(&["status", "app", "-o", "json"]).await?)?;
+    let yaml: Value = serde_yaml::from_str(&person.does(&["status", "app", "-o", "yaml"]).await?)?;
+    if json["status"]["release"]["weight"]["desired"] != 25 || json != yaml {
+        return Err(format!("the forms differ: {json} {yaml}").into());
+    }
+    let wide = person.does(&["status", "-o", "wide"]).await?;
+    if !wide.contains("NAMESPACE") || !wide.contains("25 %") || !wide.contains("Holding") {
+        return Err(format!("serin status -o wide says otherwise: {wide}").into());
+    }
+    let said = person.runs(&["status", "app", "-w", "--timeout", "1"]).await?;
+    if said.code != Some(3) || !said.err.contains("has not ended in 1 s; hint: it goes on") {
+        return Err(format!("serin status -w --timeout 1: {said:?}").into());
+    }
+    let lost = person.lost()?;
+    for command in ["status", "abort", "approve"] {
+        lost.is_told(
+            &[command, "app"],
+            1,
+            &["Connection refused", "is the cluster reachable?"],
+        )
+        .await?;
+    }
+    lost.is_told(&["status", "app", "-w"], 1, &["Connection refused"])
+        .await
 }
 
 /// What the commands say where there is nothing to decide about.
