@@ -202,6 +202,15 @@ fn without_defaults(body: &Value) -> Value {
         && let Some(spec) = body.get_mut("spec").and_then(Value::as_object_mut)
     {
         spec.remove("analysis");
+        let managers = body
+            .pointer_mut("/metadata/managedFields")
+            .and_then(Value::as_array_mut);
+        for manager in managers.into_iter().flatten() {
+            let owned = manager
+                .pointer_mut("/fieldsV1/f:spec")
+                .and_then(Value::as_object_mut);
+            owned.and_then(|owned| owned.remove("f:analysis"));
+        }
     }
     body
 }
