@@ -91,10 +91,13 @@ pub fn rate(counts: Counts) -> String {
     format!("{share} ({}/{})", grouped(counts.bad), grouped(counts.requests))
 }
 
-/// The ratio with its interval.
+/// The ratio with its interval. The interval never widens again, so the likeliest ratio of a rate that has moved since
+/// may lie outside: then its nearer end is told.
 pub fn times(ratio: &Ratio) -> String {
+    let within = |estimate: f64| estimate.min(ratio.high.unwrap_or(f64::INFINITY)).max(ratio.low);
     let estimate = ratio
         .estimate
+        .map(within)
         .map_or_else(|| ">100×".to_owned(), |estimate| format!("{}×", digits(estimate)));
     let high = ratio.high.map_or_else(|| "∞".to_owned(), digits);
     format!("{estimate} ({}–{high}×)", digits(ratio.low))
@@ -113,7 +116,7 @@ fn standing(seen: &Assessment) -> String {
         ),
         Verdict::Continue if seen.suspicion => {
             format!(
-                "some evidence against it ({:.1} of {:.1}): the weight is kept",
+                "it looks worse (evidence against it {:.1} of {:.1} needed): the weight is kept",
                 seen.fail.evidence.max(0.0),
                 seen.fail.needed
             )
@@ -122,10 +125,7 @@ fn standing(seen: &Assessment) -> String {
             "both arms are far worse than usual: nothing advances meanwhile".to_owned()
         }
         Verdict::Continue => {
-            let evidence = format!(
-                "evidence for it {:.1} of {:.1} needed",
-                seen.step.evidence, seen.step.needed
-            );
+            let evidence = open(seen);
             match (seen.missing.requests, seen.missing.seconds) {
                 (Some(requests), Some(seconds)) => {
                     format!(
@@ -139,6 +139,20 @@ fn standing(seen: &Assessment) -> String {
             }
         }
     }
+}
+
+/// The proof that is not there yet: of the step, or else of the whole release.
+fn open(seen: &Assessment) -> String {
+    let (proof, scope) = if seen.step.reached() && !seen.release.reached() {
+        (seen.release, " over the whole release")
+    } else {
+        (seen.step, "")
+    };
+    format!(
+        "evidence for it{scope} {:.1} of {:.1} needed",
+        proof.evidence.max(0.0),
+        proof.needed
+    )
 }
 
 /// A share as per cent with two significant digits.
