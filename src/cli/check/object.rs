@@ -51,7 +51,7 @@ impl Checker {
         if group != api::GROUP {
             return Verdict::Foreign;
         }
-        Verdict::Ours(self.ours(&stored(object), version, text("kind").unwrap_or_default()))
+        Verdict::Ours(self.ours(object, version, text("kind").unwrap_or_default()))
     }
 
     fn ours(&self, object: &Value, version: &str, kind: &str) -> Vec<Finding> {
@@ -175,37 +175,4 @@ fn name_of_object(name: &str) -> Option<Finding> {
             remedy,
         )
     })
-}
-
-/// The object as the API server stores it: a number without a fraction is a whole one, however it is written.
-fn stored(value: &Value) -> Value {
-    /// Beyond this not every whole number is a float.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) => number
-            .as_f64()
-            .filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT)
-            .map_or_else(|| value.clone(), |float| Value::from(float as i64)),
-        Value::Array(all) => all.iter().map(stored).collect(),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), stored(value)));
-            Value::Object(fields.collect())
-        }
-        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn whole_numbers_are_whole_however_they_are_written() {
-        let written = json!({"a": [99.0, 1.5, -2.0], "b": {"c": 7}, "d": "3.0"});
-        assert_eq!(
-            stored(&written),
-            json!({"a": [99, 1.5, -2], "b": {"c": 7}, "d": "3.0"})
-        );
-    }
 }
