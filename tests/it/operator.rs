@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 /// Under whose name the operator calls.
 const SERIN: &str = "system:serviceaccount:serin:serin";
 
-struct Simulated(Arc<dyn MetricSource>);
+/// Every provider is the simulated Prometheus.
+pub(crate) struct Simulated(pub(crate) Arc<dyn MetricSource>);
 
 impl Providers for Simulated {
     fn source(&self, _: &str, _: &str, _: Option<&Value>) -> Result<Arc<dyn MetricSource>, String> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::operator::Simulated;
 use serde_json::Value;
 use serin::api::crd;
 use serin::cli::Exit;
@@ -12,23 +13,11 @@ use serin::cluster::lease;
 use serin::controller::Operator;
 use serin::engine::Moment;
 use serin::engine::plan::GateMode;
-use serin::ports::{Clock, MetricSource, Providers};
+use serin::ports::Clock;
 use serin::world::{Image, Load, Options, Shop, World};
 use tokio::task::JoinSet;
 
 const ROLLOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/minimal.yaml");
-
-struct Simulated(Arc<dyn MetricSource>);
-
-impl Providers for Simulated {
-    fn source(&self, _: &str, _: &str, _: Option<&Value>) -> Result<Arc<dyn MetricSource>, String> {
-        Ok(Arc::clone(&self.0))
-    }
-
-    fn lag(&self, _: Option<&Value>) -> Duration {
-        Duration::from_secs(5)
-    }
-}
 
 /// A shop whose next version fails so many of its requests, with the operator at work.
 fn shop(rate: f64) -> (World, JoinSet<()>) {
