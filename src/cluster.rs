@@ -3,6 +3,7 @@
 //! Reads become a [`snapshot::Snapshot`], which is turned into an `Observation` without IO; effects are written
 //! conditionally, by a client that never retries.
 
+pub mod answered;
 pub mod apply;
 pub mod cache;
 pub mod client;

@@ -7,6 +7,7 @@ mod live;
 pub(crate) mod measure;
 mod memory;
 mod spec;
+mod sweep;
 mod trouble;
 mod worker;
 
@@ -149,7 +150,11 @@ impl Operator {
             metrics: Arc::clone(&self.metrics),
             live: self.live.clone(),
         };
-        supervise(Arc::new(shared)).await;
+        let shared = Arc::new(shared);
+        tokio::select! {
+            () = supervise(Arc::clone(&shared)) => {}
+            () = sweep::run(shared) => {}
+        }
         self.metrics.leads(false);
         // What was lost is the elector's to say.
         std::future::pending::<()>().await;

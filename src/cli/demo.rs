@@ -17,7 +17,7 @@ use crate::cluster::lease;
 use crate::controller::Operator;
 use crate::engine::plan::GateMode;
 use crate::ports::Clock;
-use crate::world::{Options, World};
+use crate::world::{Options, Simulated, World};
 use scenario::Scenario;
 use screen::Screen;
 
@@ -149,7 +149,7 @@ impl Demo {
 fn operator(world: &World) -> Operator {
     let clients = Clients::both(world.client_as(OPERATOR));
     let clock: Arc<dyn Clock> = Arc::new(world.clock());
-    let providers = Arc::new(scenario::Simulated::new(world));
+    let providers = Arc::new(Simulated(Arc::new(world.metrics())));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),

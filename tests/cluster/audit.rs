@@ -2,8 +2,10 @@
 
 use crate::Outcome;
 use crate::cluster::Cluster;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The writes of a user, each as `patch rollouts/status app`; Leases and events are left out. Names that the server
 /// gives are not known.
@@ -18,11 +20,31 @@ pub(crate) fn writes(cluster: &Cluster, uid: &str) -> Outcome<Vec<String>> {
         .collect())
 }
 
+/// From each commit of a decision until the route is as it says: the commit's arrival at the server to the answer to
+/// the route's patch, where nothing else was committed in between.
+pub(crate) fn commit_to_route(cluster: &Cluster, uid: &str) -> Outcome<Vec<Duration>> {
+    let mut committed = None;
+    let mut spans = Vec::new();
+    for call in read(cluster, uid)? {
+        match (call.verb.as_str(), call.resource.as_str()) {
+            ("patch", "rollouts/status") => committed = Some(call.received),
+            ("patch", "httproutes") => {
+                let span = committed.take().map(|at| call.answered.duration_since(at));
+                spans.extend(span.and_then(|span| Duration::try_from(span).ok()));
+            }
+            _ => {}
+        }
+    }
+    Ok(spans)
+}
+
 struct Call {
     verb: String,
     /// With its subresource.
     resource: String,
     name: String,
+    received: Timestamp,
+    answered: Timestamp,
 }
 
 /// All finished calls of a user, chosen by the uid in the token file.
@@ -38,12 +60,15 @@ fn read(cluster: &Cluster, uid: &str) -> Outcome<Vec<Call>> {
             continue;
         }
         let word = |name: &str| event["objectRef"][name].as_str();
+        let time = |name: &str| Outcome::Ok(event[name].as_str().unwrap_or("-").parse()?);
         let resource = word("resource").unwrap_or("-");
         calls.push(Call {
             verb: event["verb"].as_str().unwrap_or("-").to_owned(),
             resource: word("subresource")
                 .map_or_else(|| resource.to_owned(), |sub| format!("{resource}/{sub}")),
             name: word("name").unwrap_or_default().to_owned(),
+            received: time("requestReceivedTimestamp")?,
+            answered: time("stageTimestamp")?,
         });
     }
     Ok(calls)

@@ -1,6 +1,7 @@
 //! The real operator on the simulated cluster: what it costs.
 
 mod gauges;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,26 +14,13 @@ use serin::cluster::client::Clients;
 use serin::cluster::lease;
 use serin::controller::Operator;
 use serin::engine::plan::GateMode;
-use serin::ports::{BoxFuture, MetricSource, Providers, Sample, SourceError};
+use serin::ports::{BoxFuture, MetricSource, Sample, SourceError};
 use serin::telemetry::Metrics;
-use serin::world::{Image, Load, Options, Shop, World};
+use serin::world::{Image, Load, Options, Shop, Simulated, World};
 use tokio::task::JoinSet;
 
 /// Under whose name the operator calls.
 const SERIN: &str = "system:serviceaccount:serin:serin";
-
-/// Every provider is the simulated Prometheus.
-pub(crate) struct Simulated(pub(crate) Arc<dyn MetricSource>);
-
-impl Providers for Simulated {
-    fn source(&self, _: &str, _: &str, _: Option<&Value>) -> Result<Arc<dyn MetricSource>, String> {
-        Ok(Arc::clone(&self.0))
-    }
-
-    fn lag(&self, _: Option<&Value>) -> Duration {
-        Duration::from_secs(5)
-    }
-}
 
 const ROLLOUT: &str = "
 apiVersion: serin.dev/v1alpha1
@@ -152,7 +140,7 @@ fn in_force(world: &World) -> i64 {
     (100.0 * candidate / total).round() as i64
 }
 
-/// A decision is in the status at once, how a wait is getting on within ten seconds, and neither more often.
+/// A decision is in the status at once, how a wait is getting on within a quarter of a minute, and neither more often.
 #[tokio::test(start_paused = true)]
 async fn the_status_follows_a_release_with_few_writes() {
     let world = shop();
@@ -169,7 +157,7 @@ async fn the_status_follows_a_release_with_few_writes() {
         let now = (in_force(&world), weight["desired"].clone());
         since = if now == was { since + 1 } else { 0 };
         was = now;
-        if since > 11 && weight["desired"] == was.0 {
+        if since > 16 && weight["desired"] == was.0 {
             assert_eq!(weight["observed"], was.0, "{status}");
             assert_ne!(phase, "Shifting", "{status}");
         }

@@ -81,7 +81,7 @@ matchResources:
   verbs: [get, list, watch, patch]
 - apiGroups: [serin.dev]
   resources: [rolloutactions]
-  verbs: [list, watch]
+  verbs: [list, watch, delete] # delete: those that were answered long ago
 - apiGroups: [serin.dev]
   resources: [rollouts/status, rolloutactions/status]
   verbs: [patch]

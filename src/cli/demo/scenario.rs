@@ -1,6 +1,5 @@
 //! What the demo can show, and what each scenario must end with.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -8,7 +7,6 @@ use clap::ValueEnum;
 use super::super::Failure;
 use crate::api::{Phase, crd};
 use crate::engine::reason;
-use crate::ports::{MetricSource, Providers};
 use crate::world::{Image, Load, Outage, Shop, World};
 
 /// A story of one release.
@@ -145,29 +143,5 @@ impl Scenario {
             },
             Self::Good | Self::LowTraffic | Self::Outage => Image::failing(0.001),
         }
-    }
-}
-
-/// The world's own metrics under whatever provider's name.
-pub(super) struct Simulated(Arc<dyn MetricSource>);
-
-impl Simulated {
-    pub(super) fn new(world: &World) -> Self {
-        Self(Arc::new(world.metrics()))
-    }
-}
-
-impl Providers for Simulated {
-    fn source(
-        &self,
-        _: &str,
-        _: &str,
-        _: Option<&serde_json::Value>,
-    ) -> Result<Arc<dyn MetricSource>, String> {
-        Ok(Arc::clone(&self.0))
-    }
-
-    fn lag(&self, _: Option<&serde_json::Value>) -> Duration {
-        Duration::from_secs(5)
     }
 }

@@ -69,6 +69,14 @@ impl Writer {
         self.patch_status(Kind::RolloutAction, action, ops).await
     }
 
+    /// Removes an answered `RolloutAction`, if it is still as it was seen.
+    ///
+    /// # Errors
+    /// [`ApplyError::class`].
+    pub async fn remove_action(&self, action: &Value) -> Result<Applied, ApplyError> {
+        self.delete(Kind::RolloutAction, action).await
+    }
+
     pub(super) async fn finish(
         &self,
         id: &str,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::operator::Simulated;
 use serde_json::Value;
 use serin::api::crd;
 use serin::cli::Exit;
@@ -14,7 +13,7 @@ use serin::controller::Operator;
 use serin::engine::Moment;
 use serin::engine::plan::GateMode;
 use serin::ports::Clock;
-use serin::world::{Image, Load, Options, Shop, World};
+use serin::world::{Image, Load, Options, Shop, Simulated, World};
 use tokio::task::JoinSet;
 
 const ROLLOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/minimal.yaml");

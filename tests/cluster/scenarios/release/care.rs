@@ -51,12 +51,29 @@ impl Care {
         .await
     }
 
+    /// The same under `rate` requests a second.
+    pub(super) async fn busy(scenario: &Scenario, image: &str, rate: u32) -> Outcome<Self> {
+        let operator = start_operator(scenario, "one").await?;
+        let provider = provider(&scenario.namespace, &scenario.cluster.prometheus);
+        Self::loaded(scenario, operator, (image, ""), &provider, rate).await
+    }
+
     /// The same under an operator that runs, with a provider as it is written.
     pub(super) async fn under(
         scenario: &Scenario,
         operator: Operator,
+        changes: (&str, &str),
+        provider: &str,
+    ) -> Outcome<Self> {
+        Self::loaded(scenario, operator, changes, provider, RATE).await
+    }
+
+    async fn loaded(
+        scenario: &Scenario,
+        operator: Operator,
         (image, more): (&str, &str),
         provider: &str,
+        rate: u32,
     ) -> Outcome<Self> {
         let objects = [
             deployment("app", image, 2),
@@ -67,7 +84,7 @@ impl Care {
         scenario.wait_deployed("app", 2).await?;
         scenario.wait_routed("app").await?;
         let route = scenario.get(HTTP_ROUTE, "app").await?["spec"].take();
-        let load = scenario.load(RATE)?;
+        let load = scenario.load(rate)?;
         let start = Instant::now() - load.elapsed();
         scenario.apply(provider).await?;
         scenario.apply(&rollout("app", &scenario.namespace, more)).await?;

@@ -2,7 +2,7 @@
 
 use super::care::{Care, ROLLOUT};
 use crate::Outcome;
-use crate::audit::Calls;
+use crate::audit::{self, Calls};
 use crate::scenario::{DEPLOYMENT, Scenario, trial};
 use libtest_mimic::Trial;
 use std::time::Duration;
@@ -95,6 +95,13 @@ fn figures(care: &Care, before: &Calls) -> Outcome {
         release.total() - leases,
         release.writes() - leases,
         release.by_kind
+    );
+    let spans = audit::commit_to_route(care.scenario.cluster, &care.operator.uid)?;
+    let slowest = spans.iter().max().copied().unwrap_or_default();
+    println!(
+        "figures: from a verdict's commit until the route is patched: {} ms at most in {} changes",
+        slowest.as_millis(),
+        spans.len()
     );
     println!("figures: {memory:.1} MiB resident with one Rollout");
     Ok(())
