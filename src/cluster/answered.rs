@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn after_a_day_all_but_the_last_ten_of_each_rollout_go() {
         let hour = |rollout: &str, hour: u32| {
-            let (name, at) = (format!("{rollout}-{hour}"), format!("2026-01-01T{hour:02}:00:00Z"));
+            let (name, at) = (
+                format!("{rollout}-{hour}"),
+                format!("2026-01-01T{hour:02}:00:00Z"),
+            );
             action(rollout, &name, "Done", &at)
         };
         let actions: Vec<Value> = (0..14)
@@ -78,7 +81,10 @@ mod tests {
         assert_eq!(at("2026-01-01T23:59:59Z"), "");
         assert_eq!(at("2026-01-02T00:00:00Z"), "checkout-0");
         assert_eq!(at("2026-01-02T02:30:00Z"), "checkout-2 checkout-1 checkout-0");
-        assert_eq!(at("2027-01-01T00:00:00Z"), "checkout-3 checkout-2 checkout-1 checkout-0");
+        assert_eq!(
+            at("2027-01-01T00:00:00Z"),
+            "checkout-3 checkout-2 checkout-1 checkout-0"
+        );
     }
 
     #[test]

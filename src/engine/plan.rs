@@ -253,7 +253,8 @@ pub struct Step {
 }
 
 /// Turns steps into rungs. The last step keeps `share` on the incumbent until its verdict and `bake_share` for
-/// its hold, because without a baseline beside it no verdict means anything.
+/// its hold, because without a baseline beside it no verdict means anything. Until the verdict it stays for at least
+/// `proof_hold`, or for its own hold where that is shorter: whoever shortens a step wants all of it short.
 pub fn rungs(steps: &[Step], share: Weight, bake_share: Weight, proof_hold: Duration) -> Vec<Rung> {
     let mut rungs = Vec::with_capacity(steps.len() + 1);
     let mut below = Weight::NONE;
@@ -270,7 +271,7 @@ pub fn rungs(steps: &[Step], share: Weight, bake_share: Weight, proof_hold: Dura
             rungs.push(rung(step.weight, RungKind::Proof, step.hold, step.approval));
         } else {
             let proof = share.rest().max(below);
-            rungs.push(rung(proof, RungKind::Proof, proof_hold, false));
+            rungs.push(rung(proof, RungKind::Proof, proof_hold.min(step.hold), false));
             rungs.push(rung(
                 bake_share.rest().max(proof),
                 RungKind::Bake,

@@ -174,3 +174,31 @@ fn violations(spec: &api::RolloutSpec, steps: &[Step]) -> Vec<String> {
     }
     wrong
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::RungKind;
+    use super::*;
+
+    /// The holds of the last step, until the verdict and for the bake, in seconds.
+    fn last(steps: &str) -> (u64, u64) {
+        let spec = format!(
+            "{{workload: {{name: app}}, traffic: {{gatewayAPI: {{routes: [{{name: app}}]}}}}, steps: {steps}}}"
+        );
+        let plan = Plan::admit(&serde_yaml::from_str(&spec).unwrap(), GateMode::Admission).unwrap();
+        let hold = |kind| {
+            let rung = plan.rungs.iter().rev().find(|rung| rung.kind == kind);
+            rung.map_or(Duration::MAX, |rung| rung.hold).as_secs()
+        };
+        (hold(RungKind::Proof), hold(RungKind::Bake))
+    }
+
+    #[test]
+    fn a_short_last_step_is_short_before_its_verdict_too() {
+        assert_eq!(last("[{weight: 10}, {weight: 100, hold: 3s}]"), (3, 3));
+        assert_eq!(last("[{weight: 10}, {weight: 100, hold: 1h}]"), (60, 3600));
+        assert_eq!(last("[{weight: 10, hold: 1h}, {weight: 100}]"), (60, 600));
+    }
+}

@@ -148,15 +148,22 @@ fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
     let mut all: Vec<api::VerdictStatus> = earlier
         .map(|release| release.verdicts.clone())
         .unwrap_or_default();
-    all.retain(|old| {
-        frame
-            .verdicts
-            .iter()
-            .all(|new| (new.step, &new.metric) != (old.step, &old.metric))
-    });
-    all.extend(frame.verdicts.iter().cloned());
+    for new in &frame.verdicts {
+        let same = |old: &&mut api::VerdictStatus| (new.step, &new.metric) == (old.step, &old.metric);
+        match all.iter_mut().find(same) {
+            // The bake of the last step before its first requests must not hide what proved the step.
+            Some(_) if unseen(new) => {}
+            Some(old) => old.clone_from(new),
+            None => all.push(new.clone()),
+        }
+    }
     all.sort_by(|a, b| (a.step, &a.metric).cmp(&(b.step, &b.metric)));
     all
+}
+
+fn unseen(verdict: &api::VerdictStatus) -> bool {
+    let none = |numbers: &api::VerdictNumbers| (numbers.candidate.total, numbers.baseline.total) == (0, 0);
+    verdict.numbers.as_ref().is_some_and(none)
 }
 
 /// How the evidence of this revision grew.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 const DEPLOYMENTS: &str = "apps/v1/deployments";
 const ROUTES: &str = "gateway.networking.k8s.io/v1/httproutes";
 const ROLLOUTS: &str = "serin.dev/v1alpha1/rollouts";
+const ACTIONS: &str = "serin.dev/v1alpha1/rolloutactions";
 const LEASES: &str = "coordination.k8s.io/v1/leases";
 const EVENTS: &str = "events.k8s.io/v1/events";
 const SERVICES: &str = "v1/services";
@@ -142,6 +143,13 @@ fn others() -> Vec<Step> {
         "reportingController": "serin.dev/serin", "reportingInstance": "a",
         "regarding": {"apiVersion": "serin.dev/v1alpha1", "kind": "Rollout", "name": "app", "namespace": "parity-world"},
     });
+    let action = json!({
+        "apiVersion": "serin.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "ok"},
+        "spec": {"rollout": "app", "revision": "r", "action": "Approve"},
+    });
+    let ok = |rest: &str| at(ACTIONS, &format!("/ok{rest}"));
+    let answer = json!({"op": "add", "path": "/status", "value": {"phase": "Done", "at": "2026-01-01T00:00:00Z"}});
+    let seen = |version: &str| json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "OBJECT-UID", "resourceVersion": version}});
     let held = at(LEASES, "/serin");
     let by_label = |value: &str| at(SERVICES, &format!("?labelSelector=serin.dev/rollout-uid%3D{value}"));
     vec![
@@ -151,6 +159,10 @@ fn others() -> Vec<Step> {
         Step("create a Service", "POST", at(SERVICES, ""), service, &["/spec/type", "/spec/ports/0/protocol", "/spec/sessionAffinity"]),
         Step("find it by its label", "GET", by_label("u"), Value::Null, &["/kind", "/items/0/metadata/name"]),
         Step("find nothing by another", "GET", by_label("v"), Value::Null, &["/items"]),
+        Step("create an action", "POST", at(ACTIONS, ""), action, &["/spec/action", "/status"]),
+        Step("answer it", "json", ok("/status"), json!([version("LAST"), answer]), &["/status/phase", "/status/at"]),
+        Step("remove it as it was before", "DELETE", ok(""), seen("FIRST"), &[]),
+        Step("remove it", "DELETE", ok(""), seen("LAST"), &["/status"]),
         Step("create an event", "POST", at(EVENTS, ""), event, &["/note", "/reason"]),
     ]
 }

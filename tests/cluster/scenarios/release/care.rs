@@ -15,6 +15,8 @@ pub(super) const ROLLOUT: Kind = ("serin.dev/v1alpha1", "Rollout");
 pub(super) const ACTION: Kind = ("serin.dev/v1alpha1", "RolloutAction");
 /// Requests a second: enough for a verdict within seconds.
 const RATE: u32 = 300;
+/// Requests a second where it counts how many seconds.
+pub(super) const BUSY: u32 = 600;
 
 /// The application `app` (Deployment, Service, HTTPRoute, Rollout) in a scenario's namespace.
 pub(super) struct Care {
@@ -51,11 +53,11 @@ impl Care {
         .await
     }
 
-    /// The same under `rate` requests a second.
-    pub(super) async fn busy(scenario: &Scenario, image: &str, rate: u32) -> Outcome<Self> {
+    /// The same under [`BUSY`] requests a second.
+    pub(super) async fn busy(scenario: &Scenario, image: &str) -> Outcome<Self> {
         let operator = start_operator(scenario, "one").await?;
         let provider = provider(&scenario.namespace, &scenario.cluster.prometheus);
-        Self::loaded(scenario, operator, (image, ""), &provider, rate).await
+        Self::loaded(scenario, operator, (image, ""), &provider, BUSY).await
     }
 
     /// The same under an operator that runs, with a provider as it is written.

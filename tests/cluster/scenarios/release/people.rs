@@ -56,11 +56,37 @@ async fn approval(scenario: Scenario) -> Outcome {
     if code != Some(0) || !text.contains("a person must approve") || !text.contains("app  Promoted") {
         return Err(format!("serin status -w ended with {code:?}: {text}").into());
     }
+    told_afterwards(&person).await?;
     care.nothing_left().await?;
     let (course, report) = care.end().await?;
     report.no_failures()?;
     course.rises_through(&[25, 80, 0])?;
     course.shares(&report, "v2")
+}
+
+/// The whole course, with the events that the cluster still has.
+async fn told_afterwards(person: &Person) -> Outcome {
+    let course = person.does(&["explain", "app"]).await?;
+    for words in [
+        "app  revision",
+        "  Promoted",
+        "step 1 of 2  25 %",
+        "step 2 of 2  80, 95 %",
+        "evidence for it",
+        "ReleaseStarted",
+        "Promoting",
+    ] {
+        if !course.contains(words) {
+            return Err(format!("serin explain does not say `{words}`: {course}").into());
+        }
+    }
+    person
+        .is_told(
+            &["explain", "nobody"],
+            1,
+            &["cannot read Rollout `nobody`", "not found"],
+        )
+        .await
 }
 
 /// The same status for programs and for wide screens, and what becomes of patience that is too short.
