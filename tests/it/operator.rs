@@ -140,7 +140,7 @@ fn in_force(world: &World) -> i64 {
     (100.0 * candidate / total).round() as i64
 }
 
-/// A decision is in the status at once, how a wait is getting on within a quarter of a minute, and neither more often.
+/// A decision is in the status at once, how a wait is getting on within ten seconds, and neither more often.
 #[tokio::test(start_paused = true)]
 async fn the_status_follows_a_release_with_few_writes() {
     let world = shop();
@@ -157,7 +157,7 @@ async fn the_status_follows_a_release_with_few_writes() {
         let now = (in_force(&world), weight["desired"].clone());
         since = if now == was { since + 1 } else { 0 };
         was = now;
-        if since > 16 && weight["desired"] == was.0 {
+        if since > 11 && weight["desired"] == was.0 {
             assert_eq!(weight["observed"], was.0, "{status}");
             assert_ne!(phase, "Shifting", "{status}");
         }

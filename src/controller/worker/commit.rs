@@ -14,8 +14,8 @@ use crate::engine::{Decision, Moment, State, Weight, report};
 use crate::render::route;
 
 /// From one write of the status to the next that has nothing new but how an ordinary wait is getting on. Whoever looks
-/// on is never further behind than the default interval of the analysis, within which no number changes either.
-const REPORT: Duration = Duration::from_secs(15);
+/// on is never further behind.
+const REPORT: Duration = Duration::from_secs(10);
 /// The same where nothing is new but the numbers of the verdicts.
 const REFRESH: Duration = Duration::from_secs(300);
 

@@ -16,7 +16,7 @@ pub(super) const ACTION: Kind = ("serin.dev/v1alpha1", "RolloutAction");
 /// Requests a second: enough for a verdict within seconds.
 const RATE: u32 = 300;
 /// Requests a second where it counts how many seconds.
-pub(super) const BUSY: u32 = 600;
+const BUSY: u32 = 600;
 
 /// The application `app` (Deployment, Service, HTTPRoute, Rollout) in a scenario's namespace.
 pub(super) struct Care {

@@ -16,7 +16,7 @@ pub(super) fn all() -> Vec<Trial> {
 
 /// 10, 25, 100 %, promoted, traffic returned: no request fails, the shares are the weights, nothing is left over.
 async fn good(scenario: Scenario) -> Outcome {
-    let care = Care::busy(&scenario, "app:v1-latency5").await?;
+    let care = Care::begin(&scenario, "app:v1-latency5", "").await?;
     let quiet = idle(&care).await?;
     scenario.set_image("app", "app:v2-latency5").await?;
     care.wait_phase("Promoted", Duration::from_mins(2)).await?;

@@ -21,6 +21,8 @@ const SHOWN_WITHIN: Duration = Duration::from_millis(1500);
 /// From that scrape on: three more (with 60 requests a second the fourth convicts), and a second until the gateway has
 /// the weight.
 const BACK_WITHIN: Duration = Duration::from_secs(4);
+/// What comes on top where other scenarios keep the machine busy.
+const BUSY_MACHINE: Duration = Duration::from_secs(1);
 
 /// A fifth of the answers at 10 % are errors: taken back within seconds, not tried again, and the next image is
 /// promoted.
@@ -47,7 +49,8 @@ async fn regression(scenario: Scenario) -> Outcome {
         );
     }
     let report = care.load.report();
-    let first = report.failures().map(|it| it.sent).min().unwrap_or_default();
+    let failed = report.failures().filter(|it| it.version.as_deref() == Some("v2"));
+    let first = failed.map(|it| it.sent).min().unwrap_or_default();
     let last = report.last_of("v2").unwrap_or_default();
     let spans = audit::commit_to_route(scenario.cluster, &care.operator.uid)?;
     println!(
@@ -56,7 +59,7 @@ async fn regression(scenario: Scenario) -> Outcome {
         last.saturating_sub(first).as_secs_f64(),
         spans.iter().max().copied().unwrap_or_default().as_millis()
     );
-    if last > first + SHOWN_WITHIN + BACK_WITHIN || last > back {
+    if last > first + SHOWN_WITHIN + BACK_WITHIN + BUSY_MACHINE || last > back {
         return Err(
             format!("the first failure was at {first:?}, yet v2 still got a request at {last:?}").into(),
         );
