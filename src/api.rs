@@ -25,7 +25,7 @@ pub use analysis::{
 pub use duration::Duration;
 pub use gauge::{Gauge, GaugePreset};
 pub use preset::Preset;
-pub use provider::{Header, MetricProvider, MetricProviderSpec, MetricProviderStatus, Tls};
+pub use provider::{Header, MetricProvider, MetricProviderSpec, Tls};
 pub use quantity::Quantity;
 pub use rollout::{
     Approval, OnDelete, Promotion, Rollback, RollbackMode, Rollout, RolloutSpec, Step, Workload,

@@ -2,7 +2,6 @@
 //! controller connects, nor with which credentials.
 #![allow(clippy::duplicated_attributes)] // every `printcolumn` has a type and a path
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,15 +14,9 @@ use super::Duration;
     group = "serin.dev",
     version = "v1alpha1",
     kind = "MetricProvider",
-    status = "MetricProviderStatus",
     category = "delivery",
     doc = "A MetricProvider is a server of metrics that Rollouts of the named namespaces may ask.",
     printcolumn(name = "Address", type_ = "string", json_path = ".spec.address"),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -91,15 +84,4 @@ pub struct Tls {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 1024), pattern("^/.+$"))]
     pub ca_file: Option<String>,
-}
-
-/// Whether a provider answers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MetricProviderStatus {
-    /// Conditions by type; `Ready` when the last query was answered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
