@@ -1,8 +1,8 @@
 //! Will a gauge (CPU, memory, connections) still fit at the next step? A forecast, not a test.
 //!
 //! What a pod uses is taken to be `idle + slope × requests a second`. The idle use is that of the baseline's pods, the
-//! slope that of the candidate's. The forecast reaches one step ahead, at most to [`FAR`] times the weight; what lies
-//! beyond is worth a warning and no more. Response times grow as 1 / (1 - use): five-fold at 80 %, ten-fold at 90 %.
+//! slope that of the candidate's. The forecast reaches one step ahead, at most to [`FAR`] times what a pod is asked now;
+//! what lies beyond is worth a warning and no more. Response times grow as 1 / (1 - use): five-fold at 80 %, ten-fold at 90 %.
 //!
 //! Use is always the mean over an arm's pods, as a share of their limit.
 
@@ -11,7 +11,7 @@ mod line;
 pub use line::Load;
 use line::Sums;
 
-/// The step is not forecast further than this multiple of the weight.
+/// The step is not forecast further than this multiple of the requests that a pod gets now.
 pub const FAR: f64 = 2.5;
 /// One-sided 95 % quantile of the normal distribution.
 const QUANTILE: f64 = 1.645;
@@ -188,7 +188,7 @@ impl Saturation {
         let steepest = self.candidate.through(0.0).map_or(f64::INFINITY, |fit| fit.slope);
         let upper = (forecast + reach).min(next * (steepest + margin).max((forecast / next) + margin));
         let full = idle + slope * at(100.0, ahead.full_pods);
-        let far = ahead.next > ahead.weight * FAR * (1.0 + 1e-9);
+        let far = next > pace * FAR * (1.0 + 1e-9);
         let sure = sway <= VAGUE || forecast - reach > ahead.limit;
         let fits = match (upper > ahead.limit, full > ahead.limit) {
             (true, _) if sure && !far => Fits::No,

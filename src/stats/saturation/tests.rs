@@ -153,6 +153,18 @@ fn what_does_not_fit_says_how_many_pods_would() {
     // Further than one step nothing is refused, and at 100 % nothing but warned of.
     let far = Ahead { next: 26.0, ..AHEAD };
     assert_eq!(saturation.outlook(&far).unwrap().fits, Fits::Warn);
+    // What counts is what a pod is asked: the default ladder's leap to 80 %, with the pods that come along, is near.
+    let leap = Ahead {
+        weight: 25.0,
+        next: 80.0,
+        pods: 1,
+        next_pods: 2,
+        full_pods: 2,
+        ..AHEAD
+    };
+    let steep = exact(|pace| 0.05 + 0.05 * pace, &PACES);
+    let leaped = steep.outlook(&leap).unwrap();
+    assert_eq!((leaped.fits, leaped.pods), (Fits::No, Some(3)), "{leaped:?}");
     let few = Ahead {
         full_pods: 4,
         ..enough
