@@ -4,6 +4,7 @@ use crate::cli::Exit;
 use crate::cli::judge::plot::{self, Standing, Tape};
 use crate::engine::Moment;
 use crate::engine::judge::{Judge, Verdict};
+use crate::engine::plan::{Rung, RungKind};
 use crate::stats::Assessment;
 
 /// Something that happened.
@@ -37,6 +38,14 @@ pub(super) enum What {
 }
 
 impl What {
+    /// A rung of this kind begins.
+    pub(super) const fn begins(kind: RungKind) -> Self {
+        match kind {
+            RungKind::Proof => Self::Step,
+            RungKind::Bake => Self::Bake,
+        }
+    }
+
     /// Its name in JSON.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -90,6 +99,17 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// Something happened on `rung`.
+    pub(super) fn enter(&mut self, at: Moment, rung: &Rung, what: What, sentence: String) {
+        self.entries.push(Entry {
+            at,
+            step: rung.step + 1,
+            weight: f64::from(rung.weight.percent()),
+            what,
+            sentence,
+        });
+    }
+
     pub(super) fn new() -> Self {
         Self {
             entries: Vec::new(),

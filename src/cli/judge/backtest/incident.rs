@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::course::{Course, Entry, Outcome, Rollback, What, culprit};
+use super::course::{Course, Outcome, Rollback, What, culprit};
 use super::past::{Read, counts, ticks};
 use crate::cli::Failure;
 use crate::engine::judge::{Judge, Verdict};
@@ -160,11 +160,9 @@ impl Game<'_> {
     fn climb(&mut self, rung: usize, at: Moment) {
         (self.rung, self.entered, self.passed) = (rung, at, false);
         self.judge.begin_rung(self.plan, rung, 1);
-        let what = match self.plan.rung(rung).kind {
-            RungKind::Proof => What::Step,
-            RungKind::Bake => What::Bake,
-        };
-        self.enter(at, what, String::new());
+        let what = What::begins(self.plan.rung(rung).kind);
+        self.course
+            .enter(at, self.plan.rung(self.rung), what, String::new());
     }
 
     fn weight(&self) -> f64 {
@@ -173,17 +171,7 @@ impl Game<'_> {
 
     fn say(&mut self, at: Moment, what: What) {
         let sentence = self.judge.evidence().summary;
-        self.enter(at, what, sentence);
-    }
-
-    fn enter(&mut self, at: Moment, what: What, sentence: String) {
-        self.course.entries.push(Entry {
-            at,
-            step: self.plan.rung(self.rung).step + 1,
-            weight: self.weight(),
-            what,
-            sentence,
-        });
+        self.course.enter(at, self.plan.rung(self.rung), what, sentence);
     }
 
     /// What the change did in the whole window beyond the time before, less what the canary would have let through.

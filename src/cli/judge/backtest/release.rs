@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::course::{Course, Entry, Outcome, Rollback, What, culprit};
+use super::course::{Course, Outcome, Rollback, What, culprit};
 use super::past::{Read, Window, counts, ticks};
 use super::steps::{self, Shares};
 use crate::cli::Failure;
 use crate::engine::judge::{Judge, Verdict};
-use crate::engine::plan::{MetricKind, Plan, RungKind};
+use crate::engine::plan::{MetricKind, Plan};
 use crate::engine::{Moment, Revision};
 use crate::sources::counters::Reading;
 use crate::stats::{Arms, Counts};
@@ -147,16 +147,14 @@ impl Trial<'_> {
             self.judge
                 .begin_rung_of(index, self.plan, (step.rung, 1), entered);
         }
-        let begins = match self.plan.rung(step.rung).kind {
-            RungKind::Proof => What::Step,
-            RungKind::Bake => What::Bake,
-        };
+        let begins = What::begins(self.plan.rung(step.rung).kind);
         let (what, sentence) = if ready {
             (begins, String::new())
         } else {
             (What::Hasty, lacks)
         };
-        self.enter(step.from, what, sentence);
+        self.course
+            .enter(step.from, self.plan.rung(self.rung), what, sentence);
     }
 
     fn weight(&self) -> f64 {
@@ -165,17 +163,7 @@ impl Trial<'_> {
 
     fn say(&mut self, at: Moment, what: What) {
         let sentence = self.judge.evidence().summary;
-        self.enter(at, what, sentence);
-    }
-
-    fn enter(&mut self, at: Moment, what: What, sentence: String) {
-        self.course.entries.push(Entry {
-            at,
-            step: self.plan.rung(self.rung).step + 1,
-            weight: self.weight(),
-            what,
-            sentence,
-        });
+        self.course.enter(at, self.plan.rung(self.rung), what, sentence);
     }
 }
 
