@@ -34,8 +34,11 @@ pub fn not_honoured(weight: f64, counts: Arms) -> Option<f64> {
         return None;
     }
     let seen = 100.0 * c as f64 / (c as f64 + b as f64);
+    if (seen - weight).abs() <= TOLERATED_POINTS.min(weight / 2.0) {
+        return None;
+    }
     let sure = log_e_of_shares(&[asked, 1.0 - asked], CONCENTRATION, &[c, b]) >= NEEDED;
-    (sure && (seen - weight).abs() > TOLERATED_POINTS.min(weight / 2.0)).then_some(seen)
+    sure.then_some(seen)
 }
 
 #[cfg(test)]
