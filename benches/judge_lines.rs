@@ -122,9 +122,11 @@ fn lines(kind: Kind, streams: u64, lines: u64, rate: f64) -> String {
             }
             Kind::Counts | Kind::Csv | Kind::Three | Kind::Series | Kind::Buckets => String::new(),
         };
+        // What the raw series count is the same on both sides.
+        let weight = if kind == Kind::Series { 50 } else { 10 };
         let _ = writeln!(
             text,
-            r#"{{"stream":"release-{stream}","t":{t},"step":0,"weight":10,"metrics":{{{metrics}}}{gauges}}}"#
+            r#"{{"stream":"release-{stream}","t":{t},"step":0,"weight":{weight},"metrics":{{{metrics}}}{gauges}}}"#
         );
     }
     text

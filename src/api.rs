@@ -9,6 +9,7 @@ pub mod analysis;
 pub mod crd;
 pub mod duration;
 pub mod gauge;
+mod numbers;
 pub mod preset;
 pub mod provider;
 pub mod quantity;
@@ -24,6 +25,7 @@ pub use analysis::{
 };
 pub use duration::Duration;
 pub use gauge::{Gauge, GaugePreset};
+pub use numbers::{Arm, Past, Ratio, VerdictNumbers};
 pub use preset::Preset;
 pub use provider::{Header, MetricProvider, MetricProviderSpec, Tls};
 pub use quantity::Quantity;
@@ -32,8 +34,8 @@ pub use rollout::{
     WorkloadKind, WorkloadVersion,
 };
 pub use status::{
-    Arm, HistoryEntry, Mark, MetricStatus, Original, Outcome, Phase, Ratio, ReleaseStatus, RolloutStatus,
-    StableStatus, Verdict, VerdictNumbers, VerdictStatus, WeightStatus,
+    HistoryEntry, Mark, MetricStatus, Original, Outcome, Phase, ReleaseStatus, RolloutStatus, StableStatus,
+    Verdict, VerdictStatus, WeightStatus,
 };
 pub use traffic::{GatewayApi, RouteKind, RouteReference, Traffic};
 

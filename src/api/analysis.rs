@@ -96,10 +96,12 @@ impl Analysis {
 pub struct Baseline {
     /// Whose metrics are the baseline.
     pub kind: BaselineKind,
-    /// Per cent of the traffic kept on the incumbent in the last step until its verdict, 1 to 50.
+    /// Per cent of the traffic kept on the incumbent in the last step until its verdict, 1 to 50. Without any there would
+    /// be no proof.
     #[schemars(range(min = 1, max = 50))]
     pub share: i32,
-    /// Per cent of the traffic kept on the incumbent from that verdict to the end of the hold, 0 to 50.
+    /// Per cent of the traffic kept on the incumbent from that verdict to the end of the hold, 0 to 50. With 0 the
+    /// candidate is compared with the past instead, and only what is far worse takes it back.
     #[schemars(range(min = 0, max = 50))]
     pub bake_share: i32,
 }

@@ -40,6 +40,7 @@ An arm may also be, always for the same stream:
   {"n":150,"buckets":[[0.05,120],[0.1,140]]}              a histogram: how many took at most so many seconds
 Before the first line, on one of its own, the baseline's past, pod by pod:
   {"stream":"shop","history":[{"t":-3600,"pods":[[n,x],...]},...]}
+and in it, for metrics that have a past of their own: "metrics":{"latency":[{"n":150,"buckets":[[0.05,120],[0.1,140]]},...]}
 Gauges are forecast for the next step and watched for leaks; "cpu" and "memory" are known by name, any unit will do:
   "gauges":{"cpu":{"candidate":[{"pod":"a","used":0.41,"limit":1}],"baseline":[...]}}
   "gauges":{"cpu":{"limit":1,"idle":0.05,"candidate":[0.41],"baseline":[0.39,0.4]}}
@@ -51,6 +52,8 @@ An answer: {"stream":"shop","t":15,"verdict":"Continue","advance":false,"metrics
   verdict  Pass, Continue or Fail; a Fail is final
   advance  the evidence suffices and the hold (in the last step: the bake) is over: raise step and weight in the next
            line, or promote if the line was final. In the last step the weight may grow for the bake after a Pass.
+  share    {"asked":10,"seen":50}, per cent, where the candidate's share of the requests surely is not the weight: a
+           finding of its own that stops all advance, and no evidence. --unrouted switches it off.
 A line that cannot be used gets {"line":7,"error":"..."} and changes nothing; the others go on.
 
 A past window, instead of a file (docs/judge.md):
@@ -73,6 +76,9 @@ pub struct Judge {
     /// A YAML file with the analysis part of a Rollout, or with a whole Rollout: then its steps' holds and weights count.
     #[arg(long, value_name = "FILE", conflicts_with = "prometheus")]
     pub config: Option<String>,
+    /// The counts also hold requests that the weights do not divide: their shares are not looked at.
+    #[arg(long, conflicts_with = "prometheus")]
+    pub unrouted: bool,
     /// How to answer; by default a table on a terminal and JSON elsewhere.
     #[arg(long, short, value_enum)]
     pub output: Option<Output>,
@@ -115,7 +121,8 @@ impl Judge {
             let output = self.output.unwrap_or(Output::Text);
             return self.past.run((now, output, self.plot.as_deref()), out);
         }
-        let rules = config::rules(self.config.as_deref())?;
+        let mut rules = config::rules(self.config.as_deref())?;
+        rules.routed = !self.unrouted;
         let output = self.output.unwrap_or_else(usual);
         let name = self.file.as_deref().unwrap_or("-");
         let mut file;

@@ -231,6 +231,12 @@ impl Measure {
                 message,
             }]),
             Findings::Found(learned) => {
+                if let Some(message) = learned.unfit_alone(look.plan) {
+                    return Some(vec![Problem {
+                        reason: "PastTellsNothing",
+                        message,
+                    }]);
+                }
                 let gauges = beside::find(look, &*source, revision).await;
                 let missing = gauges.missing();
                 self.gauges = Some(gauges);
@@ -269,7 +275,7 @@ impl Measure {
             other => other.insert(Gauges::new(look, &release.revision)),
         };
         if release.stage == Stage::Judging {
-            trial.enter(place);
+            trial.enter(look.plan, place);
             gauges.enter(look.plan, place);
         }
         let source = look.source();

@@ -2,6 +2,8 @@
 
 mod evidence;
 mod saved;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -146,8 +148,12 @@ impl Judge {
         });
         let percent = |rung: usize| f64::from(weight(rung).percent());
         let last = plan.rung(rung).step + 1 == plan.steps;
-        self.panel
-            .begin_step_of(index, (percent(rung), percent(rung + 1), last));
+        if plan.is_alone(rung) {
+            self.panel.begin_alone_of(index);
+        } else {
+            let step = (percent(rung), percent(rung + 1), last);
+            self.panel.begin_step_of(index, step);
+        }
         self.panel.set_candidate_pods(index, pods);
         self.anew = None;
     }
@@ -165,6 +171,12 @@ impl Judge {
         };
         self.panel.observe(index, ticks);
         tried.at = Some(at);
+        if tried.metric.gating && !self.panel.is_judged(index) {
+            // Counts that nothing can be compared with are no data: the release must not pass by them.
+            let since = tried.silent.as_ref().map_or(at, |(since, _)| *since);
+            tried.silent = Some((since, words::not_judged(&tried.metric.name)));
+            return;
+        }
         tried.silent = None;
         if tried.share_from.is_some_and(|from| at < from) {
             tried.before_share = self.panel.in_step(index).unwrap_or_default();

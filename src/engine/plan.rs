@@ -233,6 +233,12 @@ impl Plan {
         weight.share_of(replicas)
     }
 
+    /// Whether nothing runs beside the candidate on a rung: it has all traffic there, and only the past is left to
+    /// compare it with.
+    pub fn is_alone(&self, index: usize) -> bool {
+        self.rung(index).weight == Weight::FULL
+    }
+
     /// Whether `index` is the highest rung.
     pub fn is_top(&self, index: usize) -> bool {
         index + 1 >= self.rungs.len()

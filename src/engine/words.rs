@@ -2,14 +2,29 @@
 
 use crate::stats::leak::Growth;
 use crate::stats::saturation::{Cost, Fits, Outlook};
-use crate::stats::{Assessment, Counts, Ratio, Verdict};
+use crate::stats::{Against, Assessment, Counts, Ratio, Verdict};
 
 /// What the judge says of one metric, for example
-/// `error-rate 2.1 % (31/1,480) against 0.11 % (15/13,302) beside it: 19× (9.4–38×); evidence 9.3 of 4.6 needed`.
+/// `error-rate 2.1 % (31/1,480) against 0.11 % (15/13,302) beside it: 19× (9.4–38×); evidence 9.3 of 4.6 needed`, or with
+/// all traffic on the candidate `error-rate 2.1 % (31/1,480) with nothing beside it, 0.11 % in the past: up to 0.83 % is let
+/// through; evidence against it 9.3 of 4.6 needed`.
 pub fn sentence(metric: &str, seen: &Assessment) -> String {
     let (candidate, baseline) = (seen.in_step.candidate, seen.in_step.baseline);
     if candidate.requests == 0 && baseline.requests == 0 {
         return format!("{metric}: no request yet");
+    }
+    match seen.against {
+        Against::Beside => {}
+        Against::Past { usual, limit } => {
+            return format!(
+                "{metric} {} with nothing beside it, {} in the past: up to {} is let through; {}",
+                rate(candidate),
+                percent(usual),
+                percent(limit),
+                against(seen)
+            );
+        }
+        Against::Nothing => return format!("{metric} {}: {UNKNOWN}", rate(candidate)),
     }
     let ratio = seen
         .ratio
@@ -20,6 +35,23 @@ pub fn sentence(metric: &str, seen: &Assessment) -> String {
         rate(candidate),
         rate(baseline),
         standing(seen)
+    )
+}
+
+/// Why a candidate with all traffic is not judged by a metric.
+const UNKNOWN: &str = "nothing runs beside the candidate, and the past tells too little to compare it with";
+
+/// Why a metric holds a candidate with all traffic, and what to do.
+pub fn not_judged(metric: &str) -> String {
+    format!("{metric}: {UNKNOWN}: abort, and raise `spec.analysis.baseline.bakeShare` for the next release")
+}
+
+/// Why no release can begin that ends with all traffic on the candidate, and what to do.
+pub fn unfit_alone(metric: &str, usual: f64) -> String {
+    format!(
+        "metric `{metric}`: {} of its requests are bad as a rule, so that nothing would be far worse when only the past is \
+         left to compare with: raise `spec.analysis.baseline.bakeShare` above 0, or set `gating: false`",
+        percent(usual)
     )
 }
 
@@ -106,10 +138,7 @@ pub fn times(ratio: &Ratio) -> String {
 /// Where the evidence stands, and what is missing.
 fn standing(seen: &Assessment) -> String {
     match seen.verdict {
-        Verdict::Fail => format!(
-            "evidence against it {:.1} of {:.1} needed",
-            seen.fail.evidence, seen.fail.needed
-        ),
+        Verdict::Fail => against(seen),
         Verdict::Pass => format!(
             "evidence for it {:.1} of {:.1} needed",
             seen.step.evidence, seen.step.needed
@@ -139,6 +168,15 @@ fn standing(seen: &Assessment) -> String {
             }
         }
     }
+}
+
+/// How much speaks against it.
+fn against(seen: &Assessment) -> String {
+    format!(
+        "evidence against it {:.1} of {:.1} needed",
+        seen.fail.evidence.max(0.0),
+        seen.fail.needed
+    )
 }
 
 /// The proof that is not there yet: of the step, or else of the whole release.

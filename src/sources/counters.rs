@@ -265,12 +265,13 @@ impl Counters {
         }
     }
 
-    /// Takes in both arms at `at` and gives what they have served since the last reading.
+    /// Takes in both arms at `at` and gives what they have served since the last reading. `alone`: the candidate has all
+    /// traffic, so that a baseline which nothing counts any more has served nothing.
     ///
     /// # Errors
     /// Why there is nothing to compare at `at`. After [`NoData::Missing`] the state has moved on and what the other arm
     /// served is kept for the next reading; after any other error it is as before.
-    pub fn advance(&mut self, at: Timestamp, snapshot: &Snapshot) -> Result<Reading, NoData> {
+    pub fn advance(&mut self, at: Timestamp, snapshot: &Snapshot, alone: bool) -> Result<Reading, NoData> {
         if self.at.is_some_and(|before| at <= before) {
             return Err(NoData::OutOfOrder);
         }
@@ -283,7 +284,7 @@ impl Counters {
             self.targets.extend(values.targets());
         }
         self.at = Some(at);
-        if baseline.is_empty() {
+        if baseline.is_empty() && !alone {
             return Err(NoData::Missing(ArmName::Baseline));
         }
         if candidate.is_empty() {

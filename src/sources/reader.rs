@@ -88,6 +88,8 @@ pub struct Reader {
     grid: Grid,
     done: Option<Timestamp>,
     counters: Counters,
+    /// Since when the candidate has all traffic.
+    alone: Option<Timestamp>,
 }
 
 impl Reader {
@@ -115,7 +117,13 @@ impl Reader {
             grid,
             done: None,
             counters: Counters::new((kind(candidate), kind(baseline)), fresh),
+            alone: None,
         })
+    }
+
+    /// The candidate has all traffic since `alone`: points after that need no baseline.
+    pub const fn set_alone(&mut self, since: Option<Timestamp>) {
+        self.alone = since;
     }
 
     /// The same, but the first point is the one at `from` or the next after it.
@@ -157,7 +165,8 @@ impl Reader {
                 Some(known) => self.of(source, known, at).await,
                 None => self.ask(source, at).await,
             };
-            let outcome = asked.and_then(|snapshot| self.counters.advance(at, &snapshot));
+            let alone = self.alone.is_some_and(|since| at > since);
+            let outcome = asked.and_then(|snapshot| self.counters.advance(at, &snapshot, alone));
             let stuck = outcome.as_ref().is_err_and(NoData::transient);
             if !stuck {
                 self.done = Some(at);

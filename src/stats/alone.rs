@@ -6,6 +6,9 @@
 //! each has expectation at most 1, for `E[a^x] <= exp(n p (a - 1))`, so it may be looked at after every scrape. What a
 //! burst may do is bounded as for a comparison.
 //!
+//! Where it follows a comparison it bets what that has left of its wealth: both together are one wager on other
+//! requests, so the bound on false rollbacks is that of the whole release.
+//!
 //! It can only fail: nothing here ever proves a candidate good.
 
 use super::assessment::{Evidenced, Verdict};
@@ -18,6 +21,8 @@ use super::settings::{Margin, Settings};
 
 /// Up to here a candidate alone is not rolled back: three times the past's rate and half a point.
 pub const ALONE: Margin = Margin::new(3.0, 0.005);
+/// The same while a step warms up: cold caches are not a regression.
+const WARMUP: Margin = Margin::new(3.0, 0.02);
 /// Bets: multiples of the rate on that line. The first entry stands for cash.
 const BETS: [f64; 4] = [1.0, 1.7, 4.0, 20.0];
 const PRIOR: [f64; 4] = [0.25, 0.35, 0.25, 0.15];
@@ -27,12 +32,12 @@ const SET_ASIDE: f64 = 3.5;
 /// The evidence against a candidate that is compared with its service's past.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alone {
-    past: Background,
+    pub(super) past: Background,
     limit: f64,
     needed: f64,
-    process: Process<4>,
-    guard: Guard,
-    failed: bool,
+    pub(super) process: Process<4>,
+    pub(super) guard: Guard,
+    pub(super) failed: bool,
 }
 
 impl Alone {
@@ -50,13 +55,26 @@ impl Alone {
         })
     }
 
+    /// The same, betting what a comparison before it has left: the log of its wealth.
+    #[must_use]
+    pub const fn with_stake(mut self, log_wealth: f64) -> Self {
+        self.process.log_wealth = log_wealth;
+        self
+    }
+
     /// The rate up to which the candidate is not rolled back, 0..1.
     pub const fn limit(&self) -> f64 {
         self.limit
     }
 
-    /// Takes the candidate's increments over so many seconds. Ignored after a fail.
-    pub fn observe(&mut self, candidate: Counts, seconds: f64) {
+    /// The past's rate that this limit was made from, 0..1.
+    pub fn usual(&self) -> f64 {
+        self.past.rate().unwrap_or_default()
+    }
+
+    /// Takes the candidate's increments over so many seconds; `warming`: while it warms up, when a little more is let
+    /// through. Ignored after a fail.
+    pub fn observe(&mut self, candidate: Counts, seconds: f64, warming: bool) {
         if self.failed {
             return;
         }
@@ -65,7 +83,10 @@ impl Alone {
         } else {
             0.0
         };
-        let tick = Tick::new(candidate.clipped(), Counts::default(), seconds);
+        let tick = Tick {
+            warming,
+            ..Tick::new(candidate.clipped(), Counts::default(), seconds)
+        };
         if let Some(tick) = self.guard.gather(&tick, &self.past) {
             self.weigh(&tick);
         }
@@ -78,9 +99,14 @@ impl Alone {
         }
         let n = tick.candidate.requests as f64;
         self.guard.remember(tick, &self.past);
-        let rate = self.limit.max(self.guard.lasting_rate(CANDIDATE));
+        let limit = if tick.warming {
+            WARMUP.rate(self.usual())
+        } else {
+            self.limit
+        };
+        let rate = limit.max(self.guard.lasting_rate(CANDIDATE));
         let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
-        let log_e = BETS.map(|bet| (bad * bet.ln() - n * self.limit * (bet - 1.0)) / self.past.dispersion());
+        let log_e = BETS.map(|bet| (bad * bet.ln() - n * limit * (bet - 1.0)) / self.past.dispersion());
         let gained = self.process.observe(&PRIOR, &log_e, tick.seconds);
         self.guard.gain(gained, 0.0);
         self.failed = self.evidence().reached();

@@ -69,11 +69,30 @@ pub struct Missing {
     pub seconds: Option<f64>,
 }
 
+/// What the candidate is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Against {
+    /// What runs beside it.
+    #[default]
+    Beside,
+    /// Nothing runs beside it: its service's past.
+    Past {
+        /// The past's rate, 0..=1.
+        usual: f64,
+        /// Up to this rate it is not rolled back.
+        limit: f64,
+    },
+    /// Nothing runs beside it, and the past tells nothing: it is not judged.
+    Nothing,
+}
+
 /// The judge's view of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assessment {
     /// What the evidence allows.
     pub verdict: Verdict,
+    /// What it is compared with.
+    pub against: Against,
     /// Evidence for a regression, over the whole release.
     pub fail: Evidenced,
     /// Evidence that the next step is safe enough, since this step began; its highest value so far.

@@ -78,6 +78,16 @@ impl Background {
         Self { bursts, ..self }
     }
 
+    /// The same with another typical rate.
+    #[must_use]
+    pub fn with_rate(self, rate: f64) -> Self {
+        let known = Self::new(Some(rate), 1.0, 1, 0.0);
+        Self {
+            rate: known.rate,
+            ..self
+        }
+    }
+
     /// Typical bad rate of the baseline; `None` without history.
     pub const fn rate(&self) -> Option<f64> {
         self.rate
@@ -120,6 +130,11 @@ impl Background {
     /// Whether the past shows bursts on single pods.
     pub const fn bursty(&self) -> bool {
         matches!(self.bursts, Bursts::Seen)
+    }
+
+    /// Whether it is too short to tell of bursts, or not known at all.
+    pub(super) const fn short(&self) -> bool {
+        matches!(self.bursts, Bursts::Unknown)
     }
 
     /// Whether it is known how long bursts last: the past shows some, or the release itself has shown longer ones than

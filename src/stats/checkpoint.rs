@@ -3,13 +3,15 @@
 //! Resuming is bit-exact: an evidence that is written, read and fed the same ticks ends in the same bits. The text
 //! form writes the bits of each number, because decimal parsers may be off by the last one.
 
+mod alone;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::background::{Background, Bursts};
 use super::counts::Counts;
-use super::evidence::{Evidence, Flags, Given};
+use super::evidence::{Evidence, Flags, Given, Stand};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
@@ -18,6 +20,9 @@ const WHOLES: usize = 21;
 /// The flags' bits that say that the past is calm, and that it shows bursts.
 const CALM: u32 = 4;
 const BURSTY: u32 = 5;
+/// Those that say that nothing runs beside the candidate, and that the evidence against the past follows.
+const ALONE: u32 = 6;
+const AGAINST_PAST: u32 = 7;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -135,8 +140,19 @@ impl Evidence {
             self.given.pace.unwrap_or(-1.0),
             self.given.release_floor,
         ]);
+        let against_past = self.past_on_trial();
+        values.extend(against_past.into_iter().flat_map(alone::reals));
         let f = self.flags;
-        let flags = [f.last, f.failed, f.environment, f.warming, b.calm(), b.bursty()];
+        let flags = [
+            f.last,
+            f.failed,
+            f.environment,
+            f.warming,
+            b.calm(),
+            b.bursty(),
+            self.is_alone(),
+            against_past.is_some(),
+        ];
         let packed = flags
             .iter()
             .enumerate()
@@ -180,12 +196,17 @@ impl Evidence {
             None => complete = false,
         });
         let rest: Vec<f64> = input.collect();
-        let [rate, dispersion, spread, tick, pace, floor] = rest[..] else {
-            return Err(CheckpointError::Shape);
-        };
+        let (&[rate, dispersion, spread, tick, pace, floor], past) =
+            rest.split_first_chunk().ok_or(CheckpointError::Shape)?;
         if !complete {
             return Err(CheckpointError::Shape);
         }
+        let stand = match (packed >> ALONE & 1, packed >> AGAINST_PAST & 1, past) {
+            (1, 1, past) => Stand::Alone(Some(Box::new(alone::read(&settings, past)?))),
+            (1, _, []) => Stand::Alone(None),
+            (_, 0, []) => Stand::Beside,
+            _ => return Err(CheckpointError::Shape),
+        };
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
         let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread)
             .with_tick_seconds(tick)
@@ -199,7 +220,8 @@ impl Evidence {
             background,
             pace,
             release_floor: floor,
-            ..*evidence.given
+            stand,
+            settings,
         };
         evidence.given = Arc::new(given);
         let mut whole = whole.iter().copied();

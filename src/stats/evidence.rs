@@ -6,6 +6,7 @@
 //!
 //! Once a regression is proven the evidence is frozen: it shows the numbers of that moment.
 
+mod alone;
 mod fail;
 pub(super) mod guard;
 mod learned;
@@ -15,6 +16,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+use super::alone::Alone;
 use super::assessment::Arms;
 use super::background::Background;
 use super::counts::Tick;
@@ -36,8 +38,8 @@ const PASS_PRIOR: [f64; 6] = [0.15, 0.18, 0.15, 0.15, 0.17, 0.20];
 /// health has worn down would take minutes to recover.
 const NEW_DEAL: f64 = 0.5;
 
-/// What does not change during a release; shared by copies.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What hardly changes during a release; shared by copies.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Given {
     pub(super) settings: Settings,
     pub(super) background: Background,
@@ -45,6 +47,16 @@ pub(super) struct Given {
     pub(super) pace: Option<f64>,
     /// The release can prove no rate below this.
     pub(super) release_floor: f64,
+    pub(super) stand: Stand,
+}
+
+/// What the candidate stands against in the present step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stand {
+    /// The baseline beside it.
+    Beside,
+    /// The past, as far as there is one: nothing runs beside it.
+    Alone(Option<Box<Alone>>),
 }
 
 /// Everything known about one metric in one release. Feed it one [`Tick`] a scrape.
@@ -73,7 +85,7 @@ pub struct Evidence {
 }
 
 /// The yes-or-no part of the state.
-#[allow(clippy::struct_excessive_bools)] // four independent facts, no hidden state machine
+#[allow(clippy::struct_excessive_bools)] // independent facts, no hidden state machine
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) last: bool,
@@ -91,6 +103,7 @@ impl Evidence {
                 background: Background::default(),
                 pace: None,
                 release_floor: 0.0,
+                stand: Stand::Beside,
             }),
             fail: Process::new(FAIL_PRIOR),
             guard: Guard::default(),
@@ -122,7 +135,7 @@ impl Evidence {
         Self {
             given: Arc::new(Given {
                 background,
-                ..*self.given
+                ..(*self.given).clone()
             }),
             ..self
         }
@@ -166,6 +179,7 @@ impl Evidence {
         self.step_floor = self.provable_in_step(weight) as f32;
         self.flags.last = last;
         self.flags.warming = self.settings().warmup_seconds() > 0.0;
+        self.stand_on(Stand::Beside);
     }
 
     /// How many candidate pods take part from now on. It matters only where history shows that pods differ.
@@ -194,6 +208,9 @@ impl Evidence {
         self.release_seconds += tick.seconds as f32;
         self.in_step = self.in_step.plus(tick.candidate, tick.baseline);
         self.in_release = self.in_release.plus(tick.candidate, tick.baseline);
+        if self.is_alone() {
+            return self.observe_alone(&tick);
+        }
         self.ratio.observe(&tick);
         if let Some(tick) = self.guard.gather(&tick, &self.given.background) {
             self.weigh(&tick);

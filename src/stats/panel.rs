@@ -4,7 +4,7 @@
 //! comparison has evidence of its own; a rollback rests on their weighted average, a promotion on every gating one.
 //! A fail is final: what comes after it changes nothing.
 
-use super::assessment::{Arms, Assessment, Evidenced, Verdict};
+use super::assessment::{Against, Arms, Assessment, Evidenced, Verdict};
 use super::background::Background;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::counts::Tick;
@@ -103,6 +103,25 @@ impl Panel {
         {
             evidence.begin_step(weight, next_weight, last);
         }
+    }
+
+    /// A step of one metric begins in which nothing runs beside the candidate; see [`Evidence::begin_alone`].
+    pub fn begin_alone_of(&mut self, metric: usize) {
+        let judged = self.metrics.get_mut(metric);
+        let parts = judged.into_iter().flat_map(|it| &mut it.parts);
+        parts.for_each(Evidence::begin_alone);
+    }
+
+    /// Whether nothing runs beside the candidate in a metric's present step.
+    pub fn is_alone(&self, metric: usize) -> bool {
+        let first = self.metrics.get(metric).and_then(|it| it.parts.first());
+        first.is_some_and(Evidence::is_alone)
+    }
+
+    /// Whether a metric is judged: there is something to compare it with, at one edge of a histogram at least.
+    pub fn is_judged(&self, metric: usize) -> bool {
+        let mut parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
+        parts.any(|part| part.compared() != Against::Nothing)
     }
 
     /// How many candidate pods take part in a metric from now on.
@@ -211,7 +230,9 @@ impl Panel {
     /// The view of one metric: of the comparison that speaks most against the candidate, or that lacks most.
     pub fn assessment(&self, metric: usize) -> Option<Assessment> {
         let parts = &self.metrics.get(metric)?.parts;
-        parts.iter().map(Evidence::assessment).reduce(telling)
+        let seen = parts.iter().map(Evidence::assessment);
+        let judged = seen.clone().filter(|seen| seen.against != Against::Nothing);
+        judged.reduce(telling).or_else(|| seen.reduce(telling))
     }
 
     /// The metric that decides, or that all wait for. After a fail the one with the most evidence against the

@@ -16,8 +16,8 @@ const TOLERATED_POINTS: f64 = 5.0;
 
 /// Log e-value of `counts` against the `shares` that were asked for, which sum to 1.
 pub fn log_e_of_shares(shares: &[f64], concentration: f64, counts: &[u64]) -> f64 {
-    let n: u64 = counts.iter().sum();
-    let mut log_e = ln_gamma(concentration) - ln_gamma(concentration + n as f64);
+    let n: f64 = counts.iter().map(|count| *count as f64).sum();
+    let mut log_e = ln_gamma(concentration) - ln_gamma(concentration + n);
     for (share, count) in shares.iter().zip(counts) {
         let (prior, count) = (concentration * share, *count as f64);
         log_e += ln_gamma(prior + count) - ln_gamma(prior) - count * share.ln();
@@ -34,8 +34,11 @@ pub fn not_honoured(weight: f64, counts: Arms) -> Option<f64> {
         return None;
     }
     let seen = 100.0 * c as f64 / (c as f64 + b as f64);
+    if (seen - weight).abs() <= TOLERATED_POINTS.min(weight / 2.0) {
+        return None;
+    }
     let sure = log_e_of_shares(&[asked, 1.0 - asked], CONCENTRATION, &[c, b]) >= NEEDED;
-    (sure && (seen - weight).abs() > TOLERATED_POINTS.min(weight / 2.0)).then_some(seen)
+    sure.then_some(seen)
 }
 
 #[cfg(test)]
@@ -58,5 +61,6 @@ mod tests {
         assert_eq!(not_honoured(10.0, arms(0, 1_000)), Some(0.0));
         assert_eq!(not_honoured(10.0, arms(500, 500)), Some(50.0));
         assert_eq!(not_honoured(100.0, arms(10, 0)), None);
+        assert!(not_honoured(10.0, arms(u64::MAX, u64::MAX)).is_some());
     }
 }

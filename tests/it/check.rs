@@ -207,3 +207,17 @@ fn what_cannot_be_read_is_an_error_of_usage() {
         "{error}"
     );
 }
+
+#[test]
+fn a_bake_without_a_baseline_is_allowed_and_warned_of() {
+    let (exit, out) = run(&["-"], &rollout("  analysis: {baseline: {bakeShare: 0}}\n"));
+    assert_eq!(exit, Exit::Healthy, "{out}");
+    assert!(
+        out.contains(
+            "fine; warning: spec.analysis.baseline.bakeShare: with 0 nothing runs beside the candidate"
+        ),
+        "{out}"
+    );
+    let (_, out) = run(&["-"], &rollout("  analysis: {baseline: {bakeShare: 1}}\n"));
+    assert!(!out.contains("warning"), "{out}");
+}

@@ -33,7 +33,11 @@ async fn after(failing: f64, phase: &str) -> String {
 }
 
 async fn golden(name: &str, failing: f64, phase: &str) {
-    let output = explain(&after(failing, phase).await);
+    told(name, &after(failing, phase).await);
+}
+
+fn told(name: &str, rollout: &str) {
+    let output = explain(rollout);
     assert_eq!(output.status.code(), Some(0));
     let found = String::from_utf8(output.stdout).unwrap();
     assert!(found.lines().all(|line| line.chars().count() <= 100), "{found}");
@@ -57,6 +61,11 @@ async fn a_release_that_was_taken_back_shows_what_spoke_against_it() {
 #[tokio::test(start_paused = true)]
 async fn a_release_under_way_tells_what_is_missing() {
     golden("under-way", 0.0, "Baking").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_turned_bad_with_all_traffic_is_told_against_its_past() {
+    told("alone", &super::operator::alone::taken_back().await.to_string());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The real operator on the simulated cluster: what it costs.
 
+pub(crate) mod alone;
 mod gauges;
 mod sweep;
 
@@ -88,17 +89,22 @@ pub(crate) fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
     operate_with(world, Arc::new(world.metrics()))
 }
 
-fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
+/// An operator that reads its metrics from `source`.
+fn operator(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> Operator {
     let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),
-        identity: "test".into(),
+        identity: identity.into(),
         timing: lease::Timing::default(),
     };
     let providers = Arc::new(Simulated(source));
     let clock = Arc::new(world.clock());
-    let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
+    Operator::new(clients, clock, providers, GateMode::Admission, lease)
+}
+
+fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
+    let operator = operator(world, source, "test");
     let (metrics, _) = operator.telemetry();
     let mut tasks = JoinSet::new();
     tasks.spawn(world.clone().run());

@@ -479,3 +479,19 @@ fn what_cannot_be_rehearsed_is_refused_in_one_line() {
             .starts_with("Rollout/search: 2 simulated")
     );
 }
+
+/// A version that fails only with all traffic is caught there by the past alone, and a good one is promoted all the same.
+#[test]
+fn without_a_baseline_in_the_bake_the_past_is_what_catches() {
+    let mut spec = minimal();
+    spec.analysis.baseline.bake_share = 0;
+    let mut late = assumed(50.0, 0.002, 0.002);
+    let good = summary(&spec, &late, 40);
+    assert!(good.promoted.share > 0.9, "{good:?}");
+    late.traffic.extra = Extra::From(0.99, 0.05);
+    let bad = summary(&spec, &late, 40);
+    assert!(bad.rolled_back.share > 0.95, "{bad:?}");
+    // A little worse is not told from the past: that is the price.
+    late.traffic.extra = Extra::From(0.99, 0.006);
+    assert!(summary(&spec, &late, 40).promoted.share > 0.9);
+}

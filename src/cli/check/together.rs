@@ -1,5 +1,5 @@
-//! What only shows when objects are seen side by side. The API server accepts these, the controller does not: so they
-//! are warnings, and the exit status stays.
+//! What only shows when objects are seen side by side, and what is allowed but hardly meant. The API server accepts these:
+//! so they are warnings, and the exit status stays.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +23,25 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// A bake without a baseline is allowed, and sees less than its user may think.
+fn alone(object: &Value) -> Option<String> {
+    let share = object.pointer("/spec/analysis/baseline/bakeShare")?.as_i64()?;
+    (share == 0).then(|| {
+        "spec.analysis.baseline.bakeShare: with 0 nothing runs beside the candidate in the bake, and only what is far worse \
+         than the past takes it back there: 5 keeps the comparison"
+            .to_owned()
+    })
+}
+
 impl Together {
-    /// Takes note of a valid object, and warns when an earlier one stands in its way.
+    /// Takes note of a valid object, and warns when an earlier one stands in its way, or it sees less than it could.
     pub(super) fn add(&mut self, place: &str, object: &Value) -> Option<String> {
         match text(object, "/kind") {
-            "Rollout" => self.rollout(place, object),
+            "Rollout" => {
+                let clash = self.rollout(place, object);
+                let warnings: Vec<String> = clash.into_iter().chain(alone(object)).collect();
+                (!warnings.is_empty()).then(|| warnings.join("; "))
+            }
             "MetricProvider" => {
                 let allowed = object
                     .pointer("/spec/allowedNamespaces")

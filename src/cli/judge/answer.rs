@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::engine::words::percent;
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
 
 /// The answer to a scrape.
@@ -13,6 +14,9 @@ pub(super) struct Answer<'a> {
     pub(super) verdict: &'static str,
     /// The evidence suffices and the hold is over: the next step may begin, or the promotion.
     pub(super) advance: bool,
+    /// The candidate's share of the requests, where it surely is not the weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) share: Option<Share>,
     #[serde(serialize_with = "by_name")]
     pub(super) metrics: Vec<(&'a str, Metric)>,
     #[serde(serialize_with = "by_name", skip_serializing_if = "Vec::is_empty")]
@@ -27,6 +31,26 @@ fn by_name<T: Serialize, S: Serializer>(pairs: &[(&str, T)], serializer: S) -> R
         map.serialize_entry(name, value)?;
     }
     map.end()
+}
+
+/// A share of the requests that is not the weight; in per cent.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Share {
+    /// The weight.
+    pub(super) asked: f64,
+    /// What the candidate really gets.
+    pub(super) seen: f64,
+}
+
+impl Share {
+    /// In words.
+    pub(super) fn reason(&self) -> String {
+        format!(
+            "it gets {} of the requests instead of {}: nothing advances until that is mended",
+            percent(self.seen / 100.0),
+            percent(self.asked / 100.0)
+        )
+    }
 }
 
 /// What a gauge says. Uses are shares of a pod's limit.

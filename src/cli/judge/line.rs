@@ -43,8 +43,8 @@ pub(super) struct Line<'a> {
     #[serde(default)]
     pub(super) pods: Option<u32>,
     /// The baseline's past, pod by pod; before the first scrape.
-    #[serde(default)]
-    pub(super) history: Option<Vec<Past>>,
+    #[serde(borrow, default)]
+    pub(super) history: Option<Vec<Past<'a>>>,
 }
 
 impl Line<'_> {
@@ -58,11 +58,15 @@ impl Line<'_> {
 /// One past moment of the baseline.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with t and pods")]
-pub(super) struct Past {
+pub(super) struct Past<'a> {
     /// Its time; before the first scrape's.
     pub(super) t: f64,
-    /// Requests and bad ones of each pod since the moment before.
+    /// Requests and bad ones of each pod since the moment before, for every metric of counts.
+    #[serde(default)]
     pub(super) pods: Vec<(Whole, Whole)>,
+    /// The same for metrics that have a past of their own, as histograms have.
+    #[serde(borrow, default)]
+    pub(super) metrics: Named<'a, Vec<Increments>>,
 }
 
 /// Both arms of a metric.

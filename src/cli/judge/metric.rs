@@ -136,13 +136,6 @@ pub(super) fn sound(arms: &Arms<'_>) -> Result<(), String> {
 }
 
 fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
-    let pair = |n: u64, x: u64| {
-        if x > n {
-            Err(format!("x is {x} but n only {n}"))
-        } else {
-            Ok(())
-        }
-    };
     match arm {
         Arm::Series(list) => {
             let names = list.iter().map(|series| series.name.as_ref());
@@ -151,12 +144,25 @@ fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
             }
             list.iter().try_for_each(|s| pair(s.n.0, s.x.0))
         }
-        Arm::Increments(i) => match (&i.buckets, i.x) {
-            (Some(_), Some(_)) => Err("x and buckets exclude each other".into()),
-            (None, None) => Err("x is missing, the bad ones among n; or buckets".into()),
-            (None, Some(x)) => pair(i.n.0, x.0),
-            (Some(list), None) => buckets_sound(i.n.0, list),
-        },
+        Arm::Increments(increments) => increments_sound(increments),
+    }
+}
+
+/// What is wrong with increments.
+pub(super) fn increments_sound(i: &Increments) -> Result<(), String> {
+    match (&i.buckets, i.x) {
+        (Some(_), Some(_)) => Err("x and buckets exclude each other".into()),
+        (None, None) => Err("x is missing, the bad ones among n; or buckets".into()),
+        (None, Some(x)) => pair(i.n.0, x.0),
+        (Some(list), None) => buckets_sound(i.n.0, list),
+    }
+}
+
+fn pair(n: u64, x: u64) -> Result<(), String> {
+    if x > n {
+        Err(format!("x is {x} but n only {n}"))
+    } else {
+        Ok(())
     }
 }
 

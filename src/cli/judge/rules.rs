@@ -57,6 +57,8 @@ impl Ladder {
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) analysis: Analysis,
+    /// All requests are divided by the weights, so that their shares must be these.
+    pub(super) routed: bool,
     ladder: Option<Ladder>,
     /// Seconds between two scrapes as the analysis has it, and seconds of warm-up.
     pub(super) interval: f64,
@@ -70,6 +72,7 @@ impl Rules {
             interval: analysis.interval.as_secs_f64(),
             warm_up: analysis.warm_up.as_secs_f64(),
             analysis,
+            routed: true,
             ladder,
         }
     }
@@ -138,7 +141,8 @@ impl Rules {
         })
     }
 
-    fn gating(&self, name: &str) -> bool {
+    /// Whether a pass needs this metric.
+    pub(super) fn gating(&self, name: &str) -> bool {
         self.analysis
             .metrics
             .iter()

@@ -2,11 +2,13 @@
 
 mod check;
 mod past;
+mod share;
 
 use self::past::Known;
+use self::share::Watch;
 use super::answer::{self, Answer};
 use super::gauge::{Around, Gauge, Told};
-use super::line::{Arm, Line};
+use super::line::{Arm, Increments, Line};
 use super::metric::{Metric, buckets, is_latency};
 use super::plot::{self, Standing};
 use super::rules::Rules;
@@ -29,6 +31,7 @@ pub(super) struct Stream {
     held: f64,
     baked: f64,
     verdict: Option<Verdict>,
+    watch: Watch,
     /// A gauge has failed the release: that is as final as the panel's own fail.
     leaked: bool,
 }
@@ -77,6 +80,7 @@ impl Stream {
         if begins {
             self.begin(&mut panel, line, (weight, next(line, weight, rules)));
         }
+        self.stand_alone(&mut panel, line, weight);
         let seconds = self.t.map_or(rules.interval, |before| t - before);
         let mut requests = [0; 2];
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
@@ -100,7 +104,10 @@ impl Stream {
             next_pods: line.pods,
         };
         let gauges = self.read_gauges(line, &around);
-        let verdict = self.settle(panel.verdict(), &gauges);
+        let in_step = panel.in_step(0).filter(|_| rules.routed).unwrap_or_default();
+        let share = self.watch.look(weight, seconds, in_step);
+        let metrics = self.of_metrics(&panel, rules);
+        let verdict = self.settle(metrics, &gauges, share.is_some());
         self.panel = Some(panel);
         // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
         if verdict == Verdict::Pass {
@@ -112,7 +119,8 @@ impl Stream {
             self.held
         };
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
-        Ok(self.answer(line, (t, advance), gauges))
+        let share = share.map(|seen| answer::Share { asked: weight, seen });
+        Ok(self.answer(line, (t, advance), gauges, share))
     }
 
     /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the
@@ -120,6 +128,26 @@ impl Stream {
     fn leaves_step(&self, line: &Line<'_>, weight: f64) -> bool {
         let bakes = self.last && line.last && self.baked > 0.0;
         line.step != self.step || line.last != self.last || (weight.total_cmp(&self.weight).is_ne() && !bakes)
+    }
+
+    /// A bake with all traffic: nothing runs beside the candidate from here on, and the past is what is left.
+    fn stand_alone(&self, panel: &mut Panel, line: &Line<'_>, weight: f64) {
+        if line.last && self.baked > 0.0 && weight >= 100.0 && !panel.is_alone(0) {
+            (0..self.metrics.len()).for_each(|index| panel.begin_alone_of(index));
+        }
+    }
+
+    /// The verdict of the metrics. In a bake with all traffic the proof is there already, and stands until the past speaks
+    /// against it; but not where a metric that is to gate cannot be judged.
+    fn of_metrics(&self, panel: &Panel, rules: &Rules) -> Verdict {
+        let judged =
+            |(index, metric): (usize, &Metric)| panel.is_judged(index) || !rules.gating(&metric.name);
+        match panel.verdict() {
+            Verdict::Continue if panel.is_alone(0) && self.metrics.iter().enumerate().all(judged) => {
+                Verdict::Pass
+            }
+            verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
+        }
     }
 
     /// The answer to a line that nothing can be learned from yet: there is no request to choose latencies by.
@@ -132,6 +160,7 @@ impl Stream {
             t,
             verdict: answer::name(self.verdict()),
             advance: false,
+            share: None,
             metrics: Vec::new(),
             gauges: Vec::new(),
             reason: format!("{name}: no request of the baseline yet"),
@@ -150,13 +179,14 @@ impl Stream {
             .collect()
     }
 
-    /// The verdict of the stream: that of its metrics, unless a gauge stops it. A fail is final.
-    fn settle(&mut self, metrics: Verdict, gauges: &[Told]) -> Verdict {
+    /// The verdict of the stream: that of its metrics, unless a gauge stops it, or a share of the requests that is not the
+    /// weight. A fail is final.
+    fn settle(&mut self, metrics: Verdict, gauges: &[Told], off: bool) -> Verdict {
         self.leaked |= gauges.iter().any(|told| told.fails);
         let verdict = match metrics {
             Verdict::Fail => Verdict::Fail,
             Verdict::Continue | Verdict::Pass if self.leaked => Verdict::Fail,
-            Verdict::Pass if gauges.iter().any(Told::stops) => Verdict::Continue,
+            Verdict::Pass if off || gauges.iter().any(Told::stops) => Verdict::Continue,
             Verdict::Continue | Verdict::Pass => metrics,
         };
         *self.verdict.insert(verdict)
@@ -168,8 +198,8 @@ impl Stream {
         for (name, arms) in line.metrics.iter() {
             let edges: Option<Vec<Edge>> = match &arms.baseline {
                 Arm::Increments(baseline) if is_latency(arms) => {
-                    let (slowdown, objective) = rules.slowdown(name);
-                    Some(latency::edges(&buckets(baseline), slowdown, objective))
+                    let known = self.past.as_ref().and_then(|past| past.edges(name));
+                    Some(edges(name, baseline, known, rules)?)
                 }
                 Arm::Increments(_) | Arm::Series(_) => None,
             };
@@ -181,9 +211,12 @@ impl Stream {
             metrics.push(metric);
         }
         let mut panel = Panel::new(rules.analysis.false_rollback(), &judged);
-        if let Some(past) = self.past {
-            for (index, _) in metrics.iter().enumerate().filter(|(_, m)| m.edges.is_none()) {
-                panel.learn(index, 0, past.background);
+        if let Some(past) = &self.past {
+            for (index, metric) in metrics.iter().enumerate() {
+                let normal = past.backgrounds(&metric.name, metric.edges.is_some());
+                for (part, normal) in normal.into_iter().enumerate() {
+                    panel.learn(index, part, normal);
+                }
             }
             panel.expect(past.pace, rules.weights());
         }
@@ -195,9 +228,16 @@ impl Stream {
         panel.begin_step(weight, next, line.last);
         self.gauges.iter_mut().for_each(Gauge::begin_step);
         (self.held, self.baked) = (0.0, 0.0);
+        self.watch = Watch::begin(weight);
     }
 
-    fn answer<'a>(&'a self, line: &'a Line<'a>, (t, advance): (f64, bool), gauges: Vec<Told>) -> Answer<'a> {
+    fn answer<'a>(
+        &'a self,
+        line: &'a Line<'a>,
+        (t, advance): (f64, bool),
+        gauges: Vec<Told>,
+        share: Option<answer::Share>,
+    ) -> Answer<'a> {
         let panel = self.panel.as_ref();
         let seen: Vec<Assessment> = (0..self.metrics.len())
             .filter_map(|index| panel?.assessment(index))
@@ -213,7 +253,8 @@ impl Stream {
         let (fails, stops): (Vec<&Told>, Vec<&Told>) = remarks.partition(|told| told.fails);
         let said = |told: &Told| told.answer.reason.clone();
         let (first, then) = (fails.into_iter().map(said), stops.into_iter().map(said));
-        let reasons: Vec<String> = first.chain(sentence).chain(then).collect();
+        let off = share.as_ref().map(answer::Share::reason);
+        let reasons: Vec<String> = first.chain(sentence).chain(off).chain(then).collect();
         let reason = reasons.join("; ");
         let gauge_names = self.gauges.iter().map(|gauge| gauge.name.as_str());
         Answer {
@@ -221,6 +262,7 @@ impl Stream {
             t,
             verdict: answer::name(self.verdict()),
             advance,
+            share,
             reason,
             metrics: names.zip(seen.iter().map(answer::Metric::from)).collect(),
             gauges: gauge_names
@@ -228,6 +270,30 @@ impl Stream {
                 .collect(),
         }
     }
+}
+
+/// The edges to compare a histogram at: as its past has it, or else as the baseline of this line, its first, does.
+fn edges(
+    name: &str,
+    baseline: &Increments,
+    known: Option<Vec<Edge>>,
+    rules: &Rules,
+) -> Result<Vec<Edge>, String> {
+    let buckets = buckets(baseline);
+    let Some(known) = known else {
+        let (slowdown, objective) = rules.slowdown(name);
+        return Ok(latency::edges(&buckets, slowdown, objective));
+    };
+    let has = |edge: f64| buckets.iter().any(|bucket| bucket.edge.total_cmp(&edge).is_eq());
+    let strange = known
+        .iter()
+        .flat_map(|edge| [edge.candidate, edge.baseline])
+        .find(|edge| !has(*edge));
+    strange.map_or(Ok(known), |edge| {
+        Err(format!(
+            "metric {name}: there is no bucket up to {edge} s, at which its history is judged"
+        ))
+    })
 }
 
 /// The weight of the step after this one.

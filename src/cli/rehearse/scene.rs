@@ -2,6 +2,8 @@
 
 use super::input;
 use crate::engine::plan::Plan;
+use crate::engine::words::percent;
+use crate::stats::alone::ALONE;
 use crate::world::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
 
 /// What was rehearsed.
@@ -32,6 +34,15 @@ impl Scene<'_> {
         }
         if self.plan().rungs.iter().any(|rung| rung.approval) {
             notes.push("approvals are given at once".to_owned());
+        }
+        if self.plan().is_alone(self.plan().rungs.len()) {
+            let usual = self.assumed.traffic.baseline;
+            notes.push(format!(
+                "in the bake nothing runs beside the new version (`analysis.baseline.bakeShare: 0`): it is compared with the \
+                 past, where {} fail, and up to {} is let through",
+                percent(usual),
+                percent(ALONE.rate(usual).min(1.0))
+            ));
         }
         let metrics = &self.plan().analysis.metrics;
         let subject = self.setting.subject();

@@ -13,6 +13,7 @@ use crate::sources::history::{self, Past};
 use crate::sources::preflight::Choice;
 use crate::sources::presets::Queries;
 use crate::sources::promql::Arm;
+use crate::stats::alone::ALONE;
 use crate::stats::history::background_of;
 use crate::stats::latency::{self, Bucket};
 use crate::stats::{Background, Counts, Margin};
@@ -106,6 +107,21 @@ impl Learned {
         self.subjects.push(subject);
     }
 
+    /// Why a candidate with all traffic could not be judged, where the plan wants that and the past tells it already: a
+    /// gating metric that is so bad in ordinary times that nothing is far worse.
+    pub(crate) fn unfit_alone(&self, plan: &Plan) -> Option<String> {
+        if !(0..plan.rungs.len()).any(|rung| plan.is_alone(rung)) {
+            return None;
+        }
+        let metric = |brief: &Brief| plan.analysis.metrics.iter().find(|it| it.name == brief.metric);
+        let gating = |brief: &&Brief| metric(brief).is_some_and(|metric| metric.gating);
+        let tells = |past: &Background| past.rate().is_none_or(|rate| ALONE.rate(rate) < 1.0);
+        let mut unfit = self.briefs.iter().filter(gating);
+        let unfit = unfit.find(|brief| !brief.past.iter().any(tells))?;
+        let least = unfit.past.iter().filter_map(Background::rate).reduce(f64::min)?;
+        Some(words::unfit_alone(&unfit.metric, least))
+    }
+
     /// What the status says of the metrics, beside what thin traffic can prove.
     pub(crate) fn report<'a>(
         &self,
@@ -182,4 +198,52 @@ fn normal(past: &Past, part: usize, metric: &Metric, interval: Duration) -> Back
         .collect();
     let tolerated = Margin::new(metric.tolerated.ratio, metric.tolerated.absolute);
     background_of(&ticks, interval.as_secs_f64(), tolerated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::GateMode;
+
+    #[test]
+    fn a_past_that_leaves_nothing_far_worse_is_told_before_the_release() {
+        let plan = |bake_share: i32, gating: bool| {
+            let spec = serde_json::json!({
+                "workload": {"name": "app"},
+                "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+                "analysis": {
+                    "baseline": {"bakeShare": bake_share},
+                    "metrics": [{"name": "errors"}, {"name": "misses", "gating": gating}],
+                },
+            });
+            let spec = serde_json::from_value(spec).expect("a spec");
+            Plan::admit(&spec, GateMode::Admission).expect("a plan")
+        };
+        let brief = |(metric, rates): (&str, Vec<Option<f64>>)| Brief {
+            metric: metric.to_owned(),
+            routed: false,
+            past: rates
+                .into_iter()
+                .map(|rate| Background::new(rate, 1.0, 1, 0.0))
+                .collect(),
+        };
+        let learned = |misses: Vec<Option<f64>>| Learned {
+            briefs: [("errors", vec![Some(0.001)]), ("misses", misses)]
+                .map(brief)
+                .into(),
+            ..Learned::default()
+        };
+        let unfit = learned(vec![Some(0.5), Some(0.4)]);
+        let told = unfit.unfit_alone(&plan(0, true)).expect("it is told");
+        assert!(
+            told.starts_with("metric `misses`: 40 % of its requests are bad as a rule"),
+            "{told}"
+        );
+        assert_eq!(unfit.unfit_alone(&plan(5, true)), None);
+        assert_eq!(unfit.unfit_alone(&plan(0, false)), None);
+        // One edge that can tell suffices, and what is not known may still come.
+        for fit in [vec![Some(0.5), Some(0.1)], vec![Some(0.5), None], vec![None]] {
+            assert_eq!(learned(fit).unfit_alone(&plan(0, true)), None);
+        }
+    }
 }

@@ -120,14 +120,16 @@ impl Trial {
         if judge.len() != lines.len() {
             return Err("`spec.analysis.metrics` has changed since the release began".to_owned());
         }
-        Ok(Self {
+        let mut trial = Self {
             key,
             judge,
             start: place.entered,
             fresh,
             place,
             lines,
-        })
+        };
+        trial.expect_baseline(plan);
+        Ok(trial)
     }
 
     /// The trial that was kept.
@@ -154,7 +156,7 @@ impl Trial {
         if judge.len() != lines.len() {
             return Err("what was kept of it is damaged".to_owned());
         }
-        Ok(Self {
+        let mut trial = Self {
             key: (kept.judge.revision.clone(), kept.returning),
             judge,
             start: kept.start,
@@ -165,7 +167,9 @@ impl Trial {
                 pods: kept.pods,
             },
             lines,
-        })
+        };
+        trial.expect_baseline(plan);
+        Ok(trial)
     }
 
     /// What to keep of it.
@@ -199,11 +203,21 @@ impl Trial {
     }
 
     /// A rung was entered: readings from then on are its own.
-    pub(super) fn enter(&mut self, place: Place) {
+    pub(super) fn enter(&mut self, plan: &Plan, place: Place) {
         if (self.place.rung, self.place.entered) != (place.rung, place.entered) {
             self.place = place;
             self.lines.iter_mut().for_each(|line| line.straddling = true);
+            self.expect_baseline(plan);
         }
+    }
+
+    /// Whether a baseline must be counted from here on.
+    fn expect_baseline(&mut self, plan: &Plan) {
+        let alone = !self.key.1 && plan.is_alone(self.place.rung);
+        let since = alone.then_some(self.place.entered);
+        self.lines
+            .iter_mut()
+            .for_each(|line| line.reader.set_alone(since));
     }
 
     /// When there is something to read again.

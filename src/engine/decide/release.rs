@@ -138,12 +138,23 @@ impl Turn<'_> {
         let place = format!("step {} of {}", rung.step + 1, self.plan.steps);
         let again = release.rung > 0 && self.plan.rung(release.rung - 1).step == rung.step;
         if again && release.lost == 0 {
-            let message = format!("revision {revision} gets {weight} of the requests for its bake ({place})");
+            let alone = if self.plan.is_alone(release.rung) {
+                ", with nothing beside it but its past to compare it with"
+            } else {
+                ""
+            };
+            let message =
+                format!("revision {revision} gets {weight} of the requests for its bake{alone} ({place})");
             return self.note(Note::detail(reason::WEIGHT_CHANGED, message));
         }
         let next = self.plan.rung(release.rung + 1);
         let more = if next.step == rung.step && next.weight > weight {
-            format!(", and {} once it has passed", next.weight)
+            let alone = if self.plan.is_alone(release.rung + 1) {
+                ", to be compared with its past"
+            } else {
+                ""
+            };
+            format!(", and {} once it has passed{alone}", next.weight)
         } else {
             String::new()
         };
@@ -349,7 +360,12 @@ impl Turn<'_> {
             }
             RungKind::Bake => {
                 let end = after(since, rung.hold);
-                Waiting::on(reason::BAKING, format!("the bake at {}", release.weight)).until(Some(end))
+                let message = if self.plan.is_alone(release.rung) {
+                    format!("the bake at {}, compared with the past", release.weight)
+                } else {
+                    format!("the bake at {}", release.weight)
+                };
+                Waiting::on(reason::BAKING, message).until(Some(end))
             }
         }
     }

@@ -96,6 +96,10 @@ impl Judge {
             let parts = parts.ok_or(Unusable::Damaged)?;
             let resumed = judge.panel.resume(index, &parts);
             resumed.map_err(|_| Unusable::Damaged)?;
+            // What speaks against the past says nothing of a comparison, and the other way round.
+            if judge.panel.is_alone(index) != plan.is_alone(metric.rung) {
+                return Err(Unusable::Changed);
+            }
             let tried = &mut judge.metrics[index];
             tried.rung = metric.rung;
             tried.at = metric.at;
@@ -247,7 +251,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn plan() -> Plan {
-        let spec = serde_json::json!({"workload": {"name": "app"}, "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}}});
+        plan_with(5)
+    }
+
+    fn plan_with(bake_share: i32) -> Plan {
+        let spec = serde_json::json!({
+            "workload": {"name": "app"},
+            "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+            "analysis": {"baseline": {"bakeShare": bake_share}},
+        });
         Plan::admit(&serde_json::from_value(spec).unwrap(), GateMode::Admission).unwrap()
     }
 
@@ -297,14 +309,23 @@ mod tests {
 
     #[test]
     fn a_judge_goes_on_from_what_was_saved_at_any_tick() {
-        let plan = plan();
-        for cut in [0, 1, 5, 17] {
-            let mut whole = judge(&plan);
-            let mut resumed = None;
+        resumes(&plan());
+        resumes(&plan_with(0));
+    }
+
+    fn resumes(plan: &Plan) {
+        for cut in [0, 1, 5, 17, 23, 24, 31] {
+            let mut whole = judge(plan);
+            let mut resumed: Option<Judge> = None;
             for seed in 0..40_u32 {
+                if seed == 22 {
+                    for judge in [Some(&mut whole), resumed.as_mut()].into_iter().flatten() {
+                        judge.begin_rung(plan, 3, 2);
+                    }
+                }
                 if seed == cut {
-                    let text = serde_json::to_string(&whole.save(&plan)).unwrap();
-                    resumed = Some(Judge::resume(&plan, &serde_json::from_str(&text).unwrap()).unwrap());
+                    let text = serde_json::to_string(&whole.save(plan)).unwrap();
+                    resumed = Some(Judge::resume(plan, &serde_json::from_str(&text).unwrap()).unwrap());
                 }
                 let at = Moment::from_second(15 * i64::from(seed)).unwrap();
                 for judge in [Some(&mut whole), resumed.as_mut()].into_iter().flatten() {
@@ -320,16 +341,35 @@ mod tests {
 
     #[test]
     fn a_metric_takes_at_most_two_kibibytes() {
-        let plan = plan();
-        let mut judge = judge(&plan);
+        takes_little(&plan());
+        takes_little(&plan_with(0));
+    }
+
+    fn takes_little(plan: &Plan) {
+        let mut judge = judge(plan);
         for seed in 0..500_u32 {
+            if seed == 300 {
+                judge.begin_rung(plan, 3, 2);
+            }
             let at = Moment::from_second(15 * i64::from(seed)).unwrap();
             judge.observe(0, at, [tick(seed)]);
             judge.observe(1, at, [tick(seed), tick(seed + 1), tick(seed * 3)]);
         }
-        for metric in judge.save(&plan).metrics {
+        for metric in judge.save(plan).metrics {
             let size = serde_json::to_string(&metric).unwrap().len();
             assert!(size <= 2_048, "{}: {size} bytes", metric.metric);
+        }
+    }
+
+    #[test]
+    fn evidence_against_the_past_is_none_beside_a_baseline() {
+        let (alone, beside) = (plan_with(0), plan());
+        for (from, to) in [(&alone, &beside), (&beside, &alone)] {
+            let mut judge = judge(from);
+            judge.begin_rung(from, 3, 2);
+            let saved = judge.save(from);
+            assert!(Judge::resume(from, &saved).is_ok());
+            assert_eq!(Judge::resume(to, &saved), Err(Unusable::Changed));
         }
     }
 

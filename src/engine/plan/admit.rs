@@ -27,7 +27,7 @@ impl Plan {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let share = Weight::clamped(percent(spec.analysis.baseline.share).max(1));
+        let share = Weight::clamped(percent(spec.analysis.baseline.share));
         let bake_share = Weight::clamped(percent(spec.analysis.baseline.bake_share));
         Ok(Self {
             rungs: rungs(&steps, share, bake_share, spec.analysis.preset.hold().into()),
@@ -155,6 +155,11 @@ fn violations(spec: &api::RolloutSpec, steps: &[Step]) -> Vec<String> {
         "`spec.analysis.metrics`: at least one metric must gate and not be optional",
     );
     must(
+        spec.analysis.baseline.share >= 1,
+        "`spec.analysis.baseline.share` must be at least 1: a promotion needs a proof beside a baseline; to give the \
+         candidate all traffic after it, set `bakeShare: 0`",
+    );
+    must(
         spec.analysis.interval.as_secs_f64() >= 1.0,
         "`spec.analysis.interval` must be at least 1s",
     );
@@ -200,5 +205,26 @@ mod tests {
         assert_eq!(last("[{weight: 10}, {weight: 100, hold: 3s}]"), (3, 3));
         assert_eq!(last("[{weight: 10}, {weight: 100, hold: 1h}]"), (60, 3600));
         assert_eq!(last("[{weight: 10, hold: 1h}, {weight: 100}]"), (60, 600));
+    }
+
+    #[test]
+    fn without_a_baseline_until_the_verdict_there_is_no_plan() {
+        let admitted = |share: i32| {
+            let spec = serde_json::json!({
+                "workload": {"name": "app"},
+                "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+                "analysis": {"baseline": {"share": share, "bakeShare": 0}},
+            });
+            let spec = serde_json::from_value(spec).unwrap();
+            Plan::admit(&spec, GateMode::Admission)
+        };
+        let wrong = admitted(0).unwrap_err();
+        assert!(
+            wrong[0].starts_with("`spec.analysis.baseline.share` must be at least 1: "),
+            "{wrong:?}"
+        );
+        let plan = admitted(1).unwrap();
+        let weights: Vec<u8> = plan.rungs.iter().map(|rung| rung.weight.percent()).collect();
+        assert_eq!(weights, [10, 25, 99, 100]);
     }
 }

@@ -118,14 +118,18 @@ fn numbers(seen: &stats::Assessment) -> api::VerdictNumbers {
         total: whole(counts.requests),
         bad: whole(counts.bad),
     };
-    let telling = if seen.verdict == stats::Verdict::Fail {
-        seen.fail
-    } else {
-        seen.step
+    let telling = match seen.against {
+        stats::Against::Beside if seen.verdict != stats::Verdict::Fail => seen.step,
+        stats::Against::Beside | stats::Against::Past { .. } | stats::Against::Nothing => seen.fail,
+    };
+    let past = match seen.against {
+        stats::Against::Past { usual, limit } => Some(api::Past { rate: usual, limit }),
+        stats::Against::Beside | stats::Against::Nothing => None,
     };
     api::VerdictNumbers {
         candidate: arm(seen.in_step.candidate),
         baseline: arm(seen.in_step.baseline),
+        past,
         ratio: seen.ratio.map(|ratio| api::Ratio {
             low: Some(ratio.low),
             estimate: ratio.estimate,

@@ -45,7 +45,7 @@ fn step(counters: &mut Counters, at: i64, candidate: &[&str], baseline: &[&str])
         candidate: arm(candidate, at),
         baseline: arm(baseline, at),
     };
-    counters.advance(second(at), &snapshot)
+    counters.advance(second(at), &snapshot, false)
 }
 
 fn counts(reading: Result<Reading, NoData>) -> [(u64, u64); 2] {
@@ -140,7 +140,7 @@ fn an_unknown_target_counts_from_zero_only_if_its_process_is_new() {
         if let Some(start) = start {
             snapshot.baseline.starts = vec![series(&format!("{{pod=p2}} {start}"), 200)];
         }
-        let reading = counts(counters.advance(second(200), &snapshot));
+        let reading = counts(counters.advance(second(200), &snapshot, false));
         assert_eq!(reading, [(0, 0), expected], "start {start:?}");
         // From here on it is known.
         let mut lines = BASE.to_vec();
@@ -210,7 +210,7 @@ fn bad_never_exceeds_total_and_fractions_are_rounded() {
             candidate: arm.clone(),
             baseline: arm,
         };
-        counts(counters.advance(second(at), &snapshot))[0]
+        counts(counters.advance(second(at), &snapshot, false))[0]
     };
     next(0, 0.0, 0.0);
     assert_eq!(next(1, 10.4, 3.6), (10, 4));
@@ -234,6 +234,10 @@ fn what_one_arm_serves_while_the_other_is_missing_is_kept_for_the_next_reading()
     );
     assert_eq!(counts(step(&mut counters, 3, &five, &more)), [(5, 0), (110, 10)]);
     assert_eq!(step(&mut counters, 3, &five, &more), Err(NoData::OutOfOrder));
+    // With all traffic the candidate needs no baseline.
+    let (candidate, baseline) = (arm(&["{instance=g1,code=200} 9"], 4), arm(&[], 4));
+    let alone = counters.advance(second(4), &Snapshot { candidate, baseline }, true);
+    assert_eq!(counts(alone), [(3, 0), (0, 0)]);
 }
 
 #[test]
@@ -303,7 +307,7 @@ fn every_lie_is_told_and_loses_nothing() {
                 Role::Total | Role::Start => &mut side.total,
             });
             let before = counters.clone();
-            let error = counters.advance(second(100), &lying).expect_err(name);
+            let error = counters.advance(second(100), &lying, false).expect_err(name);
             let told = error.to_string();
             assert!(
                 told.contains(&arm_name.to_string()) && told.contains(&role.to_string()),
@@ -311,7 +315,7 @@ fn every_lie_is_told_and_loses_nothing() {
             );
             assert_eq!(counters, before, "{name}");
             assert_eq!(
-                counts(counters.advance(second(100), &honest)),
+                counts(counters.advance(second(100), &honest, false)),
                 [(5, 5), (2, 2)],
                 "{name}"
             );
@@ -342,8 +346,8 @@ fn the_order_of_samples_does_not_matter() {
     };
     let run = |reverse: bool| {
         let mut counters = counters(false);
-        let _ = counters.advance(second(0), &at(0, 1.0, false));
-        let reading = counters.advance(second(1), &at(1, 1.7, reverse));
+        let _ = counters.advance(second(0), &at(0, 1.0, false), false);
+        let reading = counters.advance(second(1), &at(1, 1.7, reverse), false);
         (counters, reading)
     };
     assert_eq!(run(false), run(true));
@@ -368,7 +372,7 @@ fn a_histogram_is_counted_at_its_edges_however_they_are_written() {
             candidate: arm(mine),
             baseline: arm(theirs),
         };
-        counters.advance(second(at), &snapshot)
+        counters.advance(second(at), &snapshot, false)
     };
     let plain = [("0.25", 10), ("0.5", 12), ("1", 15), ("+Inf", 20)];
     assert!(next(0, &plain, &plain).is_ok());

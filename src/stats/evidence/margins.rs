@@ -48,7 +48,7 @@ impl Evidence {
             given: Arc::new(Given {
                 pace: Some(pace),
                 release_floor,
-                ..*self.given
+                ..(*self.given).clone()
             }),
             ..self
         }

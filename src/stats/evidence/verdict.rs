@@ -1,5 +1,6 @@
 //! What the evidence allows and what it still lacks.
 
+use super::alone::surely;
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
 use crate::stats::counts::Counts;
@@ -23,6 +24,9 @@ impl Evidence {
     /// The evidence for a regression without what is set aside, which is never less than nothing: so it keeps the
     /// bound of the process itself.
     pub(in crate::stats) fn fail_evidence(&self) -> f64 {
+        if let Some(alone) = self.past_on_trial() {
+            return alone.evidence().evidence;
+        }
         let largest = f64::from(self.guard.largest);
         let aside = if self.background().calm() {
             let (least, most) = SET_ASIDE_CALM;
@@ -39,7 +43,6 @@ impl Evidence {
     /// past. It convicts nobody; it tells a regression from a coincidence, in which the baseline is also lucky.
     fn beyond_the_past(&self) -> f64 {
         // Worse by more than a standard deviation: else its noise would count against the opinion.
-        let surely = |c: Counts| (c.bad as f64 - (c.bad as f64).sqrt()) / (c.requests as f64).max(1.0);
         let normal = self
             .usual_rate()
             .max(surely(self.in_release.baseline))
@@ -90,6 +93,7 @@ impl Evidence {
     pub fn assessment(&self) -> Assessment {
         Assessment {
             verdict: self.verdict(),
+            against: self.compared(),
             fail: Evidenced {
                 evidence: self.fail_evidence(),
                 needed: self.settings().needed_to_fail(),
@@ -129,6 +133,13 @@ impl Evidence {
     }
 
     pub(in crate::stats) fn missing(&self) -> Missing {
+        if self.is_alone() {
+            // No proof is waited for.
+            return Missing {
+                requests: Some(0),
+                seconds: Some(0.0),
+            };
+        }
         let arms = if self.in_step.candidate.requests > 0 {
             self.in_step
         } else {

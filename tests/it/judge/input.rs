@@ -143,9 +143,11 @@ fn counts_at_the_edge_of_what_is_exact_do_not_overflow() {
         );
         writeln!(input, "{line}").unwrap();
     }
+    // Such counts are no share of 10 %: that holds, and that too can be told of them.
     let (exit, answers) = judge(&input, None);
-    assert_eq!((exit, answers.len()), (Exit::Healthy, 2999));
+    assert_eq!((exit, answers.len()), (Exit::Undecided, 2999));
     assert!(answers.iter().all(|answer| answer.get("error").is_none()));
+    assert_eq!(answers[2998]["share"]["asked"], 10.0);
 }
 
 #[test]
@@ -606,4 +608,235 @@ fn the_example_has_a_release_that_goes_on_and_one_that_ends() {
     );
     let failed: Vec<bool> = of("payment").iter().map(|it| it["verdict"] == "Fail").collect();
     assert_eq!(failed, [false, false, false, false, false, true]);
+}
+
+/// Lines at a weight of 10 whose candidate gets `share` of the requests.
+fn shared(share: f64, scrapes: std::ops::RangeInclusive<u32>) -> String {
+    let mut input = String::new();
+    for t in scrapes {
+        let arm = |share: f64| json!({"n": (20_000.0 * share).round(), "x": (20.0 * share).round()});
+        let line = json!({"stream": "s", "t": t * 15, "weight": 10, "next": 25,
+            "metrics": {"e": {"candidate": arm(share), "baseline": arm(1.0 - share)}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    input
+}
+
+#[test]
+fn a_share_that_is_not_the_weight_holds_and_is_no_evidence() {
+    let input = shared(0.5, 1..=20);
+    let (exit, answers) = judge(&input, None);
+    assert_eq!(exit, Exit::Undecided);
+    assert!(
+        answers
+            .iter()
+            .all(|it| it["advance"] == false && it["verdict"] == "Continue")
+    );
+    // While the gateway takes the weight over nobody wonders.
+    assert!(answers[0].get("share").is_none());
+    assert_eq!(answers[1]["share"], json!({"asked": 10.0, "seen": 50.0}));
+    let reason = answers[19]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("; it gets 50 % of the requests instead of 10 %: nothing advances"),
+        "{reason}"
+    );
+    // Where the counts hold other requests too, that is no finding; the numbers of the evidence are the same either way.
+    let mut out = Vec::new();
+    let unrouted = Judge {
+        unrouted: true,
+        ..command(None)
+    };
+    let exit = unrouted.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
+    assert_eq!(exit, Exit::Healthy);
+    for (line, answer) in String::from_utf8(out).unwrap().lines().zip(&answers) {
+        let other: Value = serde_json::from_str(line).unwrap();
+        assert!(other.get("share").is_none());
+        assert_eq!(other["metrics"], answer["metrics"]);
+    }
+    // It goes on when the weight is honoured: what came before does not weigh for ever.
+    let mended = format!("{}{}", shared(0.5, 1..=3), shared(0.1, 4..=60));
+    let (exit, answers) = judge(&mended, None);
+    assert_eq!(
+        (exit, &answers[59]["advance"]),
+        (Exit::Healthy, &json!(true)),
+        "{}",
+        answers[59]
+    );
+    assert!(answers[59].get("share").is_none());
+}
+
+#[test]
+fn no_share_is_doubted_where_weights_are_honoured() {
+    let answers = spotless(
+        &[(10.0, 12), (25.0, 12), (80.0, 40), (95.0, 40)],
+        |index| index.min(2) as u32,
+        80,
+    );
+    assert!(answers.iter().all(|answer| answer.get("share").is_none()));
+}
+
+/// The evidence for leaving its step that each line at weight 25 has, after lines at these weights.
+fn evidence_at_25(before: &[u32], step: u32, next: u32) -> Vec<f64> {
+    let past: Vec<Value> = (0..240)
+        .map(|k| json!({"t": f64::from(k) * 15.0 - 3_600.0, "pods": [[750, 1]]}))
+        .collect();
+    let mut input = format!("{}\n", json!({"stream": "s", "history": past}));
+    let mut t = 0;
+    for (step, weight, lines) in before
+        .iter()
+        .enumerate()
+        .map(|(at, weight)| (at as u32, *weight, 6))
+        .chain([(step, 25, 12)])
+    {
+        for _ in 0..lines {
+            t += 15;
+            let arm = |share: u32| json!({"n": 8 * share, "x": share / 25});
+            let line = json!({"stream": "s", "t": t, "step": step, "weight": weight, "next": next,
+                "metrics": {"e": {"candidate": arm(weight), "baseline": arm(100 - weight)}}});
+            writeln!(input, "{line}").unwrap();
+        }
+    }
+    let (_, answers) = judge(&input, None);
+    let step = |answer: &Value| answer["metrics"]["e"]["step"]["evidence"].as_f64().unwrap();
+    answers.iter().rev().take(12).rev().map(step).collect()
+}
+
+#[test]
+fn the_proof_a_step_needs_follows_from_its_weight_and_its_successor_s() {
+    let first = evidence_at_25(&[], 0, 50);
+    assert!(first[11] > 0.5, "{first:?}");
+    for (before, step) in [(&[][..], 7), (&[10][..], 1), (&[5, 10, 20][..], 3)] {
+        let elsewhere = evidence_at_25(before, step, 50);
+        let apart = first.iter().zip(&elsewhere).any(|(a, b)| (a - b).abs() > 1e-9);
+        assert!(!apart, "step {step}: {first:?} and {elsewhere:?}");
+    }
+    // The more traffic comes next, the stricter; with little to come its own weight decides.
+    let (near, far) = (evidence_at_25(&[], 0, 30), evidence_at_25(&[], 0, 100));
+    assert_eq!(near, first);
+    assert!(first[11] > far[11] + 1.0, "{first:?} {far:?}");
+}
+
+/// A histogram of 1,000 requests, of which so many took at most 25, 50, 100 and 500 ms.
+fn histogram(within: [u64; 4]) -> Value {
+    let [a, b, c, d] = within;
+    json!({"n": 1000, "buckets": [[0.025, a], [0.05, b], [0.1, c], [0.5, d]]})
+}
+
+#[test]
+fn edges_are_those_of_the_past_where_it_is_told() {
+    // In the past half of the requests took 25 ms and 1 % more than 500 ms; the first scrape shows something else.
+    let usual = || histogram([500, 800, 900, 990]);
+    let past: Vec<Value> = (0..240)
+        .map(|k| json!({"t": f64::from(k) * 15.0 - 3_600.0, "metrics": {"latency": [usual(), usual()]}}))
+        .collect();
+    let history = json!({"stream": "s", "history": past});
+    // A start at which everything is slow: only at the last edge can anything be told apart.
+    let slow = histogram([0, 0, 0, 500]);
+    // The candidate is slower at the median alone.
+    let slower = histogram([300, 800, 900, 990]);
+    let mut input = String::new();
+    for t in 1..=40 {
+        let (mine, theirs) = if t == 1 {
+            (&slow, &slow)
+        } else {
+            (&slower, &usual())
+        };
+        let line = json!({"stream": "s", "t": t * 15, "weight": 50,
+            "metrics": {"latency": {"candidate": mine, "baseline": theirs}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    assert_eq!(judge(&format!("{history}\n{input}"), None).0, Exit::Failed);
+    // Without the past the first scrape decides what is looked at.
+    let (exit, answers) = judge(&input, None);
+    assert_eq!(exit, Exit::Healthy);
+    assert_eq!(answers[39]["metrics"]["latency"]["candidate"]["x"], 500 + 39 * 10);
+}
+
+#[test]
+fn a_past_of_a_histogram_must_fit_what_is_scraped() {
+    let moment = |t: i32, of: Value| json!({"t": t, "metrics": of});
+    let history = |of: Value| json!({"stream": "s", "history": [moment(-30, of.clone()), moment(-15, of)]});
+    let arm = json!({"n": 10, "buckets": [[0.1, 5], [0.3, 9]]});
+    let line = json!({"stream": "s", "t": 15, "weight": 50, "metrics": {"latency": {"candidate": arm, "baseline": arm}}});
+    for (of, said) in [
+        (
+            json!({"latency": [histogram([500, 800, 900, 990])]}),
+            "there is no bucket up to 0.025 s",
+        ),
+        (
+            json!({"latency": [{"n": 5, "x": 6}]}),
+            "metric latency: x is 6 but n only 5",
+        ),
+        (
+            json!({"latency": [{"n": 5, "x": 1}, {"n": 5, "buckets": [[0.1, 5]]}]}),
+            "has both x and buckets",
+        ),
+        (
+            json!({"latency": [{"n": 5, "buckets": [[0.2, 1], [0.1, 5]]}]}),
+            "buckets must rise",
+        ),
+    ] {
+        let (exit, answers) = judge(&format!("{}\n{line}\n", history(of)), None);
+        assert_eq!(exit, Exit::Usage);
+        assert!(
+            answers
+                .iter()
+                .any(|it| it["error"].as_str().is_some_and(|it| it.contains(said))),
+            "{said}: {answers:?}"
+        );
+    }
+    // A past of another kind, or without a request, tells nothing of it.
+    for of in [
+        json!({"latency": [{"n": 5, "x": 1}]}),
+        json!({"latency": [{"n": 0, "buckets": [[0.1, 0], [0.3, 0]]}]}),
+    ] {
+        let (_, answers) = judge(&format!("{}\n{line}\n", history(of)), None);
+        assert_eq!(
+            answers[0]["metrics"]["latency"]["candidate"]["n"], 10,
+            "{answers:?}"
+        );
+    }
+}
+
+/// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
+fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
+    let mut input = first.to_owned();
+    for t in 1..=100 {
+        let arm = |share: f64| json!({"n": (20_000.0 * share).round(), "x": (20.0 * share).round()});
+        let (weight, arms) = if t <= 40 {
+            (80, json!({"candidate": arm(0.8), "baseline": arm(0.2)}))
+        } else {
+            (
+                100,
+                json!({"candidate": {"n": 20_000, "x": bad}, "baseline": {"n": 0, "x": 0}}),
+            )
+        };
+        let line =
+            json!({"stream": "s", "t": t * 15, "weight": weight, "final": true, "metrics": {"e": arms}});
+        writeln!(input, "{line}").unwrap();
+    }
+    judge(&input, None)
+}
+
+#[test]
+fn in_a_bake_with_all_traffic_the_past_is_what_speaks() {
+    let (exit, answers) = bake_with_all_traffic(20, "");
+    assert_eq!(
+        (exit, &answers[99]["advance"]),
+        (Exit::Healthy, &json!(true)),
+        "{}",
+        answers[99]
+    );
+    let reason = answers[99]["reason"].as_str().unwrap();
+    assert!(reason.contains("with nothing beside it, 0.1"), "{reason}");
+    assert_eq!(
+        (&answers[40]["verdict"], &answers[40]["advance"]),
+        (&json!("Pass"), &json!(false))
+    );
+    // Three times the past's rate and half a point are let through, more are not.
+    assert_eq!(bake_with_all_traffic(140, "").0, Exit::Healthy);
+    let (exit, answers) = bake_with_all_traffic(800, "");
+    let failed = answers.iter().position(|it| it["verdict"] == "Fail").unwrap();
+    assert_eq!(exit, Exit::Failed);
+    assert!((41..50).contains(&failed), "at {failed}");
 }

@@ -124,6 +124,7 @@ struct Wishes {
     hold: Duration,
     deadline: Duration,
     approvals: Vec<u8>,
+    bake_share: u8,
     on_no_data: OnSilence,
     on_inconclusive: OnSilence,
     gate: GateMode,
@@ -136,6 +137,7 @@ impl Default for Wishes {
             hold: Duration::from_mins(1),
             deadline: Duration::from_mins(30),
             approvals: Vec::new(),
+            bake_share: 5,
             on_no_data: OnSilence::Hold,
             on_inconclusive: OnSilence::Hold,
             gate: GateMode::Admission,
@@ -152,6 +154,7 @@ impl Wishes {
                 ["hold", time] => self.hold = span(time),
                 ["deadline", time] => self.deadline = span(time),
                 ["approval", weights] => self.approvals = list(weights),
+                ["bake-share", share] => self.bake_share = share.parse().unwrap(),
                 ["no-data", "rollback"] => self.on_no_data = OnSilence::Rollback,
                 ["inconclusive", "rollback"] => self.on_inconclusive = OnSilence::Rollback,
                 ["gate", "paused"] => self.gate = GateMode::Paused,
@@ -173,7 +176,12 @@ impl Wishes {
             .collect();
         let minutes = |count: u64| Duration::from_secs(60 * count);
         Plan {
-            rungs: rungs(&steps, Weight::clamped(20), Weight::clamped(5), self.hold),
+            rungs: rungs(
+                &steps,
+                Weight::clamped(20),
+                Weight::clamped(self.bake_share),
+                self.hold,
+            ),
             steps: steps.len(),
             preflight_deadline: minutes(5),
             scaling_deadline: minutes(10),

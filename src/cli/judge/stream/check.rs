@@ -17,7 +17,7 @@ impl Stream {
         if let Some(before) = self.t.filter(|before| t <= *before) {
             return Err(format!("t must grow: {t} after {before}"));
         }
-        if let Some(past) = self.past.filter(|past| t <= past.until) {
+        if let Some(past) = self.past.as_ref().filter(|past| t <= past.until) {
             return Err(format!("t must be later than the history's {}: {t}", past.until));
         }
         for (name, weight) in [("weight", Some(weight)), ("next", line.next)] {

@@ -9,9 +9,11 @@ use crate::stats::Background;
 const INTERVAL: i64 = 15;
 const LAG: i64 = 5;
 
-/// A server whose counters are functions of time; its history begins at `since`.
+/// A server whose counters are functions of time; its history begins at `since`, and that of the old version's
+/// gateways ends at `gone`.
 struct Server {
     since: i64,
+    gone: i64,
 }
 
 fn second(at: i64) -> Moment {
@@ -36,6 +38,9 @@ impl Server {
             return Vec::new();
         }
         let (new, t) = (query.starts_with("new"), at.max(0));
+        if !new && at > self.gone {
+            return Vec::new();
+        }
         let requests = if new { t * 5 + t * t / 4_000 } else { t * 45 };
         let errors = if new { t / 120 } else { t / 40 };
         let mut samples = Vec::new();
@@ -68,9 +73,14 @@ impl MetricSource for Server {
 }
 
 fn plan() -> Plan {
+    plan_with(5)
+}
+
+fn plan_with(bake_share: i32) -> Plan {
     let spec = serde_json::json!({
         "workload": {"name": "app"},
         "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+        "analysis": {"baseline": {"bakeShare": bake_share}},
     });
     Plan::admit(
         &serde_json::from_value(spec).expect("a spec"),
@@ -157,7 +167,13 @@ fn key() -> (Revision, bool) {
 
 /// Reads up to `now`, once a second from `from` on, and gives what was kept at each transition.
 async fn live(plan: &Plan, trial: &mut Trial, from: i64, now: i64) -> BTreeMap<i64, String> {
-    let server = Server { since: 0 };
+    // Without a share of the requests the old version may not be counted at all.
+    let gone = if plan.is_alone(3) {
+        ENTERED[3] + 20
+    } else {
+        i64::MAX
+    };
+    let server = Server { since: 0, gone };
     let mut kept = BTreeMap::new();
     for second_now in from..=now {
         // The commit that enters a rung keeps what is known before.
@@ -165,7 +181,7 @@ async fn live(plan: &Plan, trial: &mut Trial, from: i64, now: i64) -> BTreeMap<i
             let text = serde_json::to_string(&trial.keep(plan)).expect("serializes");
             kept.insert(second_now, text);
         }
-        trial.enter(place(rung_at(second_now)));
+        trial.enter(plan, place(rung_at(second_now)));
         trial.read(plan, Ok(&server), second(second_now)).await;
     }
     kept
@@ -179,11 +195,21 @@ fn resume(plan: &Plan, kept: &str) -> Trial {
 
 #[tokio::test]
 async fn a_trial_cut_at_any_tick_ends_in_the_same_bits() {
-    let plan = plan();
-    let mut whole = begin(&plan);
-    let kept = live(&plan, &mut whole, ENTERED[0], END).await;
-    let end = whole.judge.save(&plan);
-    assert!(whole.judge.evidence().summary.contains("error-rate"));
+    cut_at_any_tick(&plan(), "beside it").await;
+}
+
+#[tokio::test]
+async fn so_does_one_whose_candidate_has_all_traffic_in_the_end() {
+    cut_at_any_tick(&plan_with(0), "with nothing beside it, 0.1 % in the past").await;
+}
+
+async fn cut_at_any_tick(plan: &Plan, told: &str) {
+    let mut whole = begin(plan);
+    let kept = live(plan, &mut whole, ENTERED[0], END).await;
+    let end = whole.judge.save(plan);
+    let evidence = whole.judge.evidence();
+    assert!(evidence.summary.contains(told), "{}", evidence.summary);
+    assert!(evidence.silent.is_none() && evidence.at.is_some_and(|at| at > second(END - 25)));
     for cut in (ENTERED[0]..END).step_by(INTERVAL as usize) {
         // A new leader half a minute later; without one nothing is entered meanwhile.
         if ENTERED
@@ -194,9 +220,9 @@ async fn a_trial_cut_at_any_tick_ends_in_the_same_bits() {
             continue;
         }
         let (_, text) = kept.range(..=cut).next_back().expect("kept");
-        let mut other = resume(&plan, text);
-        live(&plan, &mut other, cut + 30, END).await;
-        assert_eq!(other.judge.save(&plan), end, "cut at {cut}");
+        let mut other = resume(plan, text);
+        live(plan, &mut other, cut + 30, END).await;
+        assert_eq!(other.judge.save(plan), end, "cut at {cut}");
     }
 }
 
@@ -204,10 +230,13 @@ async fn a_trial_cut_at_any_tick_ends_in_the_same_bits() {
 async fn what_is_read_but_not_waited_for_is_not_lost() {
     let plan = plan();
     let (mut whole, mut hasty) = (begin(&plan), begin(&plan));
-    let server = Server { since: 0 };
+    let server = Server {
+        since: 0,
+        gone: i64::MAX,
+    };
     for now in (10..END).step_by(10) {
-        whole.enter(place(rung_at(now)));
-        hasty.enter(place(rung_at(now)));
+        whole.enter(&plan, place(rung_at(now)));
+        hasty.enter(&plan, place(rung_at(now)));
         whole.read(&plan, Ok(&server), second(now)).await;
         // Given up at its first await, then asked again.
         let mut read = Box::pin(hasty.read(&plan, Ok(&server), second(now)));
@@ -224,8 +253,11 @@ async fn without_history_the_step_starts_anew_and_says_so() {
     let mut whole = begin(&plan);
     let kept = live(&plan, &mut whole, ENTERED[0], ENTERED[2]).await;
     let mut other = resume(&plan, &kept[&ENTERED[2]]);
-    let amnesiac = Server { since: 500 };
-    other.enter(place(2));
+    let amnesiac = Server {
+        since: 500,
+        gone: i64::MAX,
+    };
+    other.enter(&plan, place(2));
     for now in (400..700).step_by(5) {
         other.read(&plan, Ok(&amnesiac), second(now)).await;
     }

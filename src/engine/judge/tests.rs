@@ -1,0 +1,85 @@
+use super::*;
+use crate::engine::plan::GateMode;
+use crate::stats::{Background, Counts, Tick};
+
+fn plan(gating: bool) -> Plan {
+    let spec = serde_json::json!({
+        "workload": {"name": "app"},
+        "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+        "analysis": {
+            "baseline": {"bakeShare": 0},
+            "metrics": [{"name": "a"}, {"name": "b", "gating": gating}],
+        },
+    });
+    Plan::admit(&serde_json::from_value(spec).unwrap(), GateMode::Admission).unwrap()
+}
+
+fn at(scrape: i64) -> Moment {
+    Moment::from_second(15 * scrape).unwrap()
+}
+
+/// A judge that comes to the bake with all traffic without having seen anything; the past knows `a`, and `b` if it is
+/// told.
+fn bakes(plan: &Plan, b: Option<f64>) -> Judge {
+    let brief = |(name, rate): (&str, Option<f64>)| Brief {
+        metric: name.to_owned(),
+        routed: true,
+        past: vec![Background::new(rate, 1.0, 1, 0.0)],
+    };
+    let briefs = [("a", Some(0.001)), ("b", b)].map(brief);
+    let mut judge = Judge::of(plan, &Revision::named("v2"), &briefs, None);
+    assert!(plan.is_alone(3) && !plan.is_alone(2));
+    judge.begin_rung(plan, 3, 4);
+    judge
+}
+
+fn watch(judge: &mut Judge, bad: u64) -> Evidence {
+    for scrape in 1..=40 {
+        for metric in 0..2 {
+            let tick = Tick::new(Counts::new(750, bad), Counts::default(), 15.0);
+            judge.observe(metric, at(scrape), [tick]);
+        }
+    }
+    judge.evidence()
+}
+
+#[test]
+fn with_all_traffic_the_past_is_told_with_its_numbers() {
+    let plan = plan(true);
+    let good = watch(&mut bakes(&plan, Some(0.001)), 0);
+    assert_eq!((good.verdict, &good.silent), (Verdict::Continue, &None));
+    assert!(good.current(&Revision::named("v2"), 3, at(0)));
+    assert!(
+        good.summary.starts_with(
+            "a 0 % (0/30,000) with nothing beside it, 0.1 % in the past: up to 0.8 % is let through; evidence against it 0.0 of"
+        ),
+        "{}",
+        good.summary
+    );
+    let bad = watch(&mut bakes(&plan, Some(0.001)), 40);
+    assert_eq!(bad.verdict, Verdict::Fail);
+    assert!(bad.summary.contains("with nothing beside it"), "{}", bad.summary);
+}
+
+#[test]
+fn without_a_past_nothing_is_judged_and_nothing_passes() {
+    let plan = plan(true);
+    let evidence = watch(&mut bakes(&plan, None), 0);
+    let (since, why) = evidence.silent.clone().unwrap();
+    assert_eq!(since, at(1));
+    assert!(
+        why.starts_with("b: nothing runs beside the candidate, and the past tells too little"),
+        "{why}"
+    );
+    assert!(!evidence.current(&Revision::named("v2"), 3, at(0)));
+    assert!(
+        evidence.summary.contains("b 0 % (0/30,000): nothing runs"),
+        "{}",
+        evidence.summary
+    );
+    // A metric that holds nobody does not hold here either; the other one is judged all the same.
+    let plan = self::plan(false);
+    let evidence = watch(&mut bakes(&plan, None), 0);
+    assert!(evidence.silent.is_none() && evidence.current(&Revision::named("v2"), 3, at(0)));
+    assert_eq!(watch(&mut bakes(&plan, None), 40).verdict, Verdict::Fail);
+}
