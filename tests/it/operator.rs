@@ -1,6 +1,7 @@
 //! The real operator on the simulated cluster: what it costs.
 
 mod gauges;
+mod native;
 mod sweep;
 
 use std::collections::BTreeMap;
