@@ -24,6 +24,30 @@ pub struct Sample {
     pub at: Timestamp,
 }
 
+/// One sample of one native histogram: what each bucket has counted by itself, as the API tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram {
+    /// Label names and values, without `__name__`.
+    pub labels: BTreeMap<String, String>,
+    /// All observations, those among them that no bucket can hold (NaN).
+    pub count: f64,
+    /// The buckets that have counted anything; they do not overlap.
+    pub buckets: Vec<NativeBucket>,
+    /// The evaluation time that the server reports for the sample.
+    pub at: Timestamp,
+}
+
+/// A bucket of a native histogram: observations above `lower`, up to `upper`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NativeBucket {
+    /// Below the observations; may be infinite.
+    pub lower: f64,
+    /// The largest that still counts; may be infinite.
+    pub upper: f64,
+    /// How many.
+    pub count: f64,
+}
+
 /// Why a metric source gave no samples. Never carries a response body (it may hold secrets of others).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
@@ -69,6 +93,9 @@ impl Span {
 /// What a query gives at each of several times; a time without samples is absent.
 pub type Samples = BTreeMap<Timestamp, Vec<Sample>>;
 
+/// What a query for native histograms gives at each of several times; a time without any is absent.
+pub type Histograms = BTreeMap<Timestamp, Vec<Histogram>>;
+
 /// A server of time series that answers PromQL queries.
 pub trait MetricSource: Send + Sync {
     /// Evaluates `query`, which must give an instant vector, at time `at`.
@@ -92,6 +119,39 @@ pub trait MetricSource: Send + Sync {
                 let samples = self.instant(query, at).await?;
                 if !samples.is_empty() {
                     all.insert(at, samples);
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Evaluates `query`, which must give native histograms, at time `at`. A source that knows none gives none.
+    ///
+    /// # Errors
+    /// As for [`Self::instant`]; a plain number among them is one too.
+    fn histograms<'a>(
+        &'a self,
+        _query: &'a str,
+        _at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Histogram>, SourceError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// [`Self::histograms`] at every time of `span`.
+    ///
+    /// # Errors
+    /// As for [`Self::histograms`]; one failure fails all.
+    fn histogram_range<'a>(
+        &'a self,
+        query: &'a str,
+        span: Span,
+    ) -> BoxFuture<'a, Result<Histograms, SourceError>> {
+        Box::pin(async move {
+            let mut all = Histograms::new();
+            for at in span.times() {
+                let histograms = self.histograms(query, at).await?;
+                if !histograms.is_empty() {
+                    all.insert(at, histograms);
                 }
             }
             Ok(all)

@@ -9,17 +9,20 @@
 pub mod counters;
 pub mod gauges;
 pub mod history;
+mod native;
 pub mod preflight;
 pub mod presets;
 pub mod prometheus;
 pub mod promql;
+pub mod queries;
 pub mod reader;
 pub mod registry;
 
 pub use counters::{ArmName, Kind, NoData, Reading, Role};
 pub use history::Past;
 pub use preflight::{Choice, Outlook, Preflight};
-pub use presets::{Preset, Queries, Tally};
+pub use presets::Preset;
 pub use prometheus::{Address, Prometheus, Settings};
 pub use promql::{Arm, pods_of_deployment, pods_of_replica_set};
+pub use queries::{Queries, Tally};
 pub use reader::{Grid, Point, Reader};

@@ -60,7 +60,7 @@ use jiff::Timestamp;
 
 pub use clock::VirtualClock;
 pub use faults::{Fault, FaultRule};
-pub use image::{ErrorRate, Health, Image, Moment};
+pub use image::{ErrorRate, Exposition, Health, Image, Moment};
 pub use metrics::{MetricFault, Metrics};
 pub use providers::Simulated;
 pub use setup::WorldError;

@@ -124,8 +124,8 @@ pub enum BaselineKind {
     Stable,
 }
 
-/// One thing that is measured as a share of bad requests. At most one of `preset` and an own query (`query`, or
-/// `latency.buckets`) is set; with neither, the first preset that has data is taken.
+/// One thing that is measured as a share of bad requests. At most one of `preset` and an own query (`query`,
+/// `latency.buckets` or `latency.histogram`) is set; with neither, the first preset that has data is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
@@ -207,7 +207,7 @@ pub struct Latency {
     /// baseline's beyond a lower one.
     #[schemars(range(min = 0, max = 100))]
     pub slowdown: i32,
-    /// An edge of your own beside those three: the bucket at or below this time, 1ms to 1h.
+    /// An edge of your own beside those three: the nearest that the histogram has, at or below this time, 1ms to 1h.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub objective: Option<Duration>,
     /// Your own query: PromQL for the cumulative buckets of an arm, raw, with their label `le`. `{{le}}` stands for the
@@ -215,7 +215,12 @@ pub struct Latency {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub buckets: Option<String>,
-    /// The unit of the edges of your own query.
+    /// The same for native histograms: PromQL for the histograms of an arm, raw. Presets need none: where they find no
+    /// buckets they look for native histograms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub histogram: Option<String>,
+    /// The unit of your own query: that of its edges.
     pub unit: LatencyUnit,
 }
 

@@ -214,7 +214,7 @@ fn analysis() -> Vec<Rule> {
         rollout(
             "spec.analysis.metrics[]",
             "self.kind != 'Latency' || !has(self.query)",
-            "query is for an error rate: write latency.buckets, or remove kind: Latency",
+            "query is for an error rate: write latency.buckets or latency.histogram, or remove kind: Latency",
         ),
         rollout(
             "spec.analysis.metrics[]",
@@ -228,7 +228,17 @@ fn analysis() -> Vec<Rule> {
         ),
         rollout(
             "spec.analysis.metrics[]",
-            "!self.optional || !(has(self.query) || (has(self.latency) && has(self.latency.buckets)))",
+            "!(has(self.preset) && has(self.latency) && has(self.latency.histogram))",
+            "preset and latency.histogram exclude each other: remove one of them",
+        ),
+        rollout(
+            "spec.analysis.metrics[].latency",
+            "!(has(self.buckets) && has(self.histogram))",
+            "buckets and histogram exclude each other: keep buckets for classic buckets with a label le, or histogram for native ones",
+        ),
+        rollout(
+            "spec.analysis.metrics[]",
+            "!self.optional || !(has(self.query) || (has(self.latency) && (has(self.latency.buckets) || has(self.latency.histogram))))",
             "optional is for presets: a query of your own must have data, remove optional",
         ),
     ]
@@ -239,7 +249,8 @@ fn metrics() -> Vec<Rule> {
     let fields = [
         ("spec.analysis.metrics[].query.total", "total", SHARE),
         ("spec.analysis.metrics[].query.bad", "bad", SHARE),
-        ("spec.analysis.metrics[].latency.buckets", "buckets", HISTOGRAM),
+        ("spec.analysis.metrics[].latency.buckets", "buckets", BUCKETS),
+        ("spec.analysis.metrics[].latency.histogram", "histogram", SHARE),
     ];
     let of = |(path, field, places): (&'static str, &str, &[&str])| {
         vec![
@@ -286,7 +297,7 @@ fn placeholders(path: &'static str, field: &str, places: &[&str]) -> Rule {
 /// Placeholders of a query, in the order of the alphabet.
 const SHARE: &[&str] = &["namespace", "pods", "ports", "service"];
 /// The same where the edges of buckets are chosen.
-const HISTOGRAM: &[&str] = &["le", "namespace", "pods", "ports", "service"];
+const BUCKETS: &[&str] = &["le", "namespace", "pods", "ports", "service"];
 
 /// Tolerated must lie below unacceptable, wherever either of them comes from.
 fn margins() -> Vec<Rule> {

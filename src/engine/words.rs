@@ -207,6 +207,15 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
+/// How long a request took: `250 ms`, `2.5 s`.
+pub fn time(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{} ms", (seconds * 1e6).round() / 1e3)
+    } else {
+        format!("{} s", (seconds * 1e3).round() / 1e3)
+    }
+}
+
 /// Two significant digits, without an exponent.
 fn digits(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {

@@ -141,7 +141,7 @@ pub enum NoData {
         role: Role,
     },
     /// A histogram has no bucket at an edge that is compared.
-    #[error("the {arm}'s histogram has no bucket up to {edge}: give both versions the same buckets")]
+    #[error("the {arm}'s histogram has no bucket that ends at {edge}: give both versions the same buckets")]
     Edge {
         /// Whose histogram.
         arm: ArmName,
@@ -337,8 +337,12 @@ impl Track {
             before,
         };
         self.seen |= !values.is_empty();
+        let restarted = match self.kind {
+            Kind::Share => BTreeSet::new(),
+            Kind::Histogram(_) => restarted(&self.last, &values.parts),
+        };
         for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
-            *pending = pending.saturating_add(difference(last, now, &birth));
+            *pending = pending.saturating_add(difference(last, now, &restarted, &birth));
         }
     }
 
@@ -354,13 +358,29 @@ impl Track {
     }
 }
 
+/// The histograms that have begun again: what one bucket has lost shows that all have, though others may have regained
+/// more than that by now.
+fn restarted<'a>(last: &[BTreeMap<Labels, f64>], now: &'a [BTreeMap<Labels, f64>]) -> BTreeSet<&'a Labels> {
+    let parts = last.iter().zip(now);
+    let lost = parts.flat_map(|(last, now)| {
+        now.iter()
+            .filter(|(labels, value)| last.get(*labels).is_some_and(|before| *value < before))
+    });
+    lost.map(|(labels, _)| labels).collect()
+}
+
 /// What the series have counted since their last values, which become those of `now`. A series that is gone keeps its
-/// last value until it returns.
-fn difference(last: &mut BTreeMap<Labels, f64>, now: &BTreeMap<Labels, f64>, birth: &Birth<'_>) -> u64 {
+/// last value until it returns. `restarted`: these are known to have begun again.
+fn difference(
+    last: &mut BTreeMap<Labels, f64>,
+    now: &BTreeMap<Labels, f64>,
+    restarted: &BTreeSet<&Labels>,
+    birth: &Birth<'_>,
+) -> u64 {
     let mut sum = 0.0;
     for (labels, &value) in now {
         sum += match last.insert(labels.clone(), value) {
-            Some(before) if value < before => value,
+            Some(before) if value < before || restarted.contains(labels) => value,
             Some(before) => value - before,
             None if birth.counts_from_zero(labels) => value,
             None => 0.0,

@@ -4,10 +4,18 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::counters::{EDGE_LABEL, Labels, Target};
-use super::presets::Queries;
+use super::native;
 use super::promql::{Arm, TemplateError};
+use super::queries::{ArmQueries, Queries};
 use crate::ports::{Increment, MetricSource, Sample, Samples, SourceError, Span};
+
+/// How many evaluations of native histograms are asked for at once, while the answers are small enough.
+const PIECE: usize = 60;
+/// The most questions for the past of native histograms.
+const MAX_PIECES: usize = 24;
 
 /// What the targets of an arm (pods, or gateways) have served.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,7 +37,8 @@ pub enum NoPast {
     Source(#[from] SourceError),
 }
 
-/// Reads what `arm` has served at each evaluation of `span`; a histogram at the arm's edges.
+/// Reads what `arm` has served at each evaluation of `span`; a histogram at the arm's edges. What is too much of native
+/// histograms is left out, the oldest first.
 ///
 /// # Errors
 /// The server does not say.
@@ -40,7 +49,11 @@ pub async fn past(
     span: Span,
 ) -> Result<Past, NoPast> {
     let rendered = queries.render(arm)?;
-    let total = source.range(&rendered.total, span).await?;
+    let total = if queries.is_native() {
+        piecewise(source, &rendered, span).await?
+    } else {
+        rendered.totals_of(source, span).await?
+    };
     let bad = match &rendered.bad {
         Some(bad) => source.range(bad, span).await?,
         None => Samples::new(),
@@ -49,8 +62,48 @@ pub async fn past(
     Ok(fold(&total, &bad, edges, span))
 }
 
-/// How many requests took at most so long (in the histogram's own unit) from one evaluation to another, edge by edge in
-/// rising order.
+/// The latest of `span`, in as few questions as the size of the answers allows, and no more than [`MAX_PIECES`]: a native
+/// histogram is told with all its buckets.
+async fn piecewise(
+    source: &dyn MetricSource,
+    queries: &ArmQueries,
+    span: Span,
+) -> Result<Samples, SourceError> {
+    let times: Vec<Timestamp> = span.times().collect();
+    let (mut all, mut left, mut size) = (Samples::new(), times.as_slice(), PIECE);
+    for _ in 0..MAX_PIECES {
+        let (earlier, piece) = left.split_at(left.len().saturating_sub(size));
+        let (Some(start), Some(end)) = (piece.first(), piece.last()) else {
+            break;
+        };
+        let piece = Span {
+            start: *start,
+            end: *end,
+            step: span.step,
+        };
+        match queries.totals_of(source, piece).await {
+            Ok(samples) => {
+                all.extend(samples);
+                left = earlier;
+            }
+            Err(SourceError::Unusable(_)) if size > 1 => size = size.div_ceil(4),
+            Err(_) if !all.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
+/// A histogram's past, for the choice of edges.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Edges in rising order, in the histogram's own unit, and how many requests took at most so long.
+    pub counts: Vec<(f64, u64)>,
+    /// The same edges, and others that can be read as well; finite ones.
+    pub readable: Vec<f64>,
+}
+
+/// How many requests took at most so long from the first evaluation of `span` to its last, edge by edge.
 ///
 /// # Errors
 /// The server does not say.
@@ -59,13 +112,31 @@ pub async fn histogram(
     queries: &Queries,
     arm: &Arm,
     span: Span,
-) -> Result<Vec<(f64, u64)>, NoPast> {
+) -> Result<Shape, NoPast> {
     let rendered = queries.render(&arm.at(Vec::new()))?;
-    let now = source.instant(&rendered.total, span.end).await?;
-    let before = source.instant(&rendered.total, span.start).await?;
+    if !queries.is_native() {
+        let now = source.instant(&rendered.total, span.end).await?;
+        let before = source.instant(&rendered.total, span.start).await?;
+        let counts = grown(&now, &before);
+        let edges = counts.iter().map(|it| it.0);
+        let readable = edges.filter(|edge| edge.is_finite() && *edge > 0.0).collect();
+        return Ok(Shape { counts, readable });
+    }
+    let now = source.histograms(&rendered.total, span.end).await?;
+    let before = source.histograms(&rendered.total, span.start).await?;
+    let bounds = native::bounds(&now);
+    let at = |histograms| native::cumulative(histograms, &bounds.lasting);
+    Ok(Shape {
+        counts: grown(&at(&now)?, &at(&before)?),
+        readable: bounds.finer,
+    })
+}
+
+/// By how much the cumulative buckets of all series have grown, edge by edge in rising order.
+fn grown(now: &[Sample], before: &[Sample]) -> Vec<(f64, u64)> {
     let before: BTreeMap<&Labels, f64> = before.iter().map(|it| (&it.labels, it.value)).collect();
     let mut edges: Vec<(f64, f64)> = Vec::new();
-    for sample in &now {
+    for sample in now {
         let Some(edge) = edge(&sample.labels) else {
             continue;
         };
@@ -78,7 +149,7 @@ pub async fn histogram(
     }
     edges.sort_by(|a, b| a.0.total_cmp(&b.0));
     let whole = |(edge, count): (f64, f64)| (edge, count.max(0.0).round() as u64);
-    Ok(edges.into_iter().map(whole).collect())
+    edges.into_iter().map(whole).collect()
 }
 
 fn edge(labels: &Labels) -> Option<f64> {
@@ -179,7 +250,6 @@ fn finish(ticks: Vec<Vec<Vec<u64>>>, targets: usize, histogram: bool, span: Span
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use std::time::Duration;
 
     fn second(at: i64) -> Timestamp {

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::counters::{Labels, Target};
-use super::presets::{Preset, Queries};
+use super::presets::Preset;
 use super::promql::{Arm, TemplateError};
+use super::queries::{ArmQueries, Queries};
 use crate::ports::{MetricSource, Sample, SourceError};
 
 /// For how many looks a choice whose counters stand still keeps its precedence over later ones that move.
@@ -33,18 +34,22 @@ impl Choice {
         }
     }
 
-    /// What the preset `name` stands for, or without one what is searched. `latency`: for how long requests take.
-    /// Empty where the name is unknown, or nothing is known of how long its requests take.
+    /// What the preset `name` stands for, or without one what is searched. `latency`: for how long requests take,
+    /// first in classic buckets, then in native histograms. Empty where the name is unknown, or nothing is known of how
+    /// long its requests take.
     pub fn preset(name: Option<&str>, latency: bool) -> Vec<Self> {
         let presets = name.map_or_else(Preset::searched, Preset::named);
+        let kinds: &[fn(&Preset) -> Option<Queries>] = if latency {
+            &[Preset::latency, Preset::native]
+        } else {
+            &[|preset| Some(preset.queries())]
+        };
         let mut choices: Vec<Self> = Vec::new();
-        for preset in presets {
-            let queries = if latency {
-                preset.latency()
-            } else {
-                Some(preset.queries())
-            };
-            let Some(queries) = queries else { continue };
+        for (kind, preset) in kinds
+            .iter()
+            .flat_map(|kind| presets.iter().map(move |it| (kind, it)))
+        {
+            let Some(queries) = kind(preset) else { continue };
             if choices.iter().all(|known| known.queries != queries) {
                 choices.push(Self {
                     name: preset.name.into(),
@@ -53,6 +58,15 @@ impl Choice {
             }
         }
         choices
+    }
+
+    /// What a user is told that it is.
+    pub fn title(&self) -> String {
+        if self.queries.is_native() {
+            format!("{} (native histogram)", self.name)
+        } else {
+            self.name.clone()
+        }
     }
 }
 
@@ -84,8 +98,7 @@ pub struct Preflight {
 #[derive(Clone, Debug)]
 struct Candidate {
     choice: Choice,
-    total: String,
-    bad: Option<String>,
+    queries: ArmQueries,
     last: BTreeMap<Labels, f64>,
     /// At how many looks its counters stood still.
     still: u32,
@@ -110,11 +123,9 @@ impl Preflight {
     /// A placeholder that is unknown or has no usable value.
     pub fn new(choices: Vec<Choice>, baseline: &Arm) -> Result<Self, TemplateError> {
         let candidate = |choice: Choice| {
-            let queries = choice.queries.render(baseline)?;
             Ok(Candidate {
+                queries: choice.queries.render(baseline)?,
                 choice,
-                total: queries.total,
-                bad: queries.bad,
                 last: BTreeMap::new(),
                 still: 0,
                 state: State::Unseen,
@@ -131,12 +142,12 @@ impl Preflight {
         let mut looks = Vec::with_capacity(self.choices.len());
         for candidate in &self.choices {
             let bad = async {
-                match &candidate.bad {
+                match &candidate.queries.bad {
                     Some(bad) => source.instant(bad, at).await,
                     None => Ok(Vec::new()),
                 }
             };
-            let (total, bad) = futures::join!(source.instant(&candidate.total, at), bad);
+            let (total, bad) = futures::join!(candidate.queries.totals(source, at), bad);
             looks.push(Look { total, bad });
         }
         self.observe(looks)
@@ -172,7 +183,7 @@ impl Preflight {
         let service = &self.service;
         let with = |wanted: fn(&State) -> bool| self.choices.iter().find(|choice| wanted(&choice.state));
         if let Some(found) = with(|state| *state == State::Still) {
-            let name = &found.choice.name;
+            let name = found.choice.title();
             return match found.still {
                 0 => format!(
                     "series of {name} found for Service {service}; a second look will show whether they move"
@@ -183,7 +194,7 @@ impl Preflight {
             };
         }
         if let Some(summed) = with(|state| *state == State::Summed) {
-            let name = &summed.choice.name;
+            let name = summed.choice.title();
             return format!(
                 "{name} gives series without instance, job and pod for Service {service}: a restart cannot be told from \
                  requests in a sum over pods; add `by (instance, pod)` or remove the sum"

@@ -3,105 +3,7 @@
 //! All are plain instant selectors of raw cumulative counters: no `sum`, no `rate`. Total and bad of one preset come
 //! from one metric, so that a request cannot show in one and not in the other. The selectors of two arms never overlap.
 
-use serde::{Deserialize, Serialize};
-
-use super::promql::{Arm, TemplateError, render};
-
-/// What is counted of an arm's requests: templates of PromQL for raw cumulative counters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Tally {
-    /// All requests, and the bad ones among them.
-    Share {
-        /// Counters of all requests of an arm.
-        total: String,
-        /// Counters of its bad requests.
-        bad: String,
-    },
-    /// How long requests took.
-    Histogram {
-        /// Cumulative buckets of an arm, with a label `le`.
-        buckets: String,
-        /// How many seconds one unit of `le` is.
-        unit: f64,
-    },
-}
-
-/// Query templates of one metric: from a preset, or the user's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Queries {
-    /// What is counted.
-    pub tally: Tally,
-    /// Start times of the processes that are counted, in Unix seconds; asked only when a new target appears.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub starts: Option<String>,
-    /// Only requests that went through the route are counted: their shares must be the weights.
-    #[serde(default)]
-    pub routed: bool,
-}
-
-/// Queries of one metric, filled in for one arm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArmQueries {
-    /// Counters of all its requests, or the buckets of its histogram.
-    pub total: String,
-    /// Counters of its bad requests; a histogram needs none.
-    pub bad: Option<String>,
-    /// Start times of its processes.
-    pub starts: Option<String>,
-}
-
-impl Queries {
-    /// The user's own queries for a share of bad requests.
-    pub fn custom(total: impl Into<String>, bad: impl Into<String>) -> Self {
-        Self::of(Tally::Share {
-            total: total.into(),
-            bad: bad.into(),
-        })
-    }
-
-    /// The user's own query for a histogram whose edges are in units of so many seconds.
-    pub fn histogram(buckets: impl Into<String>, unit: f64) -> Self {
-        Self::of(Tally::Histogram {
-            buckets: buckets.into(),
-            unit,
-        })
-    }
-
-    fn of(tally: Tally) -> Self {
-        Self {
-            tally,
-            starts: None,
-            routed: false,
-        }
-    }
-
-    /// How many seconds one unit of `le` is, where it is a histogram.
-    pub fn unit(&self) -> Option<f64> {
-        match self.tally {
-            Tally::Share { .. } => None,
-            Tally::Histogram { unit, .. } => Some(unit),
-        }
-    }
-
-    /// The queries of `arm`.
-    ///
-    /// # Errors
-    /// A placeholder that is unknown or has no usable value.
-    pub fn render(&self, arm: &Arm) -> Result<ArmQueries, TemplateError> {
-        let (total, bad) = match &self.tally {
-            Tally::Share { total, bad } => (render(total, arm)?, Some(render(bad, arm)?)),
-            Tally::Histogram { buckets, .. } => (render(buckets, arm)?, None),
-        };
-        let starts = self.starts.as_deref();
-        Ok(ArmQueries {
-            total,
-            bad,
-            starts: starts.map(|starts| render(starts, arm)).transpose()?,
-        })
-    }
-}
+use super::queries::{Queries, Tally};
 
 /// A named source of request counts. One name can stand for several variants, of which preflight takes the first that
 /// has data.
@@ -144,11 +46,20 @@ impl Preset {
         })
     }
 
-    /// Its query template for how long requests take; `None` where it knows no histogram.
+    /// Its query template for how long requests take, in classic buckets; `None` where it knows no histogram.
     pub fn latency(&self) -> Option<Queries> {
         let (metric, unit) = self.histogram?;
         Some(self.complete(Tally::Histogram {
             buckets: self.select(&format!("{metric}_bucket"), r#"le=~"{{le}}""#),
+            unit,
+        }))
+    }
+
+    /// The same in native histograms, which bear the name without `_bucket`.
+    pub fn native(&self) -> Option<Queries> {
+        let (metric, unit) = self.histogram?;
+        Some(self.complete(Tally::Native {
+            histogram: self.select(metric, ""),
             unit,
         }))
     }
@@ -282,7 +193,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::sources::promql::{pods_of_deployment, pods_of_replica_set};
+    use crate::sources::promql::{Arm, pods_of_deployment, pods_of_replica_set};
 
     fn arm(service: &str, pods: String) -> Arm {
         Arm {

@@ -15,7 +15,7 @@ use prometheus_http_query::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Response, StatusCode, redirect, retry};
 
-use crate::ports::{BoxFuture, MetricSource, Sample, Samples, SourceError, Span};
+use crate::ports::{BoxFuture, Histogram, Histograms, MetricSource, Sample, Samples, SourceError, Span};
 pub use address::{Address, AddressError};
 
 /// How long a connection may take to be made.
@@ -112,7 +112,7 @@ impl Prometheus {
         })
     }
 
-    async fn ask(&self, query: &str, at: Timestamp) -> Result<Vec<Sample>, SourceError> {
+    async fn ask(&self, query: &str, at: Timestamp) -> Result<Vec<u8>, SourceError> {
         let mut request = self
             .client
             .query(query)
@@ -121,10 +121,10 @@ impl Prometheus {
         if let Some(path) = &self.bearer_token_file {
             request = request.header(AUTHORIZATION, bearer(path).await?);
         }
-        answer::samples(&good(request.post_raw().await).await?)
+        good(request.post_raw().await).await
     }
 
-    async fn ask_range(&self, query: &str, span: Span) -> Result<Samples, SourceError> {
+    async fn ask_range(&self, query: &str, span: Span) -> Result<Vec<u8>, SourceError> {
         // The library knows whole seconds only, as our grid mostly has them.
         let whole = |at: Timestamp| (at.subsec_nanosecond() == 0).then(|| at.as_second());
         let (Some(start), Some(end)) = (whole(span.start), whole(span.end)) else {
@@ -138,7 +138,7 @@ impl Prometheus {
         if let Some(path) = &self.bearer_token_file {
             request = request.header(AUTHORIZATION, bearer(path).await?);
         }
-        answer::ranges(&good(request.post_raw().await).await?)
+        good(request.post_raw().await).await
     }
 
     fn limit(&self) -> i64 {
@@ -179,11 +179,27 @@ impl MetricSource for Prometheus {
         query: &'a str,
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
-        Box::pin(self.ask(query, at))
+        Box::pin(async move { answer::samples(&self.ask(query, at).await?) })
     }
 
     fn range<'a>(&'a self, query: &'a str, span: Span) -> BoxFuture<'a, Result<Samples, SourceError>> {
-        Box::pin(self.ask_range(query, span))
+        Box::pin(async move { answer::ranges(&self.ask_range(query, span).await?) })
+    }
+
+    fn histograms<'a>(
+        &'a self,
+        query: &'a str,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Histogram>, SourceError>> {
+        Box::pin(async move { answer::histograms(&self.ask(query, at).await?) })
+    }
+
+    fn histogram_range<'a>(
+        &'a self,
+        query: &'a str,
+        span: Span,
+    ) -> BoxFuture<'a, Result<Histograms, SourceError>> {
+        Box::pin(async move { answer::histogram_ranges(&self.ask_range(query, span).await?) })
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::counters::{ArmName, ArmSamples, Counters, Kind, NoData, Reading, Role, Snapshot};
-use super::presets::{ArmQueries, Queries};
 use super::promql::{Arm, TemplateError};
+use super::queries::{ArmQueries, Queries};
 use crate::ports::{MetricSource, Sample, Samples, Span};
 
 /// How many points one call of [`Reader::catch_up`] passes, so that the caller stays responsive and an answer small.
@@ -207,9 +207,9 @@ impl Reader {
         };
         let (candidate, baseline) = (&self.candidate, &self.baseline);
         let answers = futures::try_join!(
-            all(Some(&candidate.total)),
+            candidate.totals_of(source, span),
             all(candidate.bad.as_ref()),
-            all(Some(&baseline.total)),
+            baseline.totals_of(source, span),
             all(baseline.bad.as_ref()),
         );
         let (total, bad, beside, beside_bad) = answers.ok()?;
@@ -257,7 +257,12 @@ impl Reader {
                 None => Ok(Vec::new()),
             }
         };
-        let samples = futures::try_join!(ask(source, arm, Role::Total, &queries.total, at), bad)?;
+        let role = Role::Total;
+        let total = async {
+            let totals = queries.totals(source, at).await;
+            totals.map_err(|error| NoData::Source { arm, role, error })
+        };
+        let samples = futures::try_join!(total, bad)?;
         self.complete(source, arm, at, samples).await
     }
 

@@ -47,17 +47,24 @@ pub fn slower_than(buckets: &[Bucket], edge: f64) -> Counts {
 /// The edges to judge, from the baseline's past histogram: nearest to the three shares, and the objective's edge if
 /// there is one. `slowdown` is tolerated: 0.1 allows a tenth more time. Empty without requests.
 pub fn edges(past: &[Bucket], slowdown: f64, objective: Option<f64>) -> Vec<Edge> {
-    let finite: Vec<f64> = past
-        .iter()
-        .map(|b| b.edge)
-        .filter(|e| e.is_finite() && *e > 0.0)
-        .collect();
+    let finite: Vec<f64> = finite(past).collect();
+    edges_among(past, &finite, slowdown, objective)
+}
+
+/// The finite edges of a histogram.
+fn finite(past: &[Bucket]) -> impl Iterator<Item = f64> {
+    let edges = past.iter().map(|b| b.edge);
+    edges.filter(|e| e.is_finite() && *e > 0.0)
+}
+
+/// As [`edges`], for a histogram that can be read at more edges than those of `past`: the objective's edge and those of
+/// the baseline are the nearest of `readable` that do not exceed what is asked for.
+pub fn edges_among(past: &[Bucket], readable: &[f64], slowdown: f64, objective: Option<f64>) -> Vec<Edge> {
     if past.iter().all(|b| b.count == 0) {
         return Vec::new();
     }
-    let shares: Vec<(f64, f64)> = finite
-        .iter()
-        .filter_map(|e| Some((*e, slower_than(past, *e).rate()?)))
+    let shares: Vec<(f64, f64)> = finite(past)
+        .filter_map(|e| Some((e, slower_than(past, e).rate()?)))
         .collect();
     let off = |share: f64, goal: f64| (share - goal).abs();
     let nearest = |goal: f64| {
@@ -67,7 +74,7 @@ pub fn edges(past: &[Bucket], slowdown: f64, objective: Option<f64>) -> Vec<Edge
             .map(|(edge, _)| *edge)
     };
     let mut chosen: Vec<f64> = SHARES.iter().filter_map(|goal| nearest(*goal)).collect();
-    chosen.extend(objective.into_iter().filter_map(|o| floor(&finite, o)));
+    chosen.extend(objective.into_iter().filter_map(|o| floor(readable, o)));
     chosen.sort_by(f64::total_cmp);
     chosen.dedup();
     let factor = 1.0 + slowdown.max(0.0);
@@ -75,13 +82,13 @@ pub fn edges(past: &[Bucket], slowdown: f64, objective: Option<f64>) -> Vec<Edge
         .into_iter()
         .map(|edge| Edge {
             candidate: edge,
-            baseline: floor(&finite, edge / factor).unwrap_or(edge),
+            baseline: floor(readable, edge / factor).unwrap_or(edge),
         })
         .collect()
 }
 
 /// The largest of `edges` that does not exceed `limit`.
-fn floor(edges: &[f64], limit: f64) -> Option<f64> {
+pub fn floor(edges: &[f64], limit: f64) -> Option<f64> {
     edges
         .iter()
         .copied()
@@ -130,6 +137,14 @@ mod tests {
             }
         );
         assert!(shifted.iter().all(|e| e.baseline <= e.candidate));
+    }
+
+    #[test]
+    fn what_can_be_read_more_finely_is_compared_more_exactly() {
+        let readable = [0.05, 0.1, 0.21, 0.25, 0.3, 0.5];
+        let chosen = edges_among(&past(), &readable, 0.1, Some(0.4));
+        let pairs: Vec<(f64, f64)> = chosen.iter().map(|e| (e.candidate, e.baseline)).collect();
+        assert_eq!(pairs, [(0.05, 0.05), (0.25, 0.21), (0.3, 0.25), (0.5, 0.3)]);
     }
 
     #[test]

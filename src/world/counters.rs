@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::gateway::Backend;
-use super::image::Image;
+use super::image::{Exposition, Image};
 use super::rng::Rng;
+use crate::ports::NativeBucket;
 
 /// Envoy's default histogram bounds, in milliseconds.
 const BOUNDS: [f64; 19] = [
@@ -28,6 +29,9 @@ const BOUNDS: [f64; 19] = [
     1_800_000.0,
     3_600_000.0,
 ];
+
+/// How long an application's requests took.
+const DURATION: &str = "http_request_duration_seconds";
 
 /// One series: its name and labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +59,17 @@ pub(super) struct Tally {
     codes: BTreeMap<u16, u64>,
     /// One more than the bounds: the last is infinity.
     buckets: [u64; BOUNDS.len() + 1],
+    /// Of a native histogram: bucket `n` ends at `2^(n / 2^schema)` seconds.
+    native: BTreeMap<i32, u64>,
+    exposition: Exposition,
     sum_ms: f64,
+}
+
+/// What a native histogram has counted: all, and by bucket.
+#[derive(Clone, Debug)]
+pub(super) struct Native {
+    pub(super) count: f64,
+    pub(super) buckets: Vec<NativeBucket>,
 }
 
 impl Tally {
@@ -64,6 +78,60 @@ impl Tally {
         if count > 0 {
             *self.codes.entry(code).or_default() += count;
         }
+    }
+
+    /// Draws the response times of `count` requests, for a pod of this image.
+    pub(super) fn took_in_pod(&mut self, rng: &mut Rng, count: u64, image: &Image) {
+        self.exposition = image.exposition;
+        let Exposition::Native(schema) = image.exposition else {
+            return self.took(rng, count, image);
+        };
+        let (median, spread) = (image.latency_ms / 1_000.0, image.latency_spread.max(1e-6));
+        let below = |bucket: i32| normal_cdf((bound(schema, bucket) / median).ln() / spread);
+        let place = |deviations: f64| (median.log2() + deviations * spread) * f64::from(schema).exp2();
+        let (first, last) = (place(-6.0).floor() as i32, place(6.0).ceil() as i32);
+        // The ends take what lies beyond them.
+        let share = |bucket: i32| {
+            let low = if bucket == first { 0.0 } else { below(bucket - 1) };
+            let high = if bucket == last { 1.0 } else { below(bucket) };
+            (high - low).max(0.0)
+        };
+        let shares: Vec<f64> = (first..=last).map(share).collect();
+        for (bucket, part) in (first..=last).zip(rng.split(count, &shares)) {
+            *self.native.entry(bucket).or_default() += part;
+        }
+    }
+
+    /// Its native histogram, if it has one that has counted anything.
+    fn native(&self) -> Option<Native> {
+        let buckets: Vec<NativeBucket> = match self.exposition {
+            Exposition::Classic => return None,
+            Exposition::Native(schema) => {
+                let all = self.native.iter().filter(|(_, count)| **count > 0);
+                all.map(|(bucket, count)| NativeBucket {
+                    lower: bound(schema, bucket - 1),
+                    upper: bound(schema, *bucket),
+                    count: *count as f64,
+                })
+                .collect()
+            }
+            Exposition::Custom => {
+                let uppers = BOUNDS.iter().map(|b| b / 1_000.0).chain([f64::INFINITY]);
+                let lowers = [f64::NEG_INFINITY].into_iter().chain(uppers.clone());
+                let all = lowers
+                    .zip(uppers)
+                    .zip(self.buckets)
+                    .filter(|(_, count)| *count > 0);
+                all.map(|((lower, upper), count)| NativeBucket {
+                    lower,
+                    upper,
+                    count: count as f64,
+                })
+                .collect()
+            }
+        };
+        let count = buckets.iter().map(|bucket| bucket.count).sum();
+        (count > 0.0).then_some(Native { count, buckets })
     }
 
     /// Draws the response times of `count` requests.
@@ -86,6 +154,11 @@ impl Tally {
     fn total(&self) -> u64 {
         self.codes.values().sum()
     }
+}
+
+/// Where bucket `n` of a native histogram ends.
+fn bound(schema: i32, n: i32) -> f64 {
+    (f64::from(n) / f64::from(schema).exp2()).exp2()
 }
 
 /// The normal distribution function, by the error function of Abramowitz and Stegun 7.1.26 (error under 2e-7).
@@ -194,13 +267,16 @@ impl Counters {
                 *count as f64,
             ));
         }
-        histogram(
-            &mut out,
-            tally,
-            &Series::new("http_request_duration_seconds", &[]),
-            1_000.0,
-        );
+        if tally.exposition == Exposition::Classic {
+            histogram(&mut out, tally, &Series::new(DURATION, &[]), 1_000.0);
+        }
         out
+    }
+
+    /// One pod's native histogram now.
+    pub(super) fn pod_native(&self, namespace: &str, name: &str) -> Option<(Series, Native)> {
+        let tally = self.pods.get(&(namespace.to_owned(), name.to_owned()))?;
+        Some((Series::new(DURATION, &[]), tally.native()?))
     }
 }
 

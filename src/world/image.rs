@@ -15,6 +15,18 @@ pub enum Health {
     CrashLoop,
 }
 
+/// How the pods of an image tell how long their requests took. (The gateway has classic buckets.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exposition {
+    /// In classic buckets.
+    #[default]
+    Classic,
+    /// In a native histogram of this schema, from 0 to 8.
+    Native(i32),
+    /// In classic buckets that the server makes a native histogram of, with their bounds.
+    Custom,
+}
+
 /// Circumstances of a request, on which an error rate may depend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
@@ -42,6 +54,8 @@ pub struct Image {
     pub latency_ms: f64,
     /// Spread of the response time: the standard deviation of its logarithm.
     pub latency_spread: f64,
+    /// How its pods tell that.
+    pub exposition: Exposition,
     /// Cores that a pod uses without requests, and seconds of a core that each request costs.
     pub cpu: (f64, f64),
     /// Bytes that a pod uses, and by how many they grow each second.
@@ -56,6 +70,7 @@ impl Default for Image {
             errors: Arc::new(|_| 0.0),
             latency_ms: 20.0,
             latency_spread: 0.5,
+            exposition: Exposition::Classic,
             cpu: (0.01, 0.001),
             memory: (64.0 * 1024.0 * 1024.0, 0.0),
         }
@@ -87,6 +102,7 @@ impl fmt::Debug for Image {
             .field("health", &self.health)
             .field("latency_ms", &self.latency_ms)
             .field("latency_spread", &self.latency_spread)
+            .field("exposition", &self.exposition)
             .field("cpu", &self.cpu)
             .field("memory", &self.memory)
             .finish_non_exhaustive()

@@ -8,13 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::controllers::later;
-use super::counters::{self, Series};
+use super::counters::{self, Native, Series};
 use super::json::{self, text};
 use super::pods::image_name;
 use super::query::Query;
 use super::resources;
 use super::state::{Shared, State};
-use crate::ports::{BoxFuture, MetricSource, Sample, SourceError};
+use crate::ports::{BoxFuture, Histogram, MetricSource, Sample, SourceError};
 
 /// How far back a sample may lie.
 const LOOKBACK: SignedDuration = SignedDuration::from_mins(5);
@@ -42,7 +42,10 @@ pub enum MetricFault {
 }
 
 /// The samples of one series, oldest first; none marks the end of the series.
-type Points = VecDeque<(Timestamp, Option<f64>)>;
+type Points<T> = VecDeque<(Timestamp, Option<T>)>;
+
+/// Series by name and labels.
+type Families<T> = BTreeMap<String, BTreeMap<BTreeMap<String, String>, Points<T>>>;
 
 /// The time series database.
 #[derive(Debug)]
@@ -50,7 +53,8 @@ pub(super) struct Database {
     pub(super) interval: Duration,
     pub(super) fault: MetricFault,
     next: Option<Timestamp>,
-    series: BTreeMap<String, BTreeMap<BTreeMap<String, String>, Points>>,
+    series: Families<f64>,
+    histograms: Families<Arc<Native>>,
 }
 
 impl Database {
@@ -60,61 +64,81 @@ impl Database {
             fault: MetricFault::None,
             next: None,
             series: BTreeMap::new(),
-        }
-    }
-
-    fn record(&mut self, now: Timestamp, samples: Vec<(Series, f64)>) {
-        for (series, value) in samples {
-            let family = self.series.entry(series.name).or_default();
-            let points = family.entry(series.labels).or_default();
-            points.push_back((now, Some(value)));
-        }
-        for family in self.series.values_mut() {
-            family.retain(|_, points| {
-                // A series without a sample in this scrape has ended.
-                if points
-                    .back()
-                    .is_some_and(|(at, value)| *at != now && value.is_some())
-                {
-                    points.push_back((now, None));
-                }
-                while points
-                    .front()
-                    .is_some_and(|(at, _)| now.duration_since(*at) > KEPT)
-                {
-                    points.pop_front();
-                }
-                !points.is_empty()
-            });
+            histograms: BTreeMap::new(),
         }
     }
 
     /// The value of each selected series at a time.
     pub(super) fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
-        let families: Vec<_> = match query.name() {
-            Some(name) => self.series.get_key_value(name).into_iter().collect(),
-            None => self.series.iter().collect(),
+        let sample = |(labels, value): (&BTreeMap<String, String>, &f64)| Sample {
+            labels: labels.clone(),
+            value: *value,
+            at,
         };
-        let mut out = Vec::new();
-        for (name, family) in families {
-            for (labels, points) in family.iter().filter(|(labels, _)| query.matches(name, labels)) {
-                let last = points
-                    .partition_point(|(time, _)| *time <= at)
-                    .checked_sub(1)
-                    .map(|i| points[i]);
-                if let Some((time, Some(value))) = last
-                    && at.duration_since(time) < LOOKBACK
-                {
-                    out.push(Sample {
-                        labels: labels.clone(),
-                        value,
-                        at,
-                    });
-                }
-            }
-        }
-        query.aggregate(out, at)
+        let samples = select(&self.series, query, at).map(sample).collect();
+        query.aggregate(samples, at)
     }
+
+    /// Each selected native histogram at a time.
+    fn histograms_at(&self, query: &Query, at: Timestamp) -> Vec<Histogram> {
+        let histogram = |(labels, native): (&BTreeMap<String, String>, &Arc<Native>)| Histogram {
+            labels: labels.clone(),
+            count: native.count,
+            buckets: native.buckets.clone(),
+            at,
+        };
+        select(&self.histograms, query, at).map(histogram).collect()
+    }
+}
+
+fn record<T>(families: &mut Families<T>, now: Timestamp, samples: Vec<(Series, T)>) {
+    for (series, value) in samples {
+        let family = families.entry(series.name).or_default();
+        let points = family.entry(series.labels).or_default();
+        points.push_back((now, Some(value)));
+    }
+    for family in families.values_mut() {
+        family.retain(|_, points| {
+            // A series without a sample in this scrape has ended.
+            if points
+                .back()
+                .is_some_and(|(at, value)| *at != now && value.is_some())
+            {
+                points.push_back((now, None));
+            }
+            while points
+                .front()
+                .is_some_and(|(at, _)| now.duration_since(*at) > KEPT)
+            {
+                points.pop_front();
+            }
+            !points.is_empty()
+        });
+    }
+}
+
+/// The labels and the value of each selected series at a time.
+fn select<'a, T>(
+    families: &'a Families<T>,
+    query: &'a Query,
+    at: Timestamp,
+) -> impl Iterator<Item = (&'a BTreeMap<String, String>, &'a T)> {
+    let selected = move |(name, family): (&'a String, &'a BTreeMap<BTreeMap<String, String>, Points<T>>)| {
+        family
+            .iter()
+            .filter(move |(labels, _)| query.matches(name, labels))
+    };
+    let families: Vec<_> = match query.name() {
+        Some(name) => families.get_key_value(name).into_iter().collect(),
+        None => families.iter().collect(),
+    };
+    let value = move |(labels, points): (&'a BTreeMap<String, String>, &'a Points<T>)| {
+        let last = points.partition_point(|(time, _)| *time <= at).checked_sub(1)?;
+        let (time, value) = points.get(last)?;
+        let fresh = at.duration_since(*time) < LOOKBACK;
+        Some((labels, value.as_ref().filter(|_| fresh)?))
+    };
+    families.into_iter().flat_map(selected).filter_map(value)
 }
 
 /// Scrapes all targets when it is time.
@@ -127,7 +151,7 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
     if matches!(state.metrics.fault, MetricFault::Down | MetricFault::Frozen) {
         return;
     }
-    let (mut samples, mut contained) = (Vec::new(), Vec::new());
+    let (mut samples, mut contained, mut natives) = (Vec::new(), Vec::new(), Vec::new());
     let mut target = |own: Vec<(Series, f64)>, labels: &[(&str, &str)], born: Timestamp| {
         let seconds = born.as_millisecond() as f64 / 1_000.0;
         let always = [
@@ -164,10 +188,16 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
                 *born,
             );
             contained.extend(container(state, pod, now.duration_since(*born)));
+            if let Some((mut series, native)) = state.traffic.counters.pod_native(namespace, name) {
+                let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+                series.labels.extend(labels);
+                natives.push((series, Arc::new(native)));
+            }
         }
     }
     samples.extend(contained);
-    state.metrics.record(now, samples);
+    record(&mut state.metrics.series, now, samples);
+    record(&mut state.metrics.histograms, now, natives);
 }
 
 /// What cAdvisor says of a pod so old.
@@ -227,38 +257,70 @@ pub struct Metrics {
     pub(super) shared: Arc<Shared>,
 }
 
+impl Metrics {
+    /// What `read` finds, as the fault of the day lets it through: a query is plain numbers or native histograms.
+    async fn ask<T>(
+        &self,
+        query: &str,
+        read: impl Fn(&Database, &Query) -> Result<Vec<T>, SourceError> + Send,
+        spoil: fn(&mut T),
+    ) -> Result<Vec<T>, SourceError> {
+        tokio::time::sleep(self.shared.latency).await;
+        let query = Query::parse(query).map_err(SourceError::Refused)?;
+        let state = self.shared.lock();
+        let mut samples = match state.metrics.fault {
+            MetricFault::Down => return Err(SourceError::Unreachable),
+            MetricFault::Status(code @ (401 | 403)) => return Err(SourceError::Denied(code)),
+            MetricFault::Status(code) => return Err(SourceError::Status(code)),
+            MetricFault::Empty => Vec::new(),
+            MetricFault::None | MetricFault::Nan | MetricFault::Partial | MetricFault::Frozen => {
+                read(&state.metrics, &query)?
+            }
+        };
+        if state.metrics.fault == MetricFault::Nan {
+            samples.iter_mut().for_each(spoil);
+        }
+        if state.metrics.fault == MetricFault::Partial {
+            let mut keep = false;
+            samples.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+        Ok(samples)
+    }
+}
+
+/// The world adds no native histograms up, and tells none as a number.
+fn only(wanted: bool, why: &str) -> Result<(), SourceError> {
+    let wrong = || Err(SourceError::Unusable(why.into()));
+    if wanted { Ok(()) } else { wrong() }
+}
+
 impl MetricSource for Metrics {
     fn instant<'a>(
         &'a self,
         query: &'a str,
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
-        Box::pin(async move {
-            tokio::time::sleep(self.shared.latency).await;
-            let query = Query::parse(query).map_err(SourceError::Refused)?;
-            let state = self.shared.lock();
-            let mut samples = match state.metrics.fault {
-                MetricFault::Down => return Err(SourceError::Unreachable),
-                MetricFault::Status(code @ (401 | 403)) => return Err(SourceError::Denied(code)),
-                MetricFault::Status(code) => return Err(SourceError::Status(code)),
-                MetricFault::Empty => Vec::new(),
-                MetricFault::None | MetricFault::Nan | MetricFault::Partial | MetricFault::Frozen => {
-                    state.metrics.at(&query, at)
-                }
-            };
-            if state.metrics.fault == MetricFault::Nan {
-                for sample in &mut samples {
-                    sample.value = f64::NAN;
-                }
-            }
-            if state.metrics.fault == MetricFault::Partial {
-                let mut keep = false;
-                samples.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-            }
-            Ok(samples)
-        })
+        let read = move |database: &Database, query: &Query| {
+            let plain = select(&database.histograms, query, at).next().is_none();
+            only(plain, "a sample is a native histogram")?;
+            Ok(database.at(query, at))
+        };
+        Box::pin(self.ask(query, read, |sample| sample.value = f64::NAN))
+    }
+
+    fn histograms<'a>(
+        &'a self,
+        query: &'a str,
+        at: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Histogram>, SourceError>> {
+        let read = move |database: &Database, query: &Query| {
+            let native = query.is_selector() && select(&database.series, query, at).next().is_none();
+            only(native, "a sample is a plain number")?;
+            Ok(database.histograms_at(query, at))
+        };
+        Box::pin(self.ask(query, read, |histogram| histogram.count = f64::NAN))
     }
 }

@@ -89,6 +89,11 @@ impl Query {
         Ok(query)
     }
 
+    /// Whether it is a selector and no more.
+    pub(super) const fn is_selector(&self) -> bool {
+        self.aggregation.is_none()
+    }
+
     /// The metric's name, where the query fixes it.
     pub(super) fn name(&self) -> Option<&str> {
         self.matchers.iter().find_map(|m| match &m.pattern {

@@ -194,7 +194,7 @@ fn serve(
         for (code, n) in [(200, part - failed), (500, failed)] {
             pod.answered(code, n);
         }
-        pod.took(&mut traffic.rng, part, &target.image);
+        pod.took_in_pod(&mut traffic.rng, part, &target.image);
         all_failed += failed;
     }
     all_failed

@@ -2,6 +2,7 @@
 
 pub(crate) mod alone;
 mod gauges;
+mod native;
 mod sweep;
 
 use std::collections::BTreeMap;

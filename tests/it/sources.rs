@@ -1,6 +1,7 @@
 //! Metric sources: over real sockets, against a scripted server, and in the simulated cluster.
 
 mod http;
+mod native;
 mod preflight;
 mod reader;
 mod script;

@@ -9,8 +9,8 @@ use crate::engine::plan::Plan;
 use crate::engine::{Moment, Revision};
 use crate::ports::MetricSource;
 use crate::sources::preflight::{Choice, Outlook, Preflight};
-use crate::sources::presets::Queries;
 use crate::sources::promql::Arm;
+use crate::sources::queries::Queries;
 
 /// After so many intervals a search without result is news.
 const PATIENCE: u32 = 3;
@@ -139,18 +139,20 @@ impl Search {
 
 /// The queries that may serve a metric.
 pub(crate) fn choices(metric: &api::Metric) -> Vec<Choice> {
-    let latency = metric.kind == api::MetricKind::Latency;
-    let buckets = metric
-        .latency
-        .as_ref()
-        .and_then(|latency| Some((latency.buckets.as_ref()?, latency.unit)));
-    match (&metric.query, buckets) {
-        (Some(query), _) => vec![Choice::custom(Queries::custom(&query.total, &query.bad))],
-        (None, Some((buckets, unit))) => {
-            vec![Choice::custom(Queries::histogram(buckets, unit.seconds()))]
-        }
-        (None, None) => Choice::preset(metric.preset.map(api::MetricPreset::as_str), latency),
+    let own = |latency: &api::Latency| {
+        let unit = latency.unit.seconds();
+        let classic = latency.buckets.as_ref();
+        let classic = classic.map(|buckets| Queries::histogram(buckets, unit));
+        let native = latency.histogram.as_ref();
+        classic.or_else(|| native.map(|histogram| Queries::native(histogram, unit)))
+    };
+    let share = metric.query.as_ref();
+    let share = share.map(|query| Queries::custom(&query.total, &query.bad));
+    if let Some(queries) = share.or_else(|| metric.latency.as_ref().and_then(own)) {
+        return vec![Choice::custom(queries)];
     }
+    let latency = metric.kind == api::MetricKind::Latency;
+    Choice::preset(metric.preset.map(api::MetricPreset::as_str), latency)
 }
 
 fn after(since: Moment, span: Duration) -> Moment {

@@ -9,10 +9,10 @@ use crate::engine::judge::Brief;
 use crate::engine::plan::{Metric, MetricKind, Plan};
 use crate::engine::{Moment, words};
 use crate::ports::{Increment, MetricSource, Span};
-use crate::sources::history::{self, Past};
+use crate::sources::history::{self, Past, Shape};
 use crate::sources::preflight::Choice;
-use crate::sources::presets::Queries;
 use crate::sources::promql::Arm;
+use crate::sources::queries::Queries;
 use crate::stats::alone::ALONE;
 use crate::stats::history::background_of;
 use crate::stats::latency::{self, Bucket};
@@ -46,6 +46,8 @@ pub(crate) struct Learned {
     pub(crate) pace: Option<f64>,
     /// Optional metrics that are not judged, and why.
     pub(crate) left_out: Vec<(String, String)>,
+    /// What a user should know of a metric that is judged: its name, and a sentence.
+    pub(crate) notes: Vec<(String, String)>,
     /// It comes from the status, which says so already.
     pub(crate) told: bool,
 }
@@ -72,18 +74,21 @@ impl Learned {
         let edges = match metric.kind {
             MetricKind::ErrorRate => Vec::new(),
             MetricKind::Latency { slowdown, objective } => {
-                let edges = edges(source, &choice.queries, baseline, span, (slowdown, objective)).await;
+                let shape = shape(source, &choice.queries, baseline, span).await;
+                let edges = edges(&choice.queries, &shape, (slowdown, objective));
                 if edges.is_empty() {
-                    let why = format!("the histogram of {} has counted no request yet", choice.name);
+                    let why = format!("the histogram of {} has counted no request yet", choice.title());
                     self.left_out.push((metric.name.clone(), why));
                     return;
                 }
+                let note = objective.and_then(|seconds| inexact(&choice.queries, &shape, seconds));
+                self.notes.extend(note.map(|note| (metric.name.clone(), note)));
                 edges
             }
         };
         let subject = Subject {
             metric: metric.name.clone(),
-            found: choice.name.clone(),
+            found: choice.title(),
             queries: choice.queries.clone(),
             edges,
         };
@@ -132,9 +137,12 @@ impl Learned {
             .collect();
         let judged = self.subjects.iter().map(|subject| {
             let rate = widened.iter().find(|(name, _)| *name == subject.metric);
-            let note = rate
+            let thin = rate
                 .zip(self.pace)
                 .map(|((_, rate), pace)| words::thin(pace, *rate));
+            let own = self.notes.iter().filter(|(name, _)| *name == subject.metric);
+            let notes: Vec<String> = thin.into_iter().chain(own.map(|it| it.1.clone())).collect();
+            let note = (!notes.is_empty()).then(|| notes.join("; "));
             api::MetricStatus {
                 name: subject.metric.clone(),
                 source: Some(subject.found.clone()),
@@ -163,29 +171,46 @@ fn span(until: Moment, interval: Duration) -> Span {
     }
 }
 
-/// The edges to compare at, by what the baseline's requests took; empty where it has served none.
-async fn edges(
-    source: &dyn MetricSource,
-    queries: &Queries,
-    baseline: &Arm,
-    span: Span,
-    (slowdown, objective): (f64, Option<f64>),
-) -> Vec<(f64, f64)> {
+/// What the baseline's requests took; nothing where that is not known.
+async fn shape(source: &dyn MetricSource, queries: &Queries, baseline: &Arm, span: Span) -> Shape {
+    let shape = history::histogram(source, queries, baseline, span).await;
+    shape.unwrap_or_else(|error| {
+        tracing::info!("the past of a histogram is not known: {error}");
+        Shape::default()
+    })
+}
+
+/// The edges to compare at; empty where the baseline has served no request.
+fn edges(queries: &Queries, shape: &Shape, (slowdown, objective): (f64, Option<f64>)) -> Vec<(f64, f64)> {
     let unit = queries.unit().unwrap_or(1.0);
-    let counts = match history::histogram(source, queries, baseline, span).await {
-        Ok(counts) => counts,
-        Err(error) => {
-            tracing::info!("the past of a histogram is not known: {error}");
-            return Vec::new();
-        }
+    let bucket = |(edge, count): &(f64, u64)| Bucket {
+        edge: *edge,
+        count: *count,
     };
-    let bucket = |(edge, count): (f64, u64)| Bucket { edge, count };
-    let buckets: Vec<Bucket> = counts.into_iter().map(bucket).collect();
-    let chosen = latency::edges(&buckets, slowdown, objective.map(|seconds| seconds / unit));
+    let buckets: Vec<Bucket> = shape.counts.iter().map(bucket).collect();
+    let objective = objective.map(|seconds| seconds / unit);
+    let chosen = latency::edges_among(&buckets, &shape.readable, slowdown, objective);
     chosen
         .iter()
         .map(|edge| (edge.candidate, edge.baseline))
         .collect()
+}
+
+/// What to say where the histogram has no edge at the user's own one: that it is read below, so that more requests
+/// count as slow, never fewer.
+fn inexact(queries: &Queries, shape: &Shape, seconds: f64) -> Option<String> {
+    let unit = queries.unit().unwrap_or(1.0);
+    let wanted = words::time(seconds);
+    let Some(edge) = latency::floor(&shape.readable, seconds / unit) else {
+        return Some(format!(
+            "the histogram has no edge at or below the objective {wanted}: it is not compared"
+        ));
+    };
+    let read = edge * unit;
+    (read < seconds * (1.0 - 1e-6)).then(|| {
+        let read = words::time(read);
+        format!("the objective {wanted} is read at {read}, the histogram's nearest edge below it")
+    })
 }
 
 /// What is normal for one comparison of a metric.

@@ -353,44 +353,4 @@ fn the_order_of_samples_does_not_matter() {
     assert_eq!(run(false), run(true));
 }
 
-/// The cumulative buckets of a pod: how many took at most each edge.
-fn histogram(pod: &str, at: i64, buckets: &[(&str, u32)]) -> Vec<Sample> {
-    let line = |(edge, count): &(&str, u32)| series(&format!("{{pod={pod},le={edge}}} {count}"), at);
-    buckets.iter().map(line).collect()
-}
-
-#[test]
-fn a_histogram_is_counted_at_its_edges_however_they_are_written() {
-    let edges = vec![0.25, 1.0];
-    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), false);
-    let mut next = |at: i64, mine: &[(&str, u32)], theirs: &[(&str, u32)]| {
-        let arm = |buckets| ArmSamples {
-            total: histogram("p", at, buckets),
-            ..ArmSamples::default()
-        };
-        let snapshot = Snapshot {
-            candidate: arm(mine),
-            baseline: arm(theirs),
-        };
-        counters.advance(second(at), &snapshot, false)
-    };
-    let plain = [("0.25", 10), ("0.5", 12), ("1", 15), ("+Inf", 20)];
-    assert!(next(0, &plain, &plain).is_ok());
-    let later = [("0.25", 13), ("0.5", 20), ("1.0", 24), ("+Inf", 30)];
-    let reading = next(1, &later, &plain).expect("a reading");
-    assert_eq!(
-        (reading.candidate.requests, reading.candidate.bad),
-        (10, vec![7, 1])
-    );
-    assert_eq!(reading.baseline.bad, [0, 0]);
-    // A version with other buckets cannot be compared, and nothing is lost by trying.
-    let other = [("0.3", 14), ("1", 25), ("+Inf", 31)];
-    let error = next(2, &other, &plain).expect_err("no such bucket");
-    assert!(
-        error
-            .to_string()
-            .contains("the candidate's histogram has no bucket up to 0.25")
-    );
-    let back = next(3, &[("0.25", 14), ("1", 25), ("+Inf", 31)], &plain).expect("a reading");
-    assert_eq!((back.candidate.requests, back.candidate.bad), (1, vec![0, 0]));
-}
+mod histograms;

@@ -3,6 +3,8 @@
 //! Everything that a server may send is possible here: an error inside a 200, another result type, a page of HTML.
 //! Errors say what was expected, never what was sent.
 
+mod native;
+
 use jiff::Timestamp;
 use prometheus_http_query::response::{self, Data, PromqlResult};
 use serde::Deserialize;
@@ -10,6 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ports::{Sample, Samples, SourceError};
+pub(super) use native::{histogram_ranges, histograms};
 
 /// What surrounds every answer of the API.
 #[derive(Deserialize)]
@@ -48,7 +51,7 @@ fn known(error_type: &str) -> &'static str {
 
 /// The samples in `body`, the answer to an instant query.
 pub(super) fn samples(body: &[u8]) -> Result<Vec<Sample>, SourceError> {
-    let Data::Vector(vector) = data(body, "vector")? else {
+    let Data::Vector(vector) = numbers(body, "vector")? else {
         return Err(unusable("it must give a vector"));
     };
     let mut seen = BTreeSet::new();
@@ -66,7 +69,7 @@ pub(super) fn samples(body: &[u8]) -> Result<Vec<Sample>, SourceError> {
 
 /// The samples in `body`, the answer to a range query, by evaluation time.
 pub(super) fn ranges(body: &[u8]) -> Result<Samples, SourceError> {
-    let Data::Matrix(matrix) = data(body, "matrix")? else {
+    let Data::Matrix(matrix) = numbers(body, "matrix")? else {
         return Err(unusable("it must give a range"));
     };
     let mut seen = BTreeSet::new();
@@ -85,8 +88,23 @@ pub(super) fn ranges(body: &[u8]) -> Result<Samples, SourceError> {
     Ok(all)
 }
 
+/// The plain numbers of a good answer, which must be of the type `wanted`.
+fn numbers(body: &[u8], wanted: &str) -> Result<Data, SourceError> {
+    let data = data(body, wanted)?;
+    let native = native::any(&data);
+    let result = serde_json::from_value::<PromqlResult>(data);
+    let result = result.map_err(|_| {
+        unusable(if native {
+            "a sample is a native histogram, not a plain number: a query of latency.histogram can give it"
+        } else {
+            "a sample is not a plain number"
+        })
+    })?;
+    Ok(result.into_inner().0)
+}
+
 /// What a good answer holds, which must be of the type `wanted`.
-fn data(body: &[u8], wanted: &str) -> Result<Data, SourceError> {
+fn data(body: &[u8], wanted: &str) -> Result<Value, SourceError> {
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|_| unusable("it is not an answer of the Prometheus API"))?;
     match envelope.status.as_str() {
@@ -111,9 +129,7 @@ fn data(body: &[u8], wanted: &str) -> Result<Data, SourceError> {
         Some("string") => return Err(unusable("the query gives a string; it must give a vector")),
         _ => return Err(unusable("it has no known result type")),
     }
-    let result = serde_json::from_value::<PromqlResult>(envelope.data);
-    let result = result.map_err(|_| unusable("a sample is not a plain number"))?;
-    Ok(result.into_inner().0)
+    Ok(envelope.data)
 }
 
 fn labels(metric: HashMap<String, String>) -> BTreeMap<String, String> {
@@ -127,17 +143,21 @@ fn twice() -> SourceError {
 }
 
 fn sample(labels: BTreeMap<String, String>, point: &response::Sample) -> Result<Sample, SourceError> {
-    let milliseconds = (point.timestamp() * 1000.0).round();
-    let at = milliseconds
-        .is_finite()
-        .then(|| Timestamp::from_millisecond(milliseconds as i64).ok())
-        .flatten()
-        .ok_or_else(|| unusable("a sample's time is not a time"))?;
     Ok(Sample {
         labels,
         value: point.value(),
-        at,
+        at: time(point.timestamp())?,
     })
+}
+
+/// A time of the API: seconds.
+fn time(seconds: f64) -> Result<Timestamp, SourceError> {
+    let milliseconds = (seconds * 1000.0).round();
+    milliseconds
+        .is_finite()
+        .then(|| Timestamp::from_millisecond(milliseconds as i64).ok())
+        .flatten()
+        .ok_or_else(|| unusable("a sample's time is not a time"))
 }
 
 fn unusable(why: &str) -> SourceError {

@@ -204,7 +204,12 @@ async fn every_bad_answer_has_its_class_and_tells_nothing_of_its_text() {
         ("odd-status", unusable("its status is neither success nor error")),
         ("unreadable", unusable("a sample is not a plain number")),
         ("number", unusable("a sample is not a plain number")),
-        ("histogram", unusable("a sample is not a plain number")),
+        (
+            "histogram",
+            unusable(
+                "a sample is a native histogram, not a plain number: a query of latency.histogram can give it",
+            ),
+        ),
         ("no-time", unusable("a sample's time is not a time")),
         (
             "duplicate",
@@ -237,6 +242,33 @@ async fn every_bad_answer_has_its_class_and_tells_nothing_of_its_text() {
         assert_eq!(error, expected, "{case}");
         let after = server.asked.lock().expect("unpoisoned").len();
         assert_eq!(after - before, 1, "{case}: neither retried nor redirected");
+    }
+}
+
+#[tokio::test]
+async fn a_native_histogram_is_asked_for_as_any_sample() {
+    let server = Server::start().await;
+    let at = Timestamp::from_millisecond(1_000_500).expect("in range");
+    let ask = async |case: &str| {
+        let client = Prometheus::connect(&server.settings(case)).expect("good settings");
+        client.histograms(QUERY, at).await
+    };
+    let read = ask("histogram").await.expect("histograms");
+    assert_eq!((read.len(), read[0].count, read[0].at), (1, 1.0, at));
+    let (_, form) = server.asked.lock().expect("unpoisoned")[0].clone();
+    assert!(form.ends_with("&time=1000.500&timeout=5000ms"), "{form}");
+    assert_eq!(ask("empty").await, Ok(vec![]));
+    for case in [
+        "good",
+        "unreadable",
+        "html",
+        "huge",
+        "partial",
+        "bad-query",
+        "500",
+    ] {
+        let error = ask(case).await.expect_err(case);
+        assert!(!error.to_string().contains(SECRET), "{case}: {error}");
     }
 }
 

@@ -44,6 +44,7 @@ fn total(queries: &Queries) -> &str {
     match &queries.tally {
         Tally::Share { total, .. } => total,
         Tally::Histogram { buckets, .. } => buckets,
+        Tally::Native { histogram, .. } => histogram,
     }
 }
 

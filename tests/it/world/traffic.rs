@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use serin::ports::{Clock, MetricSource, Sample, SourceError};
-use serin::world::{Image, Load, MetricFault, Options, Outage, Shop, World};
+use serin::world::{Exposition, Image, Load, MetricFault, Options, Outage, Shop, World};
 
 use super::routes;
 
@@ -154,6 +154,42 @@ async fn counters_have_the_gateways_names() {
     .await;
     assert_eq!(slow, all);
     assert_eq!(value(&world, "count(up)").await, 7.0, "six pods and the gateway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_native_histogram_holds_every_request_of_its_pod() {
+    let native = Image {
+        exposition: Exposition::Native(3),
+        ..Image::default()
+    };
+    let world = two_versions(1, native).await;
+    weigh(&world, 50, 50).await;
+    wait(60).await;
+    let name = r#"http_request_duration_seconds{namespace="shop",pod=~"canary-.*"}"#;
+    let now = world.clock().now();
+    let pods = world.metrics().histograms(name, now).await.unwrap();
+    assert_eq!(pods.len(), 2);
+    let requests = query(&world, r#"http_requests_total{pod=~"canary-.*"}"#).await;
+    for pod in &pods {
+        let counter = requests.iter().find(|it| it.labels["pod"] == pod.labels["pod"]);
+        assert_eq!(counter.unwrap().value, pod.count);
+        let sum: f64 = pod.buckets.iter().map(|bucket| bucket.count).sum();
+        assert_eq!(sum, pod.count);
+        // The median is 20 ms, of which a bucket of an eighth of an octave may lie on either side.
+        let within = |bound: f64| pod.buckets.iter().filter(move |it| it.upper <= bound);
+        let [below, above] = [0.018, 0.022].map(|bound| within(bound).map(|it| it.count).sum::<f64>());
+        assert!(below < sum / 2.0 && sum / 2.0 < above, "{below} {above} of {sum}");
+    }
+    // Neither kind is told as the other, and a fault spoils both.
+    let refused = world.metrics().instant(name, now).await;
+    assert!(matches!(refused, Err(SourceError::Unusable(_))), "{refused:?}");
+    let refused = world.metrics().histograms("http_requests_total", now).await;
+    assert!(matches!(refused, Err(SourceError::Unusable(_))), "{refused:?}");
+    let classic = r#"http_request_duration_seconds_bucket{pod=~"canary-.*"}"#;
+    assert_eq!(query(&world, classic).await, []);
+    world.fault_metrics(MetricFault::Nan);
+    let spoilt = world.metrics().histograms(name, now).await.unwrap();
+    assert!(spoilt.iter().all(|it| it.count.is_nan()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,8 +13,8 @@ use crate::ports::{Increment, MetricSource, SourceError};
 use crate::render::names;
 use crate::sources::counters::NoData;
 use crate::sources::preflight::{Outlook, Preflight};
-use crate::sources::presets::{Queries, Tally};
 use crate::sources::promql::{Arm, pods_of_deployment};
+use crate::sources::queries::{Queries, Tally};
 use crate::sources::reader::{Grid, Point, Reader};
 use crate::stats::{Counts, Tick};
 
@@ -125,7 +125,7 @@ pub(super) async fn read(
         let fresh = match arms.candidate {
             Some(_) => {
                 let queries = subject.queries.render(&tested).map_err(|error| wrong(&error))?;
-                let then = source.instant(&queries.total, grid.start()).await;
+                let then = queries.totals(source, grid.start()).await;
                 then.map_err(|error| unanswered(&error))?.is_empty()
             }
             None => false,
@@ -213,6 +213,7 @@ fn any_port(queries: &mut Queries) {
     match &mut queries.tally {
         Tally::Share { total, bad } => [total, bad].into_iter().for_each(open),
         Tally::Histogram { buckets, .. } => open(buckets),
+        Tally::Native { histogram, .. } => open(histogram),
     }
 }
 

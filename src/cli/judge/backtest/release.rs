@@ -15,6 +15,14 @@ use crate::stats::{Arms, Counts};
 /// One evaluation: for each metric what was read, or why nothing was.
 type Evaluation<'a> = BTreeMap<usize, Result<&'a Reading, String>>;
 
+/// That nothing was read of the candidate, and the last reason if there is one.
+fn unread(read: &Read) -> String {
+    let mut latest = read.points.iter().flatten().rev();
+    let why = latest.find_map(|point| point.outcome.as_ref().err());
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    format!("the candidate has no request in this window{why}")
+}
+
 /// Judges the release in `read`.
 pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course, Failure> {
     let weights: Vec<f64> = plan
@@ -25,7 +33,7 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
     let shares = steps::course(&shares(read), &weights, &window.steps);
     let Some(begun) = shares.steps.first().map(|step| step.from) else {
         return Err(Failure::usage(
-            "the candidate has no request in this window",
+            unread(read),
             "is the window right (--from, --to), and the candidate's name (--revision, --candidate)?",
         ));
     };

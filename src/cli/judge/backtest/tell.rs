@@ -134,7 +134,11 @@ impl Telling<'_> {
         let learned = &self.read.learned;
         let judged = learned.subjects.iter().map(|subject| {
             let unit = subject.queries.unit().unwrap_or(1.0);
-            let edges: Vec<String> = subject.edges.iter().map(|(edge, _)| time(edge * unit)).collect();
+            let edges: Vec<String> = subject
+                .edges
+                .iter()
+                .map(|(edge, _)| words::time(edge * unit))
+                .collect();
             let at = if edges.is_empty() {
                 String::new()
             } else {
@@ -234,15 +238,6 @@ fn put(value: &impl Serialize, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(out.write_all(b"\n")?)
 }
 
-/// A histogram's edge: `250 ms`, `2.5 s`.
-fn time(seconds: f64) -> String {
-    if seconds < 1.0 {
-        format!("{} ms", (seconds * 1e6).round() / 1e3)
-    } else {
-        format!("{} s", (seconds * 1e3).round() / 1e3)
-    }
-}
-
 /// `4 min 15 s`.
 fn lasted(seconds: i64) -> String {
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -278,7 +273,7 @@ mod tests {
             assert_eq!(lasted(seconds), text);
         }
         assert_eq!(
-            [time(0.25), time(0.0005), time(2.5)],
+            [0.25, 0.0005, 2.5].map(words::time),
             ["250 ms", "0.5 ms", "2.5 s"]
         );
         for (count, shown) in [

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::engine::plan::GateMode;
 use crate::ports::{BoxFuture, Sample, SourceError};
-use crate::sources::presets::Queries;
+use crate::sources::queries::Queries;
 use crate::stats::Background;
 
 const INTERVAL: i64 = 15;
