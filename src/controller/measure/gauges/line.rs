@@ -6,7 +6,7 @@ use super::super::look::Look;
 use crate::api;
 use crate::cluster::limits;
 use crate::engine::Moment;
-use crate::engine::gauge::{Gauge, Kind, Reading};
+use crate::engine::gauge::{Gauge, Kind, Reading, set_of};
 use crate::ports::{MetricSource, Sample, Span};
 use crate::sources::gauges::{Levels, Meter, Preset, Way};
 use crate::sources::promql::{Arm, render};
@@ -63,7 +63,7 @@ impl Line {
         Some(Reading {
             candidate: level(&levels.candidate)?,
             baseline: level(&levels.baseline),
-            pods: levels.candidate.keys().cloned().collect(),
+            set: set_of(levels.candidate.keys().map(|name| Some(name.as_str()))),
             requests: requests.map(|(now, before)| [0, 1].map(|arm| now[arm].saturating_sub(before[arm]))),
             seconds: levels.at.duration_since(levels.from).as_secs_f64(),
         })
