@@ -46,6 +46,8 @@ pub struct Image {
     pub cpu: (f64, f64),
     /// Bytes that a pod uses, and by how many they grow each second.
     pub memory: (f64, f64),
+    /// Files that a pod has open without requests, and how many each request leaves open.
+    pub files: (f64, f64),
 }
 
 impl Default for Image {
@@ -58,6 +60,7 @@ impl Default for Image {
             latency_spread: 0.5,
             cpu: (0.01, 0.001),
             memory: (64.0 * 1024.0 * 1024.0, 0.0),
+            files: (12.0, 0.0),
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Debug for Image {
             .field("latency_spread", &self.latency_spread)
             .field("cpu", &self.cpu)
             .field("memory", &self.memory)
+            .field("files", &self.files)
             .finish_non_exhaustive()
     }
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::controllers::later;
 use super::counters::{self, Series};
+use super::image::Image;
 use super::json::{self, text};
 use super::pods::image_name;
-use super::query::Query;
+use super::query::{Query, Vector};
 use super::resources;
 use super::state::{Shared, State};
 use crate::ports::{BoxFuture, MetricSource, Sample, SourceError};
@@ -89,15 +90,20 @@ impl Database {
         }
     }
 
-    /// The value of each selected series at a time.
+    /// What a query gives at a time.
     pub(super) fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
-        let families: Vec<_> = match query.name() {
+        query.answer(|vector| self.select(vector, at), at)
+    }
+
+    /// The value of each selected series.
+    fn select(&self, vector: &Vector, at: Timestamp) -> Vec<Sample> {
+        let families: Vec<_> = match vector.name() {
             Some(name) => self.series.get_key_value(name).into_iter().collect(),
             None => self.series.iter().collect(),
         };
         let mut out = Vec::new();
         for (name, family) in families {
-            for (labels, points) in family.iter().filter(|(labels, _)| query.matches(name, labels)) {
+            for (labels, points) in family.iter().filter(|(labels, _)| vector.matches(name, labels)) {
                 let last = points
                     .partition_point(|(time, _)| *time <= at)
                     .checked_sub(1)
@@ -113,7 +119,7 @@ impl Database {
                 }
             }
         }
-        query.aggregate(out, at)
+        out
     }
 }
 
@@ -158,8 +164,9 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
                 ("namespace", namespace),
                 ("pod", name),
             ];
+            let image = image(state, pod);
             target(
-                state.traffic.counters.pod_samples(namespace, name),
+                state.traffic.counters.pod_samples((namespace, name), &image),
                 &labels,
                 *born,
             );
@@ -170,15 +177,15 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
     state.metrics.record(now, samples);
 }
 
+fn image(state: &State, pod: &Value) -> Image {
+    let images = &state.cluster.images;
+    images.get(image_name(pod)).cloned().unwrap_or_default()
+}
+
 /// What cAdvisor says of a pod so old.
 fn container(state: &State, pod: &Value, age: SignedDuration) -> Vec<(Series, f64)> {
     let (namespace, name) = (json::namespace(pod), json::name(pod));
-    let image = state
-        .cluster
-        .images
-        .get(image_name(pod))
-        .cloned()
-        .unwrap_or_default();
+    let image = image(state, pod);
     let labels = [
         ("job", "cadvisor"),
         ("instance", "node-1:10250"),
