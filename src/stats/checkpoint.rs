@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::assessment::Warming;
 use super::background::{Background, Bursts};
 use super::counts::Counts;
 use super::evidence::{Evidence, Flags, Given};
@@ -15,9 +16,10 @@ use super::settings::Settings;
 /// The layout's version; a checkpoint of another version is refused.
 const VERSION: u64 = 3;
 const WHOLES: usize = 21;
-/// The flags' bits that say that the past is calm, and that it shows bursts.
+/// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
 const BURSTY: u32 = 5;
+const YOUNG: u32 = 6;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -136,7 +138,15 @@ impl Evidence {
             self.given.release_floor,
         ]);
         let f = self.flags;
-        let flags = [f.last, f.failed, f.environment, f.warming, b.calm(), b.bursty()];
+        let flags = [
+            f.last,
+            f.failed,
+            f.environment,
+            f.warming.is_some(),
+            b.calm(),
+            b.bursty(),
+            f.warming == Some(Warming::Pods),
+        ];
         let packed = flags
             .iter()
             .enumerate()
@@ -222,7 +232,11 @@ impl Evidence {
             last: bit(0),
             failed: bit(1),
             environment: bit(2),
-            warming: bit(3),
+            warming: match (bit(3), bit(YOUNG)) {
+                (_, true) => Some(Warming::Pods),
+                (true, false) => Some(Warming::Step),
+                (false, false) => None,
+            },
         };
         Ok(evidence)
     }

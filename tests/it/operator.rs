@@ -2,6 +2,7 @@
 
 mod gauges;
 mod sweep;
+mod young;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,11 +90,18 @@ pub(crate) fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
 }
 
 fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
+    let (mut tasks, metrics) = lead(world, source, "test");
+    tasks.spawn(world.clone().run());
+    (tasks, metrics)
+}
+
+/// An operator of this identity on a world that runs by itself. It dies with its tasks.
+fn lead(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> (JoinSet<()>, Arc<Metrics>) {
     let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),
-        identity: "test".into(),
+        identity: identity.into(),
         timing: lease::Timing::default(),
     };
     let providers = Arc::new(Simulated(source));
@@ -101,7 +109,6 @@ fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, A
     let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
     let (metrics, _) = operator.telemetry();
     let mut tasks = JoinSet::new();
-    tasks.spawn(world.clone().run());
     tasks.spawn(async move {
         let _ = operator.run(std::future::pending()).await;
     });
