@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::gather::{label, number, text};
+use super::ready;
 use super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Route, Verb, Workload};
@@ -43,7 +44,7 @@ pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
         observed: observed >= generation,
         revisions,
         endpoints: snapshot.service.as_ref().map_or(0, |service| {
-            ready_endpoints(snapshot, text(service, "/metadata/name"))
+            count(&ready::endpoints(snapshot, text(service, "/metadata/name")))
         }),
         overdue: conditions(deployment)
             .any(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded"),
@@ -74,7 +75,7 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
         service: service.is_some(),
         desired: number(deployment, "/spec/replicas").unwrap_or(1),
         ready: service.map_or(0, |service| {
-            ready_endpoints(snapshot, text(service, "/metadata/name"))
+            count(&ready::endpoints(snapshot, text(service, "/metadata/name")))
         }),
         trouble: trouble(snapshot, deployment),
         crashes: crashes(snapshot, revision.as_ref()),
@@ -301,26 +302,8 @@ fn seniority(rollout: &Value) -> (&str, &str) {
     )
 }
 
-/// Ready endpoints of a Service, each pod once however many address families it has.
-fn ready_endpoints(snapshot: &Snapshot, service: &str) -> u32 {
-    let mut ready = BTreeSet::new();
-    for slice in &snapshot.endpoint_slices {
-        if label(slice, "kubernetes.io/service-name") != Some(service) {
-            continue;
-        }
-        for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
-            if endpoint
-                .pointer("/conditions/ready")
-                .and_then(Value::as_bool)
-                .unwrap_or(true)
-            {
-                let pod = endpoint.pointer("/targetRef/name").and_then(Value::as_str);
-                let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
-                ready.insert(pod.or(address).unwrap_or_default());
-            }
-        }
-    }
-    u32::try_from(ready.len()).unwrap_or(u32::MAX)
+fn count<T>(all: &BTreeSet<T>) -> u32 {
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
 /// Why the candidate's pods are not there or not ready, in the cluster's own words.
@@ -381,7 +364,7 @@ fn pod_trouble(pod: &Value) -> Option<String> {
     })
 }
 
-fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
     object
         .pointer("/status/conditions")
         .and_then(Value::as_array)

@@ -10,6 +10,7 @@ pub(crate) mod search;
 pub(crate) mod subject;
 mod trail;
 mod trial;
+mod young;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::Shared;
 use crate::api;
+use crate::cluster::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::Problem;
@@ -193,6 +195,13 @@ impl Measure {
         self.trail.marks().to_vec()
     }
 
+    /// Whether the status does not say yet when pods were young. It must before readings rest on that: the pods may be
+    /// gone when a new process reads them again.
+    pub(super) fn lacks(&self, status: &api::RolloutStatus) -> bool {
+        let trial = self.trial.as_ref();
+        trial.is_some_and(|trial| !trial.young.is_in(status.evidence.as_ref()))
+    }
+
     /// What a new process needs to go on from here, for the status.
     pub(super) fn keep(&self, plan: &Plan) -> Option<Value> {
         let kept = self.trial.as_ref()?.keep(plan);
@@ -278,6 +287,8 @@ impl Measure {
             trial.enter(look.plan, place);
             gauges.enter(look.plan, place);
         }
+        let pods = ready::newcomers(look.snapshot, &release.revision);
+        trial.young.see(pods, trial.step(look.plan));
         let source = look.source();
         beside::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
         self.seen = gauges.view(look);
@@ -304,6 +315,9 @@ impl Measure {
         let source = look.source();
         match &mut self.trial {
             Some(trial) => {
+                // The promoted pods are not watched, for there may be very many of them: their endpoints are.
+                let step = trial.step(look.plan);
+                trial.young.meet(look.serving(), look.now, step);
                 trial.read(look.plan, source.as_deref(), look.now).await;
                 trial.judge.evidence()
             }

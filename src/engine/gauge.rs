@@ -1,7 +1,9 @@
 //! What the gauges say of a candidate: whether the next weight still fits, and whether its pods lose something.
 //!
-//! A gauge is the fold from its readings to that. It never speaks for a candidate: at best it does not stand in the way.
+//! A gauge is the fold from its readings to that, for the operator and `serin judge` alike. It never speaks for a
+//! candidate: at best it does not stand in the way.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::words;
@@ -111,12 +113,21 @@ pub struct Reading {
     pub candidate: Level,
     /// Those beside them.
     pub baseline: Option<Level>,
-    /// The names of the candidate's pods, in order.
-    pub pods: Vec<String>,
+    /// Tells one set of candidate pods from another.
+    pub set: u64,
     /// Requests of candidate and baseline since the reading before; `None` where they are not known.
     pub requests: Option<[u64; 2]>,
     /// The time since the reading before, in seconds.
     pub seconds: f64,
+}
+
+/// A number for a set of pods, in whatever order they come; those without a name are told by how many they are.
+pub fn set_of<'a>(names: impl Iterator<Item = Option<&'a str>>) -> u64 {
+    let mut names: Vec<Option<&str>> = names.collect();
+    names.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    names.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where a release stands, for a forecast.
@@ -140,11 +151,24 @@ pub struct Gauge {
     optional: bool,
     saturation: Saturation,
     leak: leak::Leak,
-    /// The candidate's pods at the last reading.
-    pods: Vec<String>,
+    /// The candidate's pods at the last reading: which, and how many.
+    pods: (u64, u32),
     /// The sentences that were told last, and what they rest on.
     tight: Option<(f64, u32, String)>,
     leaks: Option<(f64, Danger, String)>,
+}
+
+/// What the readings of one gauge come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The forecast, where there are readings enough.
+    pub outlook: Option<Outlook>,
+    /// What the pods lose, where it matters.
+    pub growth: Option<Growth>,
+    /// What a request costs, where it is surely more than beside it.
+    pub cost: Option<Cost>,
+    /// All of it in one sentence with numbers.
+    pub sentence: String,
 }
 
 /// What one gauge says.
@@ -170,7 +194,7 @@ impl Gauge {
             optional,
             saturation: Saturation::new(idle),
             leak: leak::Leak::default(),
-            pods: Vec::new(),
+            pods: (0, 1),
             tight: None,
             leaks: None,
         }
@@ -201,9 +225,9 @@ impl Gauge {
             self.saturation
                 .observe(candidate, theirs.map(|level| load(level, beside)));
         }
-        if reading.pods != self.pods {
+        if reading.set != self.pods.0 {
             // Other pods have another level; what changes with them is no leak.
-            self.pods.clone_from(&reading.pods);
+            self.pods = (reading.set, mine.pods.max(1));
             self.leak.begin();
         }
         if let Some(theirs) = theirs.filter(|_| self.kind != Kind::Cpu) {
@@ -216,14 +240,13 @@ impl Gauge {
         self.saturation.observe(None, None);
     }
 
-    /// What it says now.
-    pub fn view(&mut self, place: &Place) -> View {
-        let [weight, next] = place.weights;
-        let [next_pods, full_pods] = place.pods;
+    /// What its readings come to. `weights`: of this step and of the next, in per cent; `pods`: the candidate's now, at
+    /// the next step, and at 100 %.
+    pub fn finding(&self, [weight, next]: [f64; 2], [pods, next_pods, full_pods]: [u32; 3]) -> Finding {
         let outlook = self.saturation.outlook(&Ahead {
             weight,
             next,
-            pods: u32::try_from(self.pods.len()).unwrap_or(u32::MAX).max(1),
+            pods,
             next_pods,
             full_pods,
             limit: self.kind.limit(),
@@ -234,6 +257,23 @@ impl Gauge {
             .cost()
             .filter(|cost| self.kind == Kind::Cpu && cost.is_high());
         let sentence = self.sentence(outlook.as_ref(), growth.as_ref(), cost.as_ref());
+        Finding {
+            outlook,
+            growth,
+            cost,
+            sentence,
+        }
+    }
+
+    /// What it says now.
+    pub fn view(&mut self, place: &Place) -> View {
+        let [next_pods, full_pods] = place.pods;
+        let Finding {
+            outlook,
+            growth,
+            sentence,
+            ..
+        } = self.finding(place.weights, [self.pods.1, next_pods, full_pods]);
         let room = match &outlook {
             Some(outlook) if outlook.fits == Fits::No => Room::TooTight(self.tell_tight(outlook, next_pods)),
             Some(_) => Room::Enough,

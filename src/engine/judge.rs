@@ -220,6 +220,7 @@ impl Judge {
             verdict,
             summary: String::new(),
             share: self.share(),
+            young: self.panel.evidence().any(stats::Evidence::is_young),
             gauges: Gauges::default(),
         }
     }

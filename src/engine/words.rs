@@ -1,8 +1,12 @@
 //! One sentence for every verdict, made from the numbers alone: status, events, CLI and demo all say the same.
 
+use super::quantity::Weight;
 use crate::stats::leak::Growth;
 use crate::stats::saturation::{Cost, Fits, Outlook};
-use crate::stats::{Against, Assessment, Counts, Ratio, Verdict};
+use crate::stats::{Against, Assessment, Counts, Ratio, Verdict, Warming};
+
+/// Why evidence does not grow while pods that came in mid-step are young.
+const YOUNG: &str = "new pods warm up: only gross faults count meanwhile";
 
 /// What the judge says of one metric, for example
 /// `error-rate 2.1 % (31/1,480) against 0.11 % (15/13,302) beside it: 19× (9.4–38×); evidence 9.3 of 4.6 needed`, or with
@@ -135,8 +139,27 @@ pub fn times(ratio: &Ratio) -> String {
     format!("{estimate} ({}–{high}×)", digits(ratio.low))
 }
 
+/// What evidence at a weight waits for; `young`: pods that came in mid-step are still warming up.
+pub fn waits_for(weight: Weight, young: bool) -> String {
+    let evidence = format!("evidence at {weight}");
+    if young {
+        format!("{evidence}; {YOUNG}")
+    } else {
+        evidence
+    }
+}
+
 /// Where the evidence stands, and what is missing.
 fn standing(seen: &Assessment) -> String {
+    let stands = stands(seen);
+    if seen.verdict == Verdict::Continue && seen.warming == Some(Warming::Pods) {
+        format!("{stands}; {YOUNG}")
+    } else {
+        stands
+    }
+}
+
+fn stands(seen: &Assessment) -> String {
     match seen.verdict {
         Verdict::Fail => against(seen),
         Verdict::Pass => format!(

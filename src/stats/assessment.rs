@@ -86,6 +86,15 @@ pub enum Against {
     Nothing,
 }
 
+/// What warms up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warming {
+    /// The step, which has just begun.
+    Step,
+    /// Candidate pods that came later.
+    Pods,
+}
+
 /// The judge's view of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assessment {
@@ -103,8 +112,8 @@ pub struct Assessment {
     pub suspicion: bool,
     /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
     pub environment: bool,
-    /// The step is still warming up: only gross faults count.
-    pub warming: bool,
+    /// What is still warming up, so that only gross faults count.
+    pub warming: Option<Warming>,
     /// Counts since the step began.
     pub in_step: Arms,
     /// Counts since the release began.

@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::assessment::Warming;
 use super::background::{Background, Bursts};
 use super::counts::Counts;
 use super::evidence::{Evidence, Flags, Given, Stand};
@@ -17,12 +18,13 @@ use super::settings::Settings;
 /// The layout's version; a checkpoint of another version is refused.
 const VERSION: u64 = 3;
 const WHOLES: usize = 21;
-/// The flags' bits that say that the past is calm, and that it shows bursts.
+/// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
 const BURSTY: u32 = 5;
 /// Those that say that nothing runs beside the candidate, and that the evidence against the past follows.
 const ALONE: u32 = 6;
 const AGAINST_PAST: u32 = 7;
+const YOUNG: u32 = 8;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +44,20 @@ pub enum CheckpointError {
     Shape,
     /// A value that no evidence can have.
     Value,
+}
+
+fn flags(packed: u64) -> Flags {
+    let bit = |at: u32| packed >> at & 1 == 1;
+    Flags {
+        last: bit(0),
+        failed: bit(1),
+        environment: bit(2),
+        warming: match (bit(3), bit(YOUNG)) {
+            (_, true) => Some(Warming::Pods),
+            (true, false) => Some(Warming::Step),
+            (false, false) => None,
+        },
+    }
 }
 
 impl fmt::Display for CheckpointError {
@@ -147,11 +163,12 @@ impl Evidence {
             f.last,
             f.failed,
             f.environment,
-            f.warming,
+            f.warming.is_some(),
             b.calm(),
             b.bursty(),
             self.is_alone(),
             against_past.is_some(),
+            f.warming == Some(Warming::Pods),
         ];
         let packed = flags
             .iter()
@@ -239,13 +256,7 @@ impl Evidence {
                 bad: whole.next().unwrap_or_default(),
             };
         }
-        let bit = |at: u32| packed >> at & 1 == 1;
-        evidence.flags = Flags {
-            last: bit(0),
-            failed: bit(1),
-            environment: bit(2),
-            warming: bit(3),
-        };
+        evidence.flags = flags(*packed);
         Ok(evidence)
     }
 }

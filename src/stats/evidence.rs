@@ -17,7 +17,7 @@ mod verdict;
 use std::sync::Arc;
 
 use super::alone::Alone;
-use super::assessment::Arms;
+use super::assessment::{Arms, Warming};
 use super::background::Background;
 use super::counts::Tick;
 use super::interval::RatioLikelihood;
@@ -67,7 +67,7 @@ pub struct Evidence {
     pub(super) guard: Guard,
     pub(super) arrears: Arrears,
     pub(super) learned: Learned,
-    /// Log e-value of the bet on a gross fault in this step's warm-up.
+    /// Log e-value of the bet on a gross fault in this warm-up.
     pub(super) gross: f32,
     pub(super) release: Process<6>,
     pub(super) step: Process<6>,
@@ -85,13 +85,12 @@ pub struct Evidence {
 }
 
 /// The yes-or-no part of the state.
-#[allow(clippy::struct_excessive_bools)] // independent facts, no hidden state machine
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     pub(super) last: bool,
     pub(super) failed: bool,
     pub(super) environment: bool,
-    pub(super) warming: bool,
+    pub(super) warming: Option<Warming>,
 }
 
 impl Evidence {
@@ -163,7 +162,7 @@ impl Evidence {
     /// A step begins: its evidence, counts and warm-up start anew; what speaks for or against the release stays.
     /// Weights in per cent, of this step and of its successor; `last` if promotion follows.
     pub fn begin_step(&mut self, weight: f64, next_weight: f64, last: bool) {
-        let waiting = self.guard.read(self.flags.warming);
+        let waiting = self.guard.read(self.flags.warming.is_some());
         if waiting.seconds > 0.0 && !self.flags.failed {
             self.weigh(&waiting);
         }
@@ -178,7 +177,7 @@ impl Evidence {
         self.multiplier = step_multiplier(weight, next_weight, last) as f32;
         self.step_floor = self.provable_in_step(weight) as f32;
         self.flags.last = last;
-        self.flags.warming = self.settings().warmup_seconds() > 0.0;
+        self.flags.warming = (self.settings().warmup_seconds() > 0.0).then_some(Warming::Step);
         self.stand_on(Stand::Beside);
     }
 
@@ -201,9 +200,8 @@ impl Evidence {
             } else {
                 0.0
             },
-            warming: tick.warming || f64::from(self.step_seconds) < self.settings().warmup_seconds(),
+            warming: self.warms(tick.warming),
         };
-        self.flags.warming = tick.warming;
         self.step_seconds += tick.seconds as f32;
         self.release_seconds += tick.seconds as f32;
         self.in_step = self.in_step.plus(tick.candidate, tick.baseline);
@@ -215,6 +213,26 @@ impl Evidence {
         if let Some(tick) = self.guard.gather(&tick, &self.given.background) {
             self.weigh(&tick);
         }
+    }
+
+    /// Whether a scrape counts as one of a warm-up; `young`: of pods that are.
+    fn warms(&mut self, young: bool) -> bool {
+        // What is read together is as young as its youngest part.
+        let before = self.flags.warming;
+        let warming = if f64::from(self.step_seconds) < self.settings().warmup_seconds() {
+            Some(Warming::Step)
+        } else if young {
+            Some(Warming::Pods)
+        } else {
+            before.filter(|_| self.guard.waits())
+        };
+        // Each warm-up has a stake of its own: what a calm one before has lost must not blind this one. What is still
+        // owed to the bet before belongs to that.
+        if warming.is_some() && before.is_none() && self.arrears.gross == 0.0 {
+            self.gross = 0.0;
+        }
+        self.flags.warming = warming;
+        warming.is_some()
     }
 
     /// Turns counts into evidence.

@@ -32,6 +32,8 @@ const BOUNDS: [f64; 19] = [
 
 /// How long an application's requests took.
 const DURATION: &str = "http_request_duration_seconds";
+/// Files that a process may have open.
+const MAX_FILES: f64 = 1_024.0;
 
 /// One series: its name and labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,9 +258,15 @@ impl Counters {
     }
 
     /// One pod's samples now; durations in seconds, as applications have them.
-    pub(super) fn pod_samples(&self, namespace: &str, name: &str) -> Vec<(Series, f64)> {
-        let mut out = Vec::new();
-        let Some(tally) = self.pods.get(&(namespace.to_owned(), name.to_owned())) else {
+    pub(super) fn pod_samples(&self, (namespace, name): (&str, &str), image: &Image) -> Vec<(Series, f64)> {
+        let tally = self.pods.get(&(namespace.to_owned(), name.to_owned()));
+        let (idle, left) = image.files;
+        let open = idle + (left * tally.map_or(0, Tally::total) as f64).floor();
+        let mut out = vec![
+            (Series::new("process_open_fds", &[]), open),
+            (Series::new("process_max_fds", &[]), MAX_FILES),
+        ];
+        let Some(tally) = tally else {
             return out;
         };
         for (code, count) in &tally.codes {

@@ -60,6 +60,8 @@ pub struct Image {
     pub cpu: (f64, f64),
     /// Bytes that a pod uses, and by how many they grow each second.
     pub memory: (f64, f64),
+    /// Files that a pod has open without requests, and how many each request leaves open.
+    pub files: (f64, f64),
 }
 
 impl Default for Image {
@@ -73,6 +75,7 @@ impl Default for Image {
             exposition: Exposition::Classic,
             cpu: (0.01, 0.001),
             memory: (64.0 * 1024.0 * 1024.0, 0.0),
+            files: (12.0, 0.0),
         }
     }
 }
@@ -105,6 +108,7 @@ impl fmt::Debug for Image {
             .field("exposition", &self.exposition)
             .field("cpu", &self.cpu)
             .field("memory", &self.memory)
+            .field("files", &self.files)
             .finish_non_exhaustive()
     }
 }

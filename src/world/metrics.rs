@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::controllers::later;
 use super::counters::{self, Native, Series};
+use super::image::Image;
 use super::json::{self, text};
 use super::pods::image_name;
-use super::query::Query;
+use super::query::{Query, Vector};
 use super::resources;
 use super::state::{Shared, State};
 use crate::ports::{BoxFuture, Histogram, MetricSource, Sample, SourceError};
@@ -68,26 +69,30 @@ impl Database {
         }
     }
 
-    /// The value of each selected series at a time.
+    /// What a query gives at a time.
     pub(super) fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
+        query.answer(|vector| self.select(vector, at), at)
+    }
+
+    /// The value of each selected series.
+    fn select(&self, vector: &Vector, at: Timestamp) -> Vec<Sample> {
         let sample = |(labels, value): (&BTreeMap<String, String>, &f64)| Sample {
             labels: labels.clone(),
             value: *value,
             at,
         };
-        let samples = select(&self.series, query, at).map(sample).collect();
-        query.aggregate(samples, at)
+        select(&self.series, vector, at).map(sample).collect()
     }
 
     /// Each selected native histogram at a time.
-    fn histograms_at(&self, query: &Query, at: Timestamp) -> Vec<Histogram> {
+    fn histograms_at(&self, vector: &Vector, at: Timestamp) -> Vec<Histogram> {
         let histogram = |(labels, native): (&BTreeMap<String, String>, &Arc<Native>)| Histogram {
             labels: labels.clone(),
             count: native.count,
             buckets: native.buckets.clone(),
             at,
         };
-        select(&self.histograms, query, at).map(histogram).collect()
+        select(&self.histograms, vector, at).map(histogram).collect()
     }
 }
 
@@ -120,15 +125,15 @@ fn record<T>(families: &mut Families<T>, now: Timestamp, samples: Vec<(Series, T
 /// The labels and the value of each selected series at a time.
 fn select<'a, T>(
     families: &'a Families<T>,
-    query: &'a Query,
+    vector: &'a Vector,
     at: Timestamp,
 ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, &'a T)> {
     let selected = move |(name, family): (&'a String, &'a BTreeMap<BTreeMap<String, String>, Points<T>>)| {
         family
             .iter()
-            .filter(move |(labels, _)| query.matches(name, labels))
+            .filter(move |(labels, _)| vector.matches(name, labels))
     };
-    let families: Vec<_> = match query.name() {
+    let families: Vec<_> = match vector.name() {
         Some(name) => families.get_key_value(name).into_iter().collect(),
         None => families.iter().collect(),
     };
@@ -182,8 +187,9 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
                 ("namespace", namespace),
                 ("pod", name),
             ];
+            let image = image(state, pod);
             target(
-                state.traffic.counters.pod_samples(namespace, name),
+                state.traffic.counters.pod_samples((namespace, name), &image),
                 &labels,
                 *born,
             );
@@ -200,15 +206,15 @@ pub(super) fn scrape(state: &mut State, now: Timestamp) {
     record(&mut state.metrics.histograms, now, natives);
 }
 
+fn image(state: &State, pod: &Value) -> Image {
+    let images = &state.cluster.images;
+    images.get(image_name(pod)).cloned().unwrap_or_default()
+}
+
 /// What cAdvisor says of a pod so old.
 fn container(state: &State, pod: &Value, age: SignedDuration) -> Vec<(Series, f64)> {
     let (namespace, name) = (json::namespace(pod), json::name(pod));
-    let image = state
-        .cluster
-        .images
-        .get(image_name(pod))
-        .cloned()
-        .unwrap_or_default();
+    let image = image(state, pod);
     let labels = [
         ("job", "cadvisor"),
         ("instance", "node-1:10250"),
@@ -304,8 +310,8 @@ impl MetricSource for Metrics {
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
         let read = move |database: &Database, query: &Query| {
-            let plain = select(&database.histograms, query, at).next().is_none();
-            only(plain, "a sample is a native histogram")?;
+            let native = |vector: &Vector| select(&database.histograms, vector, at).next().is_some();
+            only(!query.vectors().any(native), "a sample is a native histogram")?;
             Ok(database.at(query, at))
         };
         Box::pin(self.ask(query, read, |sample| sample.value = f64::NAN))
@@ -317,9 +323,10 @@ impl MetricSource for Metrics {
         at: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Histogram>, SourceError>> {
         let read = move |database: &Database, query: &Query| {
-            let native = query.is_selector() && select(&database.series, query, at).next().is_none();
-            only(native, "a sample is a plain number")?;
-            Ok(database.histograms_at(query, at))
+            let plain = |vector: &Vector| select(&database.series, vector, at).next().is_some();
+            let native = query.selector().filter(|vector| !plain(vector));
+            only(native.is_some(), "a sample is a plain number")?;
+            Ok(native.map_or_else(Vec::new, |vector| database.histograms_at(vector, at)))
         };
         Box::pin(self.ask(query, read, |histogram| histogram.count = f64::NAN))
     }

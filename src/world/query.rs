@@ -1,6 +1,9 @@
-//! The part of PromQL that the world answers: a vector selector, alone or in one `sum`, `count`, `min` or `max`.
+//! The part of PromQL that the world answers: a vector selector, alone or in one `sum`, `count`, `min` or `max`, and one
+//! of these divided by another, label by label.
 //!
 //! Everything else is refused: a query that the world misread would be worse than one that it does not know.
+
+mod read;
 
 use std::collections::BTreeMap;
 
@@ -8,10 +11,18 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use crate::ports::Sample;
+use read::Reader;
 
 /// A parsed query.
 #[derive(Debug)]
 pub(super) struct Query {
+    vector: Vector,
+    divisor: Option<Vector>,
+}
+
+/// What selects series, and folds them.
+#[derive(Debug)]
+pub(super) struct Vector {
     matchers: Vec<Matcher>,
     aggregation: Option<Aggregation>,
 }
@@ -49,51 +60,47 @@ impl Query {
     /// # Errors
     /// What the parser does not know, with the place.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { text, at: 0 };
-        let word = reader.word();
-        let fold = match word {
-            "sum" => Some(Fold::Sum),
-            "count" => Some(Fold::Count),
-            "min" => Some(Fold::Min),
-            "max" => Some(Fold::Max),
-            _ => None,
-        };
-        let query = match fold {
-            Some(fold) if !reader.peeks('{') => {
-                let mut by = if reader.keyword("by") {
-                    Some(reader.names()?)
-                } else {
-                    None
-                };
-                reader.expect('(')?;
-                let name = reader.word();
-                let matchers = reader.selector(name)?;
-                reader.expect(')')?;
-                if by.is_none() && reader.keyword("by") {
-                    by = Some(reader.names()?);
-                }
-                Self {
-                    matchers,
-                    aggregation: Some(Aggregation {
-                        fold,
-                        by: by.unwrap_or_default(),
-                    }),
-                }
-            }
-            _ => Self {
-                matchers: reader.selector(word)?,
-                aggregation: None,
-            },
+        let mut reader = Reader::new(text);
+        let vector = Vector::read(&mut reader)?;
+        let divisor = if reader.take('/') {
+            Some(Vector::read(&mut reader)?)
+        } else {
+            None
         };
         reader.end()?;
-        Ok(query)
+        Ok(Self { vector, divisor })
     }
 
-    /// Whether it is a selector and no more.
-    pub(super) const fn is_selector(&self) -> bool {
-        self.aggregation.is_none()
+    /// What it reads.
+    pub(super) fn vectors(&self) -> impl Iterator<Item = &Vector> {
+        [Some(&self.vector), self.divisor.as_ref()].into_iter().flatten()
     }
 
+    /// The vector, where that is a selector and no more.
+    pub(super) fn selector(&self) -> Option<&Vector> {
+        (self.divisor.is_none() && self.vector.aggregation.is_none()).then_some(&self.vector)
+    }
+
+    /// What the query gives; `select` gives the samples of a vector's series.
+    pub(super) fn answer(&self, select: impl Fn(&Vector) -> Vec<Sample>, at: Timestamp) -> Vec<Sample> {
+        let of = |vector: &Vector| vector.aggregate(select(vector), at);
+        let samples = of(&self.vector);
+        let Some(divisor) = &self.divisor else {
+            return samples;
+        };
+        let by: BTreeMap<_, f64> = of(divisor)
+            .into_iter()
+            .map(|sample| (sample.labels, sample.value))
+            .collect();
+        let divided = |sample: Sample| {
+            let value = sample.value / by.get(&sample.labels)?;
+            Some(Sample { value, ..sample })
+        };
+        samples.into_iter().filter_map(divided).collect()
+    }
+}
+
+impl Vector {
     /// The metric's name, where the query fixes it.
     pub(super) fn name(&self) -> Option<&str> {
         self.matchers.iter().find_map(|m| match &m.pattern {
@@ -118,7 +125,7 @@ impl Query {
     }
 
     /// Applies the aggregation, if there is one.
-    pub(super) fn aggregate(&self, samples: Vec<Sample>, at: Timestamp) -> Vec<Sample> {
+    fn aggregate(&self, samples: Vec<Sample>, at: Timestamp) -> Vec<Sample> {
         let Some(Aggregation { fold, by }) = &self.aggregation else {
             return samples;
         };
@@ -148,171 +155,6 @@ impl Query {
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn rest(&mut self) -> &'a str {
-        let rest = self.text[self.at..].trim_start();
-        self.at = self.text.len() - rest.len();
-        rest
-    }
-
-    fn peeks(&mut self, wanted: char) -> bool {
-        self.rest().starts_with(wanted)
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        let found = self.peeks(wanted);
-        if found {
-            self.at += wanted.len_utf8();
-        }
-        found
-    }
-
-    fn expect(&mut self, wanted: char) -> Result<(), String> {
-        if self.take(wanted) {
-            Ok(())
-        } else {
-            Err(self.wrong(&format!("expected {wanted:?}")))
-        }
-    }
-
-    fn end(&mut self) -> Result<(), String> {
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            Err(self.wrong("the world answers no more than a selector"))
-        }
-    }
-
-    fn wrong(&self, what: &str) -> String {
-        format!("{what} at character {} of {:?}", self.at, self.text)
-    }
-
-    /// A name, empty when there is none here.
-    fn word(&mut self) -> &'a str {
-        let rest = self.rest();
-        if rest.starts_with(|c: char| c.is_ascii_digit()) {
-            return "";
-        }
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-            .unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
-    }
-
-    fn keyword(&mut self, wanted: &str) -> bool {
-        let before = self.at;
-        let found = self.word() == wanted;
-        if !found {
-            self.at = before;
-        }
-        found
-    }
-
-    fn names(&mut self) -> Result<Vec<String>, String> {
-        self.expect('(')?;
-        let mut names = Vec::new();
-        while !self.take(')') {
-            let name = self.word();
-            if name.is_empty() {
-                return Err(self.wrong("expected a label name"));
-            }
-            names.push(name.to_owned());
-            if !self.take(',') && !self.peeks(')') {
-                return Err(self.wrong("expected ',' or ')'"));
-            }
-        }
-        Ok(names)
-    }
-
-    fn selector(&mut self, name: &str) -> Result<Vec<Matcher>, String> {
-        let mut matchers = Vec::new();
-        if !name.is_empty() {
-            let pattern = Pattern::Equal(name.to_owned());
-            matchers.push(Matcher {
-                label: "__name__".into(),
-                pattern,
-                negated: false,
-            });
-        }
-        if self.take('{') {
-            while !self.take('}') {
-                matchers.push(self.matcher()?);
-                if !self.take(',') && !self.peeks('}') {
-                    return Err(self.wrong("expected ',' or '}'"));
-                }
-            }
-        }
-        if matchers.is_empty() {
-            Err(self.wrong("expected a selector"))
-        } else {
-            Ok(matchers)
-        }
-    }
-
-    fn matcher(&mut self) -> Result<Matcher, String> {
-        let label = self.word().to_owned();
-        let rest = self.rest();
-        let operators = [
-            ("=~", true, false),
-            ("!~", true, true),
-            ("!=", false, true),
-            ("=", false, false),
-        ];
-        let Some((operator, like, negated)) = operators.into_iter().find(|(op, ..)| rest.starts_with(op))
-        else {
-            return Err(self.wrong("expected a label matcher"));
-        };
-        self.at += operator.len();
-        let value = self.string()?;
-        let pattern = if like {
-            let regex =
-                Regex::new(&format!("^(?s:{value})$")).map_err(|_| self.wrong("bad regular expression"))?;
-            Pattern::Like(regex)
-        } else {
-            Pattern::Equal(value)
-        };
-        if label.is_empty() {
-            Err(self.wrong("expected a label name"))
-        } else {
-            Ok(Matcher {
-                label,
-                pattern,
-                negated,
-            })
-        }
-    }
-
-    fn string(&mut self) -> Result<String, String> {
-        let rest = self.rest();
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let quote = quote.ok_or_else(|| self.wrong("expected a string"))?;
-        let mut out = String::new();
-        let mut characters = rest.char_indices().skip(1);
-        while let Some((i, c)) = characters.next() {
-            match c {
-                '\\' => match characters.next() {
-                    Some((_, 'n')) => out.push('\n'),
-                    Some((_, 't')) => out.push('\t'),
-                    Some((_, c @ ('\\' | '"' | '\''))) => out.push(c),
-                    _ => return Err(self.wrong("unknown escape sequence")),
-                },
-                c if c == quote => {
-                    self.at += i + 1;
-                    return Ok(out);
-                }
-                c => out.push(c),
-            }
-        }
-        Err(self.wrong("unterminated string"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,7 +180,7 @@ mod tests {
             (r#"up{zone!=""}"#, false),
         ] {
             assert_eq!(
-                Query::parse(query).unwrap().matches("up", &series),
+                Query::parse(query).unwrap().vector.matches("up", &series),
                 selected,
                 "{query}"
             );
@@ -359,11 +201,30 @@ mod tests {
             sample("b", "200", 4.0),
         ];
         for query in ["sum by (pod) (x)", "sum(x) by (pod)"] {
-            let sums = Query::parse(query).unwrap().aggregate(samples.clone(), at);
+            let sums = Query::parse(query).unwrap().answer(|_| samples.clone(), at);
             assert_eq!(sums.iter().map(|s| s.value).collect::<Vec<_>>(), [3.0, 4.0]);
         }
-        let count = Query::parse("count(x)").unwrap().aggregate(samples, at);
+        let count = Query::parse("count(x)").unwrap().answer(|_| samples.clone(), at);
         assert_eq!((count[0].value, count[0].labels.len()), (3.0, 0));
+    }
+
+    #[test]
+    fn a_quotient_has_the_labels_that_both_sides_have() {
+        let at = Timestamp::UNIX_EPOCH;
+        let sample = |pod: &str, value| Sample {
+            labels: labels(&[("pod", pod)]),
+            value,
+            at,
+        };
+        let select = |vector: &Vector| {
+            if vector.name() == Some("x") {
+                vec![sample("a", 3.0), sample("b", 1.0)]
+            } else {
+                vec![sample("a", 4.0), sample("c", 2.0)]
+            }
+        };
+        let quotients = Query::parse("x{pod=\"a\"} / y").unwrap().answer(select, at);
+        assert_eq!(quotients, [sample("a", 0.75)]);
     }
 
     #[test]
@@ -373,6 +234,9 @@ mod tests {
             "rate(x[1m])",
             "x[5m]",
             "x + y",
+            "x / y / z",
+            "x / 2",
+            "x /",
             "x offset 1m",
             "x{a=}",
             "x{a=\"b}",

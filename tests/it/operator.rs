@@ -4,6 +4,7 @@ pub(crate) mod alone;
 mod gauges;
 mod native;
 mod sweep;
+mod young;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,8 +91,14 @@ pub(crate) fn operate(world: &World) -> (JoinSet<()>, Arc<Metrics>) {
     operate_with(world, Arc::new(world.metrics()))
 }
 
-/// An operator that reads its metrics from `source`.
-fn operator(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> Operator {
+fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
+    let (mut tasks, metrics) = lead(world, source, "test");
+    tasks.spawn(world.clone().run());
+    (tasks, metrics)
+}
+
+/// An operator of this identity on a world that runs by itself. It dies with its tasks.
+fn lead(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> (JoinSet<()>, Arc<Metrics>) {
     let clients = Clients::both(world.client_as(SERIN));
     let lease = lease::Settings {
         namespace: "serin".into(),
@@ -101,14 +108,9 @@ fn operator(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> Ope
     };
     let providers = Arc::new(Simulated(source));
     let clock = Arc::new(world.clock());
-    Operator::new(clients, clock, providers, GateMode::Admission, lease)
-}
-
-fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, Arc<Metrics>) {
-    let operator = operator(world, source, "test");
+    let operator = Operator::new(clients, clock, providers, GateMode::Admission, lease);
     let (metrics, _) = operator.telemetry();
     let mut tasks = JoinSet::new();
-    tasks.spawn(world.clone().run());
     tasks.spawn(async move {
         let _ = operator.run(std::future::pending()).await;
     });

@@ -7,3 +7,4 @@ mod plain;
 mod release;
 mod replay;
 mod thin;
+mod young;

@@ -1,22 +1,18 @@
 //! One gauge of a stream: what its pods use, the forecast for the next step, and leaks.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::answer;
 use super::line::{self, Pod};
 use super::metric::twice;
-use crate::engine::words;
-use crate::stats::leak::{Danger, Leak, Level};
-use crate::stats::saturation::{Ahead, Fits, Load, NEEDED, Outlook, Saturation, limits};
+use crate::engine;
+use crate::engine::gauge::{Finding, Kind, Reading, set_of};
+use crate::stats::leak::{Danger, Level};
+use crate::stats::saturation::Fits;
 
 /// One gauge of a stream.
 #[derive(Debug)]
 pub(super) struct Gauge {
     pub(super) name: String,
-    saturation: Saturation,
-    leak: Leak,
-    /// Which candidate pods the record of the leak is about.
-    pods: u64,
+    fold: engine::gauge::Gauge,
 }
 
 /// What a line says beside the gauge itself.
@@ -50,43 +46,22 @@ impl Told {
     }
 }
 
-/// The share of its limit up to which a pod may be used.
-fn limit(name: &str) -> f64 {
-    match name {
-        "cpu" => limits::CPU,
-        "memory" => limits::MEMORY,
-        _ => limits::OTHER,
-    }
-}
-
-/// What a request costs is a matter of CPU.
-fn asks_for(name: &str) -> bool {
-    name == "cpu"
-}
-
-/// CPU follows the requests; what is lost over time is memory, connections, files.
-fn may_leak(name: &str) -> bool {
-    name != "cpu"
-}
-
 impl Gauge {
     /// A gauge without a reading; what its first line says of the idle use is kept.
     pub(super) fn new(name: &str, line: &line::Gauge<'_>) -> Self {
         let whole = line
             .limit
             .or_else(|| line.candidate.iter().find_map(|pod| pod.limit));
+        let idle = line.idle.zip(whole).map(|(idle, limit)| idle / limit);
         Self {
             name: name.to_owned(),
-            saturation: Saturation::new(line.idle.zip(whole).map(|(idle, limit)| idle / limit)),
-            leak: Leak::default(),
-            pods: 0,
+            fold: engine::gauge::Gauge::new(name, Kind::named(name), false, idle),
         }
     }
 
     /// A step begins.
     pub(super) fn begin_step(&mut self) {
-        self.saturation.begin_step();
-        self.leak.begin();
+        self.fold.begin_step();
     }
 
     /// Takes a line, which may be silent about this gauge.
@@ -97,79 +72,40 @@ impl Gauge {
                     .map(|pod| pod.used / pod.limit.or(whole).unwrap_or(f64::NAN)),
             )
         };
-        let levels = line.map(|it| (shares(&it.candidate, it.limit), shares(&it.baseline, it.limit)));
-        let Some((Some(mine), theirs)) = levels else {
-            self.saturation.observe(None, None);
+        let levels = line.and_then(|it| {
+            Some((
+                it,
+                shares(&it.candidate, it.limit)?,
+                shares(&it.baseline, it.limit),
+            ))
+        });
+        let Some((line, mine, theirs)) = levels else {
+            self.fold.miss();
             return self.silent();
         };
         if !around.warming {
-            self.take(line, (mine, theirs), around);
+            self.fold.read(&Reading {
+                candidate: mine,
+                baseline: theirs,
+                set: set_of(line.candidate.iter().map(|pod| pod.name.as_deref())),
+                requests: around.requests,
+                seconds: around.seconds,
+            });
         }
         let pods = around.next_pods.unwrap_or(mine.pods);
-        let [weight, next] = around.weights;
-        let ahead = Ahead {
-            weight,
-            next,
-            pods: mine.pods,
-            next_pods: pods,
-            full_pods: theirs.map_or(pods, |theirs| theirs.pods.max(pods)),
-            limit: limit(&self.name),
-        };
-        self.tell(mine.mean, self.saturation.outlook(&ahead).as_ref())
+        let full = theirs.map_or(pods, |theirs| theirs.pods.max(pods));
+        self.tell(
+            mine.mean,
+            self.fold.finding(around.weights, [mine.pods, pods, full]),
+        )
     }
 
-    fn take(
-        &mut self,
-        line: Option<&line::Gauge<'_>>,
-        (mine, theirs): (Level, Option<Level>),
-        around: &Around,
-    ) {
-        let load = |level: Level, requests: u64| Load {
-            pace: requests as f64 / around.seconds / f64::from(level.pods),
-            used: level.mean,
-        };
-        if let Some([requests, beside]) = around.requests {
-            // A pod that nobody asks anything says nothing about what a request costs.
-            let candidate = (requests > 0).then(|| load(mine, requests));
-            self.saturation
-                .observe(candidate, theirs.map(|level| load(level, beside)));
-        }
-        let pods = names(line.map_or(&[], |line| &line.candidate));
-        if pods != self.pods {
-            // Other pods have another level; what changes with them is no leak.
-            self.pods = pods;
-            self.leak.begin();
-        }
-        if let Some(theirs) = theirs.filter(|_| may_leak(&self.name)) {
-            self.leak.observe(mine, theirs, around.seconds);
-        }
-    }
-
-    fn tell(&self, now: f64, outlook: Option<&Outlook>) -> Told {
-        let growth = self.leak.growth().filter(|growth| growth.danger > Danger::None);
-        let cost = self
-            .saturation
-            .cost()
-            .filter(|cost| cost.is_high() && asks_for(&self.name));
-        let fits = outlook.map(|outlook| outlook.fits);
-        let mut reasons = Vec::new();
-        reasons.extend(growth.map(|growth| words::leaking(&self.name, &growth)));
-        match outlook {
-            Some(outlook) if growth.is_none() || outlook.fits > Fits::Yes => {
-                reasons.push(words::saturated(&self.name, outlook));
-            }
-            Some(_) => {}
-            None => reasons.push(format!(
-                "{}: {} of the {NEEDED} readings that a forecast needs",
-                self.name,
-                self.saturation.readings()
-            )),
-        }
-        reasons.extend(cost.map(|cost| words::costly(&self.name, &cost)));
-        let verdict = match fits {
-            _ if growth.is_some() => Some("TooTight"),
+    fn tell(&self, now: f64, found: Finding) -> Told {
+        let outlook = found.outlook.as_ref();
+        let verdict = match outlook.map(|outlook| outlook.fits) {
+            _ if found.growth.is_some() => Some("TooTight"),
             Some(Fits::No) => Some("TooTight"),
-            Some(Fits::Yes) if cost.is_none() => Some("Fits"),
+            Some(Fits::Yes) if found.cost.is_none() => Some("Fits"),
             Some(Fits::Yes | Fits::Warn) => Some("Warn"),
             None => None,
         };
@@ -177,11 +113,11 @@ impl Gauge {
             answer: answer::Gauge {
                 used: Some(outlook.map_or(now, |outlook| outlook.used)),
                 forecast: outlook.map(|outlook| outlook.forecast),
-                limit: limit(&self.name),
+                limit: self.limit(),
                 verdict,
-                reason: reasons.join("; "),
+                reason: found.sentence,
             },
-            fails: growth.is_some_and(|growth| growth.danger == Danger::Fails),
+            fails: found.growth.is_some_and(|growth| growth.danger == Danger::Fails),
         }
     }
 
@@ -190,22 +126,18 @@ impl Gauge {
             answer: answer::Gauge {
                 used: None,
                 forecast: None,
-                limit: limit(&self.name),
+                limit: self.limit(),
                 verdict: None,
                 reason: format!("{}: no reading in this line", self.name),
             },
             fails: false,
         }
     }
-}
 
-/// Tells one set of pods from another.
-fn names(pods: &[Pod<'_>]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut names: Vec<Option<&str>> = pods.iter().map(|pod| pod.name.as_deref()).collect();
-    names.sort_unstable();
-    names.hash(&mut hasher);
-    hasher.finish()
+    /// The share of its limit up to which a pod may be used.
+    fn limit(&self) -> f64 {
+        Kind::named(&self.name).limit()
+    }
 }
 
 /// What is wrong with a gauge of a line.

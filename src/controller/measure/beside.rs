@@ -57,5 +57,5 @@ pub(super) async fn read(
     if late {
         gauges.cut_off(&grid, look.now);
     }
-    gauges.take(served.drain(..));
+    gauges.take(served.drain(..), &trial.young);
 }

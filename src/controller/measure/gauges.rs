@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::look::Look;
 use super::trial::{Place, Served};
+use super::young::Young;
 use crate::api;
 use crate::engine::gauge::{self, Room};
 use crate::engine::{Moment, Plan, Revision};
@@ -208,8 +209,8 @@ impl Gauges {
         self.fetched.push(Point { at: last, answers });
     }
 
-    /// Takes what the metrics have counted meanwhile, and then what was read.
-    pub(super) fn take(&mut self, served: impl Iterator<Item = Served>) {
+    /// Takes what the metrics have counted meanwhile, and then what was read while no pod was young.
+    pub(super) fn take(&mut self, served: impl Iterator<Item = Served>, young: &Young) {
         for (at, [mine, theirs]) in served {
             let before = self.served.range(..at).next_back().map_or([0, 0], |(_, it)| *it);
             self.served
@@ -221,7 +222,7 @@ impl Gauges {
         }
         for point in std::mem::take(&mut self.fetched) {
             for (line, answer) in self.lines.iter_mut().zip(&point.answers) {
-                line.take(point.at, answer.as_ref(), &self.served);
+                line.take(point.at, answer.as_ref(), (&self.served, young));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What one look at the metrics needs: whose, where, and until when they are visible.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::api;
 use crate::cluster::cache::Kind;
 use crate::cluster::gather::{number, text};
 use crate::cluster::observe;
+use crate::cluster::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
 use crate::engine::{Moment, Plan, Revision};
@@ -85,6 +87,11 @@ impl Look<'_> {
             .and_then(|workload| number(workload, "/spec/replicas"))
             .unwrap_or(1)
             .max(1)
+    }
+
+    /// The pods that serve behind the user's own Service.
+    pub(super) fn serving(&self) -> BTreeSet<&str> {
+        ready::endpoints(self.snapshot, observe::arms(self.snapshot).stable)
     }
 
     /// The candidate's arm and the stable one.

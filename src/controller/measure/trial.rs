@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::subject::{Learned, Subject};
+use super::young::{self, Young};
 use crate::engine::judge::{Judge, Saved};
 use crate::engine::observation::Problem;
 use crate::engine::{Moment, Plan, Revision};
@@ -51,6 +52,8 @@ pub(super) struct Trial {
     fresh: bool,
     place: Place,
     lines: Vec<Line>,
+    /// When pods of the version on trial were young.
+    pub(super) young: Young,
 }
 
 /// One metric's readings.
@@ -78,6 +81,9 @@ pub(super) struct Kept {
     rung: usize,
     entered: Moment,
     pods: u32,
+    /// When pods were young.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) young: Vec<young::Span>,
     lines: Vec<KeptLine>,
     pub(super) judge: Saved,
 }
@@ -127,6 +133,7 @@ impl Trial {
             fresh,
             place,
             lines,
+            young: Young::default(),
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -167,6 +174,7 @@ impl Trial {
                 pods: kept.pods,
             },
             lines,
+            young: Young::resume(kept.young),
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -187,6 +195,7 @@ impl Trial {
             rung: self.place.rung,
             entered: self.place.entered,
             pods: self.place.pods,
+            young: self.young.spans().to_vec(),
             lines: self.lines.iter().map(line).collect(),
             judge: self.judge.save(plan),
         }
@@ -206,6 +215,8 @@ impl Trial {
     pub(super) fn enter(&mut self, plan: &Plan, place: Place) {
         if (self.place.rung, self.place.entered) != (place.rung, place.entered) {
             self.place = place;
+            let read = self.lines.iter().filter_map(|line| line.last).min();
+            self.young.begin_step(place.entered, read.unwrap_or(self.start));
             self.lines.iter_mut().for_each(|line| line.straddling = true);
             self.expect_baseline(plan);
         }
@@ -218,6 +229,14 @@ impl Trial {
         self.lines
             .iter_mut()
             .for_each(|line| line.reader.set_alone(since));
+    }
+
+    /// The step that the pods on trial may come in.
+    pub(super) fn step(&self, plan: &Plan) -> young::Step {
+        young::Step {
+            entered: self.place.entered,
+            warm_up: plan.analysis.warm_up,
+        }
     }
 
     /// When there is something to read again.
@@ -299,7 +318,9 @@ impl Trial {
         let line = &mut self.lines[index];
         let before = line.last.replace(reading.at);
         let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
-        self.judge.observe(index, reading.at, ticks(reading, seconds));
+        let warming = self.young.between(before.unwrap_or(reading.at), reading.at);
+        self.judge
+            .observe(index, reading.at, ticks(reading, seconds, warming));
         // A reading that began before the rung did still speaks for the rung before.
         if line.straddling && reading.at >= self.place.entered {
             line.straddling = false;
@@ -311,12 +332,15 @@ impl Trial {
 }
 
 /// A tick for each comparison of a metric.
-fn ticks(reading: &Reading, seconds: f64) -> Vec<stats::Tick> {
+fn ticks(reading: &Reading, seconds: f64, warming: bool) -> Vec<stats::Tick> {
     let counts = |increment: &Increment, bad: u64| stats::Counts::new(increment.requests, bad);
     let (mine, theirs) = (&reading.candidate, &reading.baseline);
     let pairs = mine.bad.iter().zip(&theirs.bad);
     pairs
-        .map(|(bad, beside)| stats::Tick::new(counts(mine, *bad), counts(theirs, *beside), seconds))
+        .map(|(bad, beside)| stats::Tick {
+            warming,
+            ..stats::Tick::new(counts(mine, *bad), counts(theirs, *beside), seconds)
+        })
         .collect()
 }
 

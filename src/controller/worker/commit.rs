@@ -16,6 +16,8 @@ use crate::render::route;
 /// From one write of the status to the next that has nothing new but how an ordinary wait is getting on. Whoever looks
 /// on is never further behind.
 const REPORT: Duration = Duration::from_secs(10);
+/// The same where a new process would lack something: before readings rest on it, which become visible later.
+const LACKS: Duration = Duration::from_secs(3);
 /// The same where nothing is new but the numbers of the verdicts.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -32,6 +34,9 @@ impl Worker {
             let due = |at: Moment| at.checked_add(span).unwrap_or(Moment::MAX);
             self.written.map_or(now, due)
         };
+        if judged(next) && self.measure.lacks(status) {
+            return Some(after(LACKS));
+        }
         if next.waiting != before.waiting || arrived(status, next, seen) {
             return Some(after(REPORT));
         }

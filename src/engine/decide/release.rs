@@ -1,10 +1,12 @@
 //! A release on its way up: preflight, scaling, judging. Weight grows only here, and only on a pass.
 
+use super::super::judge::Verdict;
 use super::super::observation::{Gate, Problem, Route, Workload};
 use super::super::plan::RungKind;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
+use super::super::words;
 use super::{LOST_MAX, Turn, after};
 
 impl Turn<'_> {
@@ -356,7 +358,9 @@ impl Turn<'_> {
         let rung = self.plan.rung(release.rung);
         match rung.kind {
             RungKind::Proof => {
-                Waiting::on(reason::JUDGING, format!("evidence at {}", release.weight)).until(Some(deadline))
+                let evidence = &self.seen.evidence;
+                let young = evidence.young && evidence.verdict == Verdict::Continue;
+                Waiting::on(reason::JUDGING, words::waits_for(release.weight, young)).until(Some(deadline))
             }
             RungKind::Bake => {
                 let end = after(since, rung.hold);

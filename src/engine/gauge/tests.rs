@@ -16,7 +16,7 @@ fn fed(gauge: &mut Gauge, readings: u32, slope: f64) {
         gauge.read(&Reading {
             candidate: level(0.05 + slope * pace, 1),
             baseline: Some(level(0.05 + slope / 10.0 * pace, 3)),
-            pods: vec!["a".to_owned()],
+            set: 1,
             requests: Some([(pace * 15.0) as u64, (pace * 45.0) as u64]),
             seconds: 15.0,
         });
@@ -67,23 +67,23 @@ fn too_few_readings_stop_for_a_while_or_where_they_are_asked_for() {
 #[test]
 fn a_sure_leak_fails_and_other_pods_begin_anew() {
     let mut gauge = Gauge::new("memory", Kind::Memory, true, None);
-    let feed = |gauge: &mut Gauge, pod: &str| {
+    let feed = |gauge: &mut Gauge, set: u64| {
         for turn in 0..40 {
             gauge.read(&Reading {
                 candidate: level(0.3 + 0.012 * f64::from(turn), 1),
                 baseline: Some(level(0.3, 3)),
-                pods: vec![pod.to_owned()],
+                set,
                 requests: Some([75, 225]),
                 seconds: 15.0,
             });
         }
     };
-    feed(&mut gauge, "a");
+    feed(&mut gauge, 1);
     assert!(matches!(gauge.view(&PLACE).gauges.leak, Leak::Fails(_)));
     gauge.read(&Reading {
         candidate: level(0.3, 1),
         baseline: Some(level(0.3, 3)),
-        pods: vec!["b".to_owned()],
+        set: 2,
         requests: Some([75, 225]),
         seconds: 15.0,
     });
@@ -104,4 +104,13 @@ fn the_worst_gauge_speaks() {
     let all = fine.and(leaks).and(tight);
     assert_eq!(all.room, Room::TooTight("cpu".to_owned()));
     assert_eq!(all.leak, Leak::Holds("memory".to_owned()));
+}
+
+#[test]
+fn a_set_of_pods_is_told_by_names_or_else_by_their_number() {
+    let set =
+        |names: &[&'static str]| set_of(names.iter().map(|name| Some(*name).filter(|it| !it.is_empty())));
+    assert_eq!(set(&["a", "b"]), set(&["b", "a"]));
+    assert_ne!(set(&["a", "b"]), set(&["a", "c"]));
+    assert_ne!(set(&["", ""]), set(&[""]));
 }

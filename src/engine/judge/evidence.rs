@@ -21,6 +21,8 @@ pub struct Evidence {
     pub summary: String,
     /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
     pub share: Option<Weight>,
+    /// Pods on trial that came in mid-step are still warming up: only gross faults count.
+    pub young: bool,
     /// What the gauges say beside it.
     pub gauges: Gauges,
 }
@@ -47,6 +49,7 @@ impl Evidence {
             verdict: Verdict::Continue,
             summary: String::new(),
             share: None,
+            young: false,
             gauges: Gauges::default(),
         }
     }

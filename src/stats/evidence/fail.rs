@@ -7,11 +7,11 @@ use crate::stats::evalue::fail_log_e;
 use crate::stats::history::burst_limit;
 use crate::stats::settings::Margin;
 
-/// While a step warms up only this much counts as a fault: cold caches are not a regression.
+/// While a step or its pods warm up only this much counts as a fault: cold caches are not a regression.
 const WARMUP: Margin = Margin::new(2.0, 0.02);
 /// The bet on a gross fault during warm-up, as a multiple of the ratio above.
 const GROSS_BET: f64 = 20.0;
-/// Share of the wealth that bets on it, once a step. A young step nearly always shows no gross fault, and losing all
+/// Share of the wealth that bets on it, once a warm-up. A young step nearly always shows no gross fault, and losing all
 /// on that would blind the judge for minutes; so only this much is at stake.
 const WARMUP_STAKE: f64 = 0.1;
 
@@ -82,7 +82,7 @@ impl Evidence {
         owed
     }
 
-    /// The one bet of a warm-up. Its wealth within the step multiplies with that of the other bets.
+    /// The one bet of a warm-up. Its wealth multiplies with that of the other bets.
     fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick, dispersion: f64) -> Arrears {
         let tolerated = self.tolerated();
         let margin = Margin::new(

@@ -74,7 +74,7 @@ impl Guard {
     /// Takes a scrape; returns what is to be read now, if it is time.
     pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background) -> Option<Tick> {
         let enough = grain(past) - JITTER * tick.seconds;
-        let alone = self.waiting == Waiting::default();
+        let alone = !self.waits();
         if alone && tick.seconds >= enough {
             return Some(*tick);
         }
@@ -85,6 +85,11 @@ impl Guard {
             sum[1] = sum[1].saturating_add(narrow(arm.bad));
         }
         (f64::from(waiting.seconds) >= enough).then(|| self.read(tick.warming))
+    }
+
+    /// Whether scrapes wait to be read together with the next ones.
+    pub(in crate::stats) fn waits(&self) -> bool {
+        self.waiting != Waiting::default()
     }
 
     /// Reads what has waited.

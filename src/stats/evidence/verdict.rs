@@ -2,7 +2,7 @@
 
 use super::alone::surely;
 use super::{Evidence, PASS_BETS};
-use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict};
+use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
@@ -82,6 +82,11 @@ impl Evidence {
         } else {
             Verdict::Continue
         }
+    }
+
+    /// Whether pods are still warming up, though the step's own warm-up is over.
+    pub const fn is_young(&self) -> bool {
+        matches!(self.flags.warming, Some(Warming::Pods))
     }
 
     /// Counts of both arms since the step began.

@@ -108,16 +108,6 @@ async fn what_stays_good_is_promoted_and_its_evidence_is_small() {
     comes_to(&world, "Promoted").await;
 }
 
-/// The operator by itself, without the world around it.
-fn process(world: &World, identity: &str) -> JoinSet<()> {
-    let operator = operator(world, Arc::new(world.metrics()), identity);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let _ = operator.run(std::future::pending()).await;
-    });
-    tasks
-}
-
 /// A leader that dies in mid-bake is followed by one that comes to the same verdict at the same numbers.
 #[tokio::test(start_paused = true)]
 async fn a_restart_in_the_bake_changes_nothing() {
@@ -125,13 +115,13 @@ async fn a_restart_in_the_bake_changes_nothing() {
     for restarts in [false, true] {
         let world = shop_with(bad_in_the_bake);
         let around = tokio::spawn(world.clone().run());
-        let mut tasks = process(&world, "first");
+        let mut tasks = lead(&world, Arc::new(world.metrics()), "first").0;
         bakes(&world).await;
         tokio::time::sleep(Duration::from_secs(20)).await;
         if restarts {
             tasks.shutdown().await;
             tokio::time::sleep(Duration::from_secs(5)).await;
-            tasks = process(&world, "second");
+            tasks = lead(&world, Arc::new(world.metrics()), "second").0;
         }
         comes_to(&world, "RolledBack").await;
         ends.push(end(&world));

@@ -35,13 +35,15 @@ fn shop_with(each: f64, memory: (f64, f64)) -> World {
 
 const MIB: f64 = 1024.0 * 1024.0;
 const STEADY: (f64, f64) = (64.0 * MIB, 0.0);
+/// A first step that nothing but a gauge ends.
+const LONG: &str = "steps: [{weight: 10, hold: 1h}, {weight: 100}]";
 
-fn status(world: &World) -> Value {
+pub(super) fn status(world: &World) -> Value {
     world.object("rollouts", "shop", "checkout").unwrap()["status"].take()
 }
 
 /// Waits for a phase, but not for ever.
-async fn comes_to(world: &World, phase: &str) {
+pub(super) async fn comes_to(world: &World, phase: &str) {
     let limit = Duration::from_hours(4);
     let came = tokio::time::timeout(limit, phase_is(world, phase)).await;
     assert!(came.is_ok(), "never {phase}: {}", status(world));
@@ -112,6 +114,95 @@ async fn without_limits_there_is_no_gauge_and_the_status_says_so() {
     );
 }
 
+/// Files that requests leave open: the preset divides what a process has open by what it may.
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_not_closed_are_a_leak() {
+    let world = shop_with(0.005, STEADY);
+    let leaky = Image {
+        files: (12.0, 0.1),
+        ..Image::failing(0.0)
+    };
+    world.define_image("checkout:v2", leaky);
+    let gauges = "analysis: {gauges: [{name: files, preset: Connections}]}";
+    world
+        .apply_yaml(&format!("{ROLLOUT}  {gauges}\n  {LONG}\n"))
+        .unwrap();
+    let (_tasks, _) = operate(&world);
+    released(&world).await;
+    comes_to(&world, "Judging").await;
+    assert_eq!(told(&status(&world))["files"].0, "gauge: the process itself");
+    comes_to(&world, "RolledBack").await;
+    let status = status(&world);
+    assert_eq!(status["history"][0]["reason"], "Leaking", "{status}");
+    let why = status["history"][0]["evidence"].as_str().unwrap();
+    assert!(why.starts_with("files: each pod grows by "), "{why}");
+    // Of 1,024 files: nobody may have to reach the limit before this is found.
+    let fullest = why.split("the fullest is at ").nth(1).unwrap();
+    let percent: f64 = fullest.split(' ').next().unwrap().parse().unwrap();
+    assert!((10.0..90.0).contains(&percent), "{why}");
+}
+
+/// Nothing of a gauge is kept in the status: a new leader that did not read the step again would find no forecast, wait
+/// no longer for one that is optional, and let the weight grow.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_still_holds_a_weight_that_would_saturate() {
+    let world = shop_with(0.04, STEADY);
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    released(&world).await;
+    comes_to(&world, "Holding").await;
+    // The evidence in the status is renewed every five minutes: nearly all of the step is judged and kept.
+    tokio::time::sleep(Duration::from_secs(320)).await;
+    leader.shutdown().await;
+    let (_leader, _) = lead(&world, Arc::new(world.metrics()), "two");
+    let stamp = |status: &Value| status["stamp"].clone();
+    let before = stamp(&status(&world));
+    for _ in 0..180 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(in_force(&world), 10, "{}", status(&world));
+    }
+    let held = status(&world);
+    assert_ne!(stamp(&held), before, "the new leader has taken over");
+    assert_eq!(held["conditions"][0]["reason"], "WouldSaturate", "{held}");
+    let message = held["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("cpu: at 25 % each pod would use "),
+        "{message}"
+    );
+}
+
+/// How long a leak of a long step goes unnoticed. `unled`: when its leader dies.
+async fn leaks_for(unled: Option<Duration>) -> Duration {
+    let world = shop_with(0.005, (64.0 * MIB, 0.21 * MIB));
+    world.apply_yaml(&format!("{ROLLOUT}  {LONG}\n")).unwrap();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    released(&world).await;
+    let begun = world.elapsed();
+    if let Some(after) = unled {
+        tokio::time::sleep(after).await;
+        leader.shutdown().await;
+        (leader, _) = lead(&world, Arc::new(world.metrics()), "two");
+    }
+    comes_to(&world, "RolledBack").await;
+    drop(leader);
+    assert_eq!(status(&world)["history"][0]["reason"], "Leaking");
+    world.elapsed().saturating_sub(begun)
+}
+
+/// The lease of a leader that died lasts a quarter of a minute; what was seen of the leak is not lost.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_finds_a_leak_as_early_as_one_that_saw_all_of_it() {
+    let usual = leaks_for(None).await;
+    assert!(usual > Duration::from_mins(4), "{usual:?}");
+    let restarted = leaks_for(Some(usual.saturating_sub(Duration::from_mins(1)))).await;
+    let late = restarted.abs_diff(usual);
+    assert!(
+        late < Duration::from_secs(5),
+        "{restarted:?} instead of {usual:?}"
+    );
+}
+
 /// A provider that says nothing about containers as long as it is told to.
 struct Deaf {
     inner: Arc<dyn MetricSource>,
@@ -133,8 +224,9 @@ impl MetricSource for Deaf {
     }
 }
 
-/// Seconds from the new image to its promotion. `deaf`: from when on the provider says nothing about containers.
-async fn takes(deaf: Option<&str>) -> u64 {
+/// Seconds from the new image to its first traffic, and to its promotion. `deaf`: from when on the provider says nothing
+/// about containers.
+async fn takes(deaf: Option<&str>) -> (u64, u64) {
     let world = shop_with(0.005, STEADY);
     let silent = Arc::new(AtomicBool::new(false));
     let source = Deaf {
@@ -144,22 +236,24 @@ async fn takes(deaf: Option<&str>) -> u64 {
     let (_tasks, _) = operate_with(&world, Arc::new(source));
     released(&world).await;
     let begun = world.elapsed();
-    if let Some(phase) = deaf {
-        if phase != "Idle" {
-            comes_to(&world, phase).await;
-        }
-        silent.store(true, Ordering::Relaxed);
-    }
+    silent.store(deaf == Some("Idle"), Ordering::Relaxed);
+    comes_to(&world, "Judging").await;
+    let first = world.elapsed().saturating_sub(begun).as_secs();
+    silent.store(deaf.is_some(), Ordering::Relaxed);
     comes_to(&world, "Promoted").await;
-    world.elapsed().saturating_sub(begun).as_secs()
+    (first, world.elapsed().saturating_sub(begun).as_secs())
 }
 
 /// Half a second a look at most, five seconds before the release: the metrics are judged in their own time.
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_slow_with_gauges_delays_no_verdict() {
-    let usual = takes(None).await;
+    let (soon, usual) = takes(None).await;
     for phase in ["Idle", "Judging"] {
-        let slow = takes(Some(phase)).await;
+        let (first, slow) = takes(Some(phase)).await;
+        assert!(
+            first <= soon + 10,
+            "the first request after {first} s instead of {soon}"
+        );
         // As long as a gauge may be waited for, in each of the four weights.
         assert!(
             slow <= usual + 4 * 150,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::look::Look;
+use super::super::young::Young;
 use crate::api;
 use crate::cluster::limits;
 use crate::engine::Moment;
-use crate::engine::gauge::{Gauge, Kind, Reading};
+use crate::engine::gauge::{Gauge, Kind, Reading, set_of};
 use crate::ports::{MetricSource, Sample, Span};
 use crate::sources::gauges::{Levels, Meter, Preset, Way};
 use crate::sources::promql::{Arm, render};
@@ -33,18 +34,20 @@ impl Line {
         self.meter = Meter::new(self.way.form);
     }
 
-    /// Takes what both arms gave at one time; `served`: requests of both up to each reading of the metrics.
+    /// Takes what both arms gave at one time; `served`: requests of both up to each reading of the metrics. What pods use
+    /// while they are young is left out.
     pub(super) fn take(
         &mut self,
         at: Moment,
         answer: Option<&[Vec<Sample>; 2]>,
-        served: &BTreeMap<Moment, [u64; 2]>,
+        (served, young): (&BTreeMap<Moment, [u64; 2]>, &Young),
     ) {
         let Some([candidate, baseline]) = answer else {
             self.gauge.miss();
             return;
         };
         match self.meter.advance(at, [candidate, baseline]) {
+            Ok(Some(levels)) if young.between(levels.from, levels.at) => {}
             Ok(Some(levels)) => match self.reading(&levels, served) {
                 Some(reading) => self.gauge.read(&reading),
                 None => self.gauge.miss(),
@@ -63,7 +66,7 @@ impl Line {
         Some(Reading {
             candidate: level(&levels.candidate)?,
             baseline: level(&levels.baseline),
-            pods: levels.candidate.keys().cloned().collect(),
+            set: set_of(levels.candidate.keys().map(|name| Some(name.as_str()))),
             requests: requests.map(|(now, before)| [0, 1].map(|arm| now[arm].saturating_sub(before[arm]))),
             seconds: levels.at.duration_since(levels.from).as_secs_f64(),
         })
@@ -151,4 +154,51 @@ pub(super) async fn ask(
         }
     }
     answers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::gauge::Place;
+    use crate::sources::gauges::Form;
+    use std::time::Duration;
+
+    fn second(at: i64) -> Moment {
+        Moment::from_second(at).expect("in range")
+    }
+
+    /// What a start costs is not what a request costs.
+    #[test]
+    fn what_pods_use_while_they_are_young_is_left_out() {
+        let mut line = Line {
+            gauge: Gauge::new("pool", Kind::Other, true, None),
+            way: Way::custom("pool"),
+            queries: [String::new(), String::new()],
+            meter: Meter::new(Form::Single),
+            limit: 20.0,
+        };
+        let young = Young::resume(vec![(second(1), second(45))]);
+        let sample = |pod: &str| Sample {
+            labels: [("pod".to_owned(), pod.to_owned())].into(),
+            value: 3.0,
+            at: second(0),
+        };
+        let answer = [vec![sample("new")], vec![sample("old")]];
+        let served = (0..7).map(|turn| (second(15 * turn), [turn.unsigned_abs(), 3 * turn.unsigned_abs()]));
+        let served: BTreeMap<Moment, [u64; 2]> = served.collect();
+        for at in served.keys() {
+            line.take(*at, Some(&answer), (&served, &young));
+        }
+        let view = line.gauge.view(&Place {
+            weights: [10.0, 25.0],
+            pods: [1, 4],
+            waited: Duration::ZERO,
+            patience: Duration::MAX,
+        });
+        assert!(
+            view.sentence.starts_with("pool: 3 of the 4 readings"),
+            "{}",
+            view.sentence
+        );
+    }
 }

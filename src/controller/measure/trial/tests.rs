@@ -226,6 +226,67 @@ async fn cut_at_any_tick(plan: &Plan, told: &str) {
     }
 }
 
+/// When pods of the version on trial become ready for the first time, each in mid-step.
+const ARRIVALS: [i64; 4] = [190, 340, 411, 700];
+
+fn arrive(plan: &Plan, trial: &mut Trial, ready: i64) {
+    let pod = crate::cluster::ready::Newcomer {
+        uid: ready.to_string(),
+        created: second(ready - 8),
+        ready: second(ready),
+    };
+    let step = trial.step(plan);
+    trial.young.see(vec![pod], step);
+}
+
+/// Like [`live`], with pods that come. What is known of them is committed at once.
+async fn live_with_pods(plan: &Plan, trial: &mut Trial, from: i64) -> BTreeMap<i64, String> {
+    let mut kept = BTreeMap::new();
+    let mut at = from;
+    for ready in ARRIVALS.into_iter().filter(|ready| *ready >= from) {
+        kept.extend(live(plan, trial, at, ready - 1).await);
+        arrive(plan, trial, ready);
+        kept.extend(live(plan, trial, ready, ready).await);
+        kept.insert(
+            ready,
+            serde_json::to_string(&trial.keep(plan)).expect("serializes"),
+        );
+        at = ready + 1;
+    }
+    kept.extend(live(plan, trial, at, END).await);
+    kept
+}
+
+/// A new leader finds the same readings young as the one before, whether or not those pods are still there.
+#[tokio::test]
+async fn a_trial_with_young_pods_cut_at_any_tick_ends_in_the_same_bits() {
+    let plan = plan();
+    let mut whole = begin(&plan);
+    let kept = live_with_pods(&plan, &mut whole, ENTERED[0]).await;
+    let end = whole.judge.save(&plan);
+    let mut without = begin(&plan);
+    live(&plan, &mut without, ENTERED[0], END).await;
+    assert_ne!(without.judge.save(&plan), end, "young pods make no difference");
+    let mut cuts = 0;
+    for cut in (ENTERED[0]..END - 20).step_by(5) {
+        let unled = cut + 1..=cut + 20;
+        if ENTERED.iter().chain(&ARRIVALS).any(|event| unled.contains(event)) {
+            continue;
+        }
+        let (_, text) = kept.range(..=cut).next_back().expect("kept");
+        for still_there in [true, false] {
+            let mut other = resume(&plan, text);
+            for ready in ARRIVALS.into_iter().filter(|ready| still_there && *ready <= cut) {
+                arrive(&plan, &mut other, ready);
+            }
+            live_with_pods(&plan, &mut other, cut + 20).await;
+            assert_eq!(other.judge.save(&plan), end, "cut at {cut}, {still_there}");
+        }
+        cuts += 1;
+    }
+    assert!(cuts > 80, "{cuts}");
+}
+
 #[tokio::test]
 async fn what_is_read_but_not_waited_for_is_not_lost() {
     let plan = plan();

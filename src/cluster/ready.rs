@@ -1,0 +1,116 @@
+//! Who serves, and since when.
+//!
+//! A pod warms up from its *first* readiness on: that is when requests begin to reach it, while `startTime` and the
+//! start of its containers lie before the pulling of images and the start of the process. `Ready` begins anew each time
+//! that a probe fails or a container crashes, so it tells the first readiness of a pod whose containers have never been
+//! started again only, and only to whoever has not seen the pod ready before.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::gather::{label, number, text};
+use super::observe::conditions;
+use super::snapshot::Snapshot;
+use crate::engine::{Moment, Revision};
+use crate::render::names;
+
+/// A candidate pod that is ready and whose containers have run without a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Its uid.
+    pub uid: String,
+    /// When it was made.
+    pub created: Moment,
+    /// Since when it has been ready.
+    pub ready: Moment,
+}
+
+/// The candidate pods of `revision` that may be young. One that has crashed is not among them: a crash must not buy
+/// leniency.
+pub fn newcomers(snapshot: &Snapshot, revision: &Revision) -> Vec<Newcomer> {
+    let ours = |pod: &&Value| label(pod, names::REVISION) == Some(revision.as_str());
+    let pods = snapshot.candidate_pods.iter().filter(ours);
+    pods.filter(|pod| !restarted(pod)).filter_map(newcomer).collect()
+}
+
+/// The ready endpoints of a Service, each pod once however many address families it has.
+pub fn endpoints<'a>(snapshot: &'a Snapshot, service: &str) -> BTreeSet<&'a str> {
+    let mut ready = BTreeSet::new();
+    for slice in &snapshot.endpoint_slices {
+        if label(slice, "kubernetes.io/service-name") != Some(service) {
+            continue;
+        }
+        for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
+            if endpoint
+                .pointer("/conditions/ready")
+                .and_then(Value::as_bool)
+                .unwrap_or(true)
+            {
+                let pod = endpoint.pointer("/targetRef/name").and_then(Value::as_str);
+                let address = endpoint.pointer("/addresses/0").and_then(Value::as_str);
+                ready.insert(pod.or(address).unwrap_or_default());
+            }
+        }
+    }
+    ready
+}
+
+fn newcomer(pod: &Value) -> Option<Newcomer> {
+    let ready = conditions(pod)
+        .find(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True")?;
+    Some(Newcomer {
+        uid: text(pod, "/metadata/uid").to_owned(),
+        created: text(pod, "/metadata/creationTimestamp").parse().ok()?,
+        ready: text(ready, "/lastTransitionTime").parse().ok()?,
+    })
+}
+
+fn restarted(pod: &Value) -> bool {
+    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let mut statuses = statuses.into_iter().flatten();
+    statuses.any(|status| number(status, "/restartCount").unwrap_or(0) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(name: &str, revision: &str, ready: &str, restarts: u32) -> Value {
+        json!({
+            "metadata": {
+                "name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-01-01T00:00:00Z",
+                "labels": {names::REVISION: revision},
+            },
+            "status": {
+                "startTime": "2026-01-01T00:00:01Z",
+                "conditions": [
+                    {"type": "ContainersReady", "status": "True", "lastTransitionTime": "2026-01-01T00:00:40Z"},
+                    {"type": "Ready", "status": ready, "lastTransitionTime": "2026-01-01T00:00:42Z"},
+                ],
+                "containerStatuses": [{"name": "app", "restartCount": 0}, {"name": "proxy", "restartCount": restarts}],
+            },
+        })
+    }
+
+    #[test]
+    fn a_pod_is_young_from_readiness_on_and_never_after_a_crash() {
+        let snapshot = Snapshot {
+            candidate_pods: vec![
+                pod("a", "v2", "True", 0),
+                pod("crashed", "v2", "True", 1),
+                pod("starting", "v2", "False", 0),
+                pod("other", "v1", "True", 0),
+                json!({"metadata": {"labels": {names::REVISION: "v2"}}}),
+            ],
+            ..Snapshot::default()
+        };
+        let newcomer = Newcomer {
+            uid: "uid-a".into(),
+            created: "2026-01-01T00:00:00Z".parse().unwrap(),
+            ready: "2026-01-01T00:00:42Z".parse().unwrap(),
+        };
+        assert_eq!(newcomers(&snapshot, &Revision::named("v2")), [newcomer]);
+    }
+}
