@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::assessment::Warming;
 use super::background::{Background, Bursts};
 use super::counts::Counts;
-use super::evidence::{Evidence, Flags, Given, Stand};
+use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
@@ -218,12 +218,7 @@ impl Evidence {
         if !complete {
             return Err(CheckpointError::Shape);
         }
-        let stand = match (packed >> ALONE & 1, packed >> AGAINST_PAST & 1, past) {
-            (1, 1, past) => Stand::Alone(Some(Box::new(alone::read(&settings, past)?))),
-            (1, _, []) => Stand::Alone(None),
-            (_, 0, []) => Stand::Beside,
-            _ => return Err(CheckpointError::Shape),
-        };
+        let stand = alone::stand(&settings, (packed >> ALONE & 1, packed >> AGAINST_PAST & 1), past)?;
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
         let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread)
             .with_tick_seconds(tick)

@@ -3,6 +3,7 @@
 use super::CheckpointError;
 use crate::stats::alone::Alone;
 use crate::stats::background::{Background, Bursts};
+use crate::stats::evidence::Stand;
 use crate::stats::settings::Settings;
 
 /// Visits every number of it but the past, in one fixed order, to write or to read it.
@@ -58,8 +59,19 @@ pub(super) fn reals(alone: &Alone) -> Vec<f64> {
     values
 }
 
+/// What the candidate stands against, by the two flags that say so: whether it is alone, and whether there is evidence
+/// against the past, whose numbers these are.
+pub(super) fn stand(settings: &Settings, flags: (u64, u64), from: &[f64]) -> Result<Stand, CheckpointError> {
+    match (flags, from) {
+        ((1, 1), from) => Ok(Stand::Alone(Some(Box::new(read(settings, from)?)))),
+        ((1, _), []) => Ok(Stand::Alone(None)),
+        ((_, 0), []) => Ok(Stand::Beside),
+        _ => Err(CheckpointError::Shape),
+    }
+}
+
 /// What these numbers are of, under these settings.
-pub(super) fn read(settings: &Settings, from: &[f64]) -> Result<Alone, CheckpointError> {
+fn read(settings: &Settings, from: &[f64]) -> Result<Alone, CheckpointError> {
     let (&[rate, dispersion, burst, tick, spread, bursts], rest) =
         from.split_first_chunk().ok_or(CheckpointError::Shape)?;
     let past = Background::new(Some(rate), dispersion, burst as usize, spread)
