@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 /// A load that nobody stops ends by itself.
 const LONGEST: Duration = Duration::from_mins(10);
 /// Requests under way at one time; one more is a failure of its own.
-const IN_FLIGHT: usize = 2000;
+const IN_FLIGHT: usize = 500;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// One request: when it was sent (since the load's start), and what came back.

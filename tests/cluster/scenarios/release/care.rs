@@ -15,8 +15,6 @@ pub(super) const ROLLOUT: Kind = ("serin.dev/v1alpha1", "Rollout");
 pub(super) const ACTION: Kind = ("serin.dev/v1alpha1", "RolloutAction");
 /// Requests a second: enough for a verdict within seconds.
 const RATE: u32 = 300;
-/// Requests a second where it counts how many seconds.
-const BUSY: u32 = 600;
 
 /// The application `app` (Deployment, Service, HTTPRoute, Rollout) in a scenario's namespace.
 pub(super) struct Care {
@@ -53,29 +51,12 @@ impl Care {
         .await
     }
 
-    /// The same under [`BUSY`] requests a second.
-    pub(super) async fn busy(scenario: &Scenario, image: &str) -> Outcome<Self> {
-        let operator = start_operator(scenario, "one").await?;
-        let provider = provider(&scenario.namespace, &scenario.cluster.prometheus);
-        Self::loaded(scenario, operator, (image, ""), &provider, BUSY).await
-    }
-
     /// The same under an operator that runs, with a provider as it is written.
     pub(super) async fn under(
         scenario: &Scenario,
         operator: Operator,
-        changes: (&str, &str),
-        provider: &str,
-    ) -> Outcome<Self> {
-        Self::loaded(scenario, operator, changes, provider, RATE).await
-    }
-
-    async fn loaded(
-        scenario: &Scenario,
-        operator: Operator,
         (image, more): (&str, &str),
         provider: &str,
-        rate: u32,
     ) -> Outcome<Self> {
         let objects = [
             deployment("app", image, 2),
@@ -86,7 +67,7 @@ impl Care {
         scenario.wait_deployed("app", 2).await?;
         scenario.wait_routed("app").await?;
         let route = scenario.get(HTTP_ROUTE, "app").await?["spec"].take();
-        let load = scenario.load(rate)?;
+        let load = scenario.load(RATE)?;
         let start = Instant::now() - load.elapsed();
         scenario.apply(provider).await?;
         scenario.apply(&rollout("app", &scenario.namespace, more)).await?;
