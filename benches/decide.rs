@@ -78,6 +78,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             revision: revision.clone(),
             started: entered,
             entered,
+            ladder: Vec::new(),
             rung: 0,
             passed: 0,
             weight: Weight::clamped(weight),

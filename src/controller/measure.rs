@@ -274,7 +274,7 @@ impl Measure {
         };
         let key = (release.revision.clone(), false);
         if let Err(why) = self.on_trial(look, key, place, release.rung == 0).await {
-            return silent(&release.revision, release, &why);
+            return Evidence::silent(release, why);
         }
         let Some(trial) = &mut self.trial else {
             return Evidence::none();
@@ -333,8 +333,13 @@ impl Measure {
         place: Place,
         fresh: bool,
     ) -> Result<(), String> {
-        if self.trial.as_ref().is_some_and(|trial| trial.key == key) {
-            return Ok(());
+        match &self.trial {
+            Some(trial) if trial.key == key && trial.judge.is_under(look.plan) => return Ok(()),
+            // By other rules other metrics may count: they are looked for again, and the step is read again.
+            Some(trial) if trial.key == key => {
+                (self.trial, self.learned, self.search) = (None, None, None);
+            }
+            Some(_) | None => {}
         }
         let (candidate, baseline) = look.arms(&key.0);
         let arms = if key.1 {
@@ -386,14 +391,5 @@ fn reads(phase: &Phase) -> bool {
         Phase::Adopting | Phase::Idle | Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Deleting(_) => {
             false
         }
-    }
-}
-
-fn silent(revision: &Revision, release: &Release, why: &str) -> Evidence {
-    Evidence {
-        revision: Some(revision.clone()),
-        rung: release.rung,
-        silent: Some((release.entered, why.to_owned())),
-        ..Evidence::none()
     }
 }

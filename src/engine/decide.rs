@@ -5,6 +5,7 @@
 mod actions;
 mod doubt;
 mod effects;
+mod ladder;
 mod promotion;
 mod release;
 mod removal;

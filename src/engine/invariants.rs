@@ -14,7 +14,7 @@ use super::observation::{Observation, Route, Verb};
 use super::plan::Plan;
 use super::quantity::{Moment, Revision, Weight};
 use super::reason;
-use super::state::{Phase, PromotionStage, Stage, State};
+use super::state::{Phase, PromotionStage, Release, Stage, State};
 
 /// A violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
             old.revision == new.revision
                 && old.stage == Stage::Judging
                 && plan.is_top(old.rung)
+                && proof(plan, old).1
                 && fresh(&old.revision, old.rung, old.entered)
                 && seen.evidence.verdict != Verdict::Fail
                 && fits
@@ -83,17 +84,36 @@ fn grows_on_proof(plan: &Plan, before: &State, seen: &Observation, next: &State)
         (Phase::Promoting(_), _) => true,
         (_, Phase::Promoting(_)) => false,
         (before, Phase::Releasing(new)) => {
-            let (passed, entered) = match before {
-                Phase::Releasing(old) if old.revision == new.revision => (old.passed, old.entered),
-                _ => (0, new.started),
+            let Phase::Releasing(old) = before else {
+                return new.passed == 0 && new.weight <= plan.rung(0).weight;
             };
-            let proven = new.passed == passed + 1
+            if old.revision != new.revision {
+                return new.passed == 0 && new.weight <= plan.rung(0).weight;
+            }
+            let pass = new.passed == old.passed + 1
                 && seen.evidence.verdict == Verdict::Pass
-                && fresh(&new.revision, passed, entered);
-            new.weight <= plan.rung(new.passed).weight && (new.passed <= passed || proven && fits)
+                && fresh(&old.revision, old.passed, old.entered)
+                && fits;
+            // The owner may change the steps: what was proven on the old ones is all that the new ones may build on.
+            let ((highest, whole), (had, had_whole)) = (proof(plan, new), proof(plan, old));
+            let no_more = highest <= had && whole <= had_whole;
+            let given = new.weight <= plan.rung(new.passed).weight || new.weight <= old.weight;
+            given && (pass || no_more)
         }
         _ => true,
     }
+}
+
+/// The proof that a release rests on: the highest weight passed, and whether the last one before the bake was.
+fn proof(plan: &Plan, release: &Release) -> (Weight, bool) {
+    let weights: Vec<Weight> = if release.ladder.is_empty() {
+        plan.ladder().collect()
+    } else {
+        release.ladder.clone()
+    };
+    let passed = release.passed.min(weights.len());
+    let highest = weights[..passed].iter().max().copied().unwrap_or(Weight::NONE);
+    (highest, passed > 0 && passed + 1 >= weights.len())
 }
 
 /// Whoever is convicted, aborted or replaced has no weight after the decision, and gets none before a new release.

@@ -8,7 +8,7 @@ mod tests;
 use std::time::Duration;
 
 use super::gauge::Gauges;
-use super::plan::{Metric, Plan};
+use super::plan::{Analysis, Metric, Plan};
 use super::quantity::{Moment, Revision, Weight};
 use super::words;
 use crate::stats;
@@ -45,6 +45,8 @@ impl Brief {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judge {
     revision: Revision,
+    /// The rules that it judges by.
+    analysis: Analysis,
     metrics: Vec<Tried>,
     panel: stats::Panel,
     /// Why the step's evidence was begun anew, if it was.
@@ -105,6 +107,7 @@ impl Judge {
         };
         Self {
             revision: revision.clone(),
+            analysis: plan.analysis.clone(),
             metrics: judged.into_iter().map(tried).collect(),
             panel,
             anew: None,
@@ -117,6 +120,11 @@ impl Judge {
     pub fn without_ratios(mut self) -> Self {
         self.panel.spare_ratios();
         self
+    }
+
+    /// Whether it judges by the plan's rules: the owner may change them in mid-release.
+    pub fn is_under(&self, plan: &Plan) -> bool {
+        self.analysis == plan.analysis
     }
 
     /// For every metric: the rung whose data comes next. `pods`: candidate pods that take part.

@@ -233,6 +233,11 @@ impl Plan {
         weight.share_of(replicas)
     }
 
+    /// The weights of all rungs.
+    pub fn ladder(&self) -> impl Iterator<Item = Weight> {
+        self.rungs.iter().map(|rung| rung.weight)
+    }
+
     /// Whether nothing runs beside the candidate on a rung: it has all traffic there, and only the past is left to
     /// compare it with.
     pub fn is_alone(&self, index: usize) -> bool {

@@ -117,6 +117,8 @@ reasons! {
     RELEASE_STARTED = "ReleaseStarted";
     /// Preflight is looking.
     PREFLIGHT = "Preflight";
+    /// The owner changed the steps in mid-release.
+    STEPS_CHANGED = "StepsChanged";
     /// The candidate is getting its capacity.
     SCALING = "Scaling";
     /// The gateway is taking over a new weight.

@@ -61,7 +61,11 @@ pub struct Release {
     pub started: Moment,
     /// When the present stage began.
     pub entered: Moment,
-    /// Index into the plan's rungs: the one being prepared or judged.
+    /// The weights of the plan's rungs that `rung` and `passed` count; empty where none have been noted yet. The owner
+    /// may change the steps in mid-release.
+    #[serde(default)]
+    pub ladder: Vec<Weight>,
+    /// Index into the ladder: the rung being prepared or judged.
     pub rung: usize,
     /// How many rungs have been passed: the proof that any weight rests on.
     pub passed: usize,

@@ -148,6 +148,7 @@ impl Stage0 {
             revision: revision.clone(),
             started: self.now(),
             entered: self.now(),
+            ladder: Vec::new(),
             rung: 0,
             passed: 0,
             weight: Weight::clamped(10),

@@ -1,6 +1,7 @@
 //! The real operator on the simulated cluster: what it costs.
 
 pub(crate) mod alone;
+mod edits;
 mod gauges;
 mod native;
 mod sweep;

@@ -10,6 +10,7 @@ use serin::engine::effect::Effect;
 use serin::engine::gauge::{Gauges, Leak};
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::plan::Rung;
 use serin::engine::reason::{self, Waiting};
 use serin::engine::state::{Phase, PromotionStage, Release, Stage};
 use serin::engine::{Decision, Moment, Plan, Revision, State, Weight, check, decide};
@@ -104,8 +105,22 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
             err("a release that ended goes on")
         }
         (Phase::Releasing(old), Phase::Releasing(new)) if new.started == old.started => {
-            let one_more = new.passed == old.passed + 1 && proven(old, &seen.evidence, now);
-            if new.passed > old.passed && !one_more {
+            let fresh = proven(old, &seen.evidence, now);
+            let mut shown = shown(old);
+            if fresh {
+                shown.push((old.weight, old.rung + 2 >= old.ladder.len()));
+            }
+            let rests_on = |rung: &Rung| {
+                let last = rung.step + 1 == plan.steps;
+                shown
+                    .iter()
+                    .any(|(weight, top)| *weight >= rung.weight && (*top || !last))
+            };
+            if new.ladder != old.ladder && !plan.rungs.iter().take(new.passed).all(rests_on) {
+                return err("a rung of new steps is passed that the old ones did not show");
+            }
+            let one_more = new.passed == old.passed + 1 && fresh;
+            if new.ladder == old.ladder && new.passed > old.passed && !one_more {
                 return err("a rung is passed without a fresh pass");
             }
             let given = plan
@@ -138,6 +153,15 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
             }
         }
     }
+}
+
+/// The weights that a release has passed, and whether the bake may follow.
+fn shown(release: &Release) -> Vec<(Weight, bool)> {
+    let top = release.ladder.len();
+    let passed = release.ladder.iter().take(release.passed).enumerate();
+    passed
+        .map(|(index, weight)| (*weight, index + 2 >= top))
+        .collect()
 }
 
 fn current(release: &Release, evidence: &Evidence, now: Moment) -> bool {
@@ -333,9 +357,13 @@ fn every_decision_on_every_walk_is_sound() {
     let mut promoted = 0;
     for walk in 0..WALKS {
         let mut dice = Dice::new(seed() + walk);
-        let plan = dice.plan();
+        let mut plan = dice.plan();
         let (mut state, mut seen, mut now) = (State::default(), first_sight(), start());
         for step in 0..STEPS {
+            // Now and then the owner changes the spec.
+            if dice.chance(1) {
+                plan = dice.plan();
+            }
             seen.evidence = judged(&mut dice, &state, now);
             let before = &state;
             let decision = sound(&plan, before, &seen, now)

@@ -50,6 +50,10 @@ impl Turn<'_> {
         if let Some(wait) = self.bypass(workload) {
             return Some(wait);
         }
+        if let Some(placed) = self.placed_anew(&release) {
+            self.next.phase = Phase::Releasing(placed);
+            return None;
+        }
         match release.stage {
             Stage::Preflight => self.preflight(release),
             Stage::Scaling => self.scaling(release, workload),

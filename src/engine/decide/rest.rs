@@ -82,6 +82,7 @@ impl Turn<'_> {
             revision: revision.clone(),
             started: self.now,
             entered: self.now,
+            ladder: self.plan.ladder().collect(),
             rung: 0,
             passed: 0,
             weight: Weight::NONE,

@@ -222,7 +222,8 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
+                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
+                | "steps",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -282,6 +283,7 @@ impl Play {
             ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
+            ["steps", weights] => self.script.change_steps(weights),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", verb, rest @ ..] => self.ask(verb, rest),
             ["scale", count] => {

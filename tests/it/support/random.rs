@@ -313,6 +313,7 @@ impl Dice {
                 revision,
                 started,
                 entered,
+                ladder: (0..self.below(7)).map(|_| self.weight()).collect(),
                 rung: self.below(7) as usize,
                 passed: self.below(7) as usize,
                 weight: self.weight(),

@@ -40,6 +40,15 @@ pub(crate) struct Script {
     /// The Deployment was created paused and has no pods yet.
     pub(crate) fresh: bool,
     pub(crate) lines: Vec<Line>,
+    wishes: Wishes,
+}
+
+impl Script {
+    /// The owner writes other steps.
+    pub(crate) fn change_steps(&mut self, weights: &str) {
+        self.wishes.read(&["weights", weights]);
+        self.plan = self.wishes.plan();
+    }
 }
 
 /// Reads a script.
@@ -74,6 +83,7 @@ pub(crate) fn read(text: &str) -> Script {
         revision,
         fresh,
         lines,
+        wishes,
     }
 }
 

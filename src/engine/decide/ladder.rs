@@ -1,0 +1,68 @@
+//! The owner changed the steps in mid-release: where the release stands on the new ladder.
+
+use super::super::plan::RungKind;
+use super::super::quantity::Weight;
+use super::super::reason::{self, Note};
+use super::super::state::{Release, Stage};
+use super::Turn;
+
+impl Turn<'_> {
+    /// The release on the plan's ladder, if that is another one than it has climbed so far. An edit never adds weight
+    /// and never counts as proof: the release goes on with the lowest rung that is not proven yet, judged anew.
+    pub(super) fn placed_anew(&mut self, release: &Release) -> Option<Release> {
+        // A spec with problems has no ladder to go by.
+        if !self.seen.problems.is_empty() || self.plan.ladder().eq(release.ladder.iter().copied()) {
+            return None;
+        }
+        let noted = Release {
+            ladder: self.plan.ladder().collect(),
+            ..release.clone()
+        };
+        let rung = self.proven(release);
+        let asked = self.plan.rung(rung).weight;
+        let same = rung == release.rung && release.ladder.get(rung) == Some(&asked);
+        if same || release.ladder.is_empty() {
+            return Some(noted);
+        }
+        let place = match self.plan.rung(rung).kind {
+            RungKind::Proof => format!("{asked}, which it has to pass"),
+            RungKind::Bake => format!("the bake at {asked}"),
+        };
+        let message = format!(
+            "the steps were changed: revision {} goes on with step {} of {}, {place}",
+            release.revision,
+            self.plan.rung(rung).step + 1,
+            self.plan.steps,
+        );
+        self.note(Note::normal(reason::STEPS_CHANGED, message));
+        let stage = match release.stage {
+            Stage::Preflight => Stage::Preflight,
+            Stage::Judging if release.weight == asked => Stage::Judging,
+            Stage::Judging | Stage::Scaling => Stage::Scaling,
+        };
+        Some(Release {
+            rung,
+            passed: rung,
+            weight: release.weight.min(asked),
+            stage,
+            entered: self.now,
+            approved: false,
+            ..noted
+        })
+    }
+
+    /// How many rungs of the plan the release has proven: those up to the highest weight that it has passed. The last
+    /// proof, which the bake rests on, counts only if it was one.
+    fn proven(&self, release: &Release) -> usize {
+        let passed = release.ladder.get(..release.passed).unwrap_or(&release.ladder);
+        let weight = passed.last().copied().unwrap_or(Weight::NONE);
+        let wholly = passed.len() + 1 >= release.ladder.len() && !passed.is_empty();
+        let rungs = self.plan.rungs.iter();
+        rungs
+            .take_while(|rung| {
+                let last = rung.step + 1 == self.plan.steps;
+                rung.kind == RungKind::Proof && rung.weight <= weight && (wholly || !last)
+            })
+            .count()
+    }
+}
