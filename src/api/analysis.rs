@@ -250,13 +250,14 @@ impl LatencyUnit {
 pub enum MetricPreset {
     /// Contour's Envoy: `envoy_cluster_upstream_rq` of the Service's clusters; bad are codes 500 to 599.
     Contour,
+    /// Envoy Gateway whose EnvoyProxy says `mergeBackends: {}`: `envoy_cluster_upstream_rq` of the Service's clusters; bad
+    /// are codes 500 to 599.
+    EnvoyGateway,
     /// The pods' own `http_requests_total` with a label `code` or `status`; bad are codes 500 to 599.
     HttpRequests,
     /// Istio's `istio_requests_total`, as the sender's sidecar counts. Not tried against the real thing yet, like those
     /// that follow: taken only where it is named.
     Istio,
-    /// Envoy Gateway with merged backends.
-    EnvoyGateway,
     /// Linkerd's outbound counters by backend.
     Linkerd,
     /// Traefik's own services.

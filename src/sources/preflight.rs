@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::counters::{Labels, Target};
-use super::presets::Preset;
-use super::promql::{Arm, TemplateError};
+use super::presets::{Preset, Together};
+use super::promql::{Arm, TemplateError, render};
 use super::queries::{ArmQueries, Queries};
 use crate::ports::{MetricSource, Sample, SourceError};
 
@@ -23,6 +23,8 @@ pub struct Choice {
     pub name: String,
     /// Its templates.
     pub queries: Queries,
+    /// How its gateway counts where it cannot be compared.
+    pub together: Option<Together>,
 }
 
 impl Choice {
@@ -31,6 +33,7 @@ impl Choice {
         Self {
             name: "the Rollout's own query".into(),
             queries,
+            together: None,
         }
     }
 
@@ -54,6 +57,7 @@ impl Choice {
                 choices.push(Self {
                     name: preset.name.into(),
                     queries,
+                    together: preset.together,
                 });
             }
         }
@@ -92,7 +96,16 @@ pub struct Look {
 #[derive(Clone, Debug)]
 pub struct Preflight {
     choices: Vec<Candidate>,
+    together: Vec<Lumped>,
     service: String,
+}
+
+/// Series in which the baseline may be counted together with others.
+#[derive(Clone, Debug)]
+struct Lumped {
+    query: String,
+    cure: &'static str,
+    seen: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +144,17 @@ impl Preflight {
                 state: State::Unseen,
             })
         };
+        let lumped = |together: Together| {
+            Ok(Lumped {
+                query: render(together.query, baseline)?,
+                cure: together.cure,
+                seen: false,
+            })
+        };
+        let mut together: Vec<Together> = choices.iter().filter_map(|choice| choice.together).collect();
+        together.dedup();
         Ok(Self {
+            together: together.into_iter().map(lumped).collect::<Result<_, _>>()?,
             choices: choices.into_iter().map(candidate).collect::<Result<_, _>>()?,
             service: format!("{}/{}", baseline.namespace, baseline.service),
         })
@@ -149,6 +172,16 @@ impl Preflight {
             };
             let (total, bad) = futures::join!(candidate.queries.totals(source, at), bad);
             looks.push(Look { total, bad });
+        }
+        let absent = |look: &Look| look.total.as_ref().is_ok_and(Vec::is_empty);
+        let absent = looks.iter().all(absent);
+        for lumped in &mut self.together {
+            // Only a reason is searched here: who cannot be asked gives none.
+            lumped.seen = absent
+                && source
+                    .instant(&lumped.query, at)
+                    .await
+                    .is_ok_and(|found| !found.is_empty());
         }
         self.observe(looks)
     }
@@ -206,6 +239,9 @@ impl Preflight {
         });
         if let Some(error) = refusals.next() {
             return format!("no metrics can be read for Service {service}: {error}");
+        }
+        if let Some(lumped) = self.together.iter().find(|lumped| lumped.seen) {
+            return format!("no series counts Service {service} by itself: {}", lumped.cure);
         }
         format!(
             "no series matched for Service {service}; looked for {}: scrape the gateway or the pods, or give your own query",

@@ -24,6 +24,17 @@ pub struct Preset {
     /// The histogram of the same requests: its name without `_bucket`, and how many seconds a unit of it is.
     histogram: Option<(&'static str, f64)>,
     routed: bool,
+    /// What its gateway's series look like where they cannot be compared.
+    pub together: Option<Together>,
+}
+
+/// How a gateway counts that does not tell the backends of a rule apart: candidate and stable pods in one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Together {
+    /// Finds such series; a template like the others. Nothing is ever judged by them.
+    pub query: &'static str,
+    /// What it means, and how each Service gets counters of its own.
+    pub cure: &'static str,
 }
 
 impl Preset {
@@ -80,6 +91,14 @@ impl Preset {
 
 /// Envoy clusters as Contour names them: one for each port of each Service.
 const CONTOUR_ARM: &str = r#"envoy_cluster_name=~"{{namespace}}_{{service}}_({{ports}})""#;
+/// Envoy Gateway's clusters without merged backends: one for each rule of a route, or, as soon as one of its backendRefs
+/// has a filter, one for each place in the rule. A place is no arm: it says another Service after every change before
+/// it.
+const ENVOY_GATEWAY_RULES: Together = Together {
+    query: r#"envoy_cluster_upstream_rq{envoy_cluster_name=~"httproute/{{namespace}}/.+/rule/[0-9]+(/backend/[0-9]+)?"}"#,
+    cure: "Envoy Gateway counts by rules of the routes, not by Services; set `mergeBackends: {}` in its EnvoyProxy and \
+           leave filters off the backendRefs, or let the pods count their requests",
+};
 /// Units of `le`, in seconds.
 const SECOND: f64 = 1.0;
 const MILLISECOND: f64 = 0.001;
@@ -101,6 +120,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: None,
         histogram: Some(("envoy_cluster_external_upstream_rq_time", MILLISECOND)),
         routed: true,
+        together: None,
     },
     Preset {
         name: "contour",
@@ -113,6 +133,20 @@ pub const PRESETS: [Preset; 8] = [
         starts: None,
         histogram: Some(("envoy_cluster_upstream_rq_time", MILLISECOND)),
         routed: true,
+        together: None,
+    },
+    Preset {
+        name: "envoy-gateway",
+        variant: "merged backends",
+        verified: true,
+        metric: "envoy_cluster_upstream_rq",
+        arm: r#"envoy_cluster_name=~"service/{{namespace}}/{{service}}/({{ports}})(/.*)?""#,
+        graded: "",
+        bad: ENVOY_BAD,
+        starts: None,
+        histogram: Some(("envoy_cluster_upstream_rq_time", MILLISECOND)),
+        routed: true,
+        together: Some(ENVOY_GATEWAY_RULES),
     },
     Preset {
         name: "http-requests",
@@ -125,6 +159,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: Some(POD_STARTS),
         histogram: Some(("http_request_duration_seconds", SECOND)),
         routed: false,
+        together: None,
     },
     Preset {
         name: "http-requests",
@@ -137,6 +172,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: Some(POD_STARTS),
         histogram: Some(("http_request_duration_seconds", SECOND)),
         routed: false,
+        together: None,
     },
     Preset {
         name: "istio",
@@ -149,18 +185,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: None,
         histogram: Some(("istio_request_duration_milliseconds", MILLISECOND)),
         routed: true,
-    },
-    Preset {
-        name: "envoy-gateway",
-        variant: "merged backends",
-        verified: false,
-        metric: "envoy_cluster_upstream_rq",
-        arm: r#"envoy_cluster_name=~"service/{{namespace}}/{{service}}/({{ports}})(/.*)?""#,
-        graded: "",
-        bad: ENVOY_BAD,
-        starts: None,
-        histogram: Some(("envoy_cluster_upstream_rq_time", MILLISECOND)),
-        routed: true,
+        together: None,
     },
     Preset {
         name: "linkerd",
@@ -173,6 +198,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: None,
         histogram: Some(("outbound_http_route_backend_response_duration_seconds", SECOND)),
         routed: true,
+        together: None,
     },
     Preset {
         name: "traefik",
@@ -185,6 +211,7 @@ pub const PRESETS: [Preset; 8] = [
         starts: None,
         histogram: Some(("traefik_service_request_duration_seconds", SECOND)),
         routed: true,
+        together: None,
     },
 ];
 
@@ -193,7 +220,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::sources::promql::{Arm, pods_of_deployment, pods_of_replica_set};
+    use crate::sources::promql::{Arm, pods_of_deployment, pods_of_replica_set, render};
 
     fn arm(service: &str, pods: String) -> Arm {
         Arm {
@@ -224,6 +251,9 @@ mod tests {
 contour (all requests)
   envoy_cluster_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)"}
   envoy_cluster_upstream_rq{envoy_cluster_name=~"shop_checkout_(80|8080)",envoy_response_code=~"5.."}
+envoy-gateway (merged backends)
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?"}
+  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?",envoy_response_code=~"5.."}
 http-requests (label code)
   http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code!=""}
   http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code=~"5.."}
@@ -233,9 +263,6 @@ http-requests (label status)
 istio (sidecars' view of the sender)
   istio_requests_total{reporter="source",destination_service_namespace="shop",destination_service_name="checkout"}
   istio_requests_total{reporter="source",destination_service_namespace="shop",destination_service_name="checkout",response_code=~"5.."}
-envoy-gateway (merged backends)
-  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?"}
-  envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?",envoy_response_code=~"5.."}
 linkerd (outbound, by backend)
   outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout"}
   outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout",http_status=~"5..|"}
@@ -279,7 +306,7 @@ traefik (its own resources)
         let names = |service: &str, pod: &str| {
             [
                 format!("shop_{service}_80"),
-                format!("service/shop/{service}/80"),
+                format!("service/shop/{service}/80/http"),
                 format!("shop-{service}-80@kubernetescrd"),
                 service.to_owned(),
                 pod.to_owned(),
@@ -298,9 +325,40 @@ traefik (its own resources)
     }
 
     #[test]
+    fn clusters_that_hold_several_services_are_known_and_never_counted() {
+        let together = PRESETS.iter().filter_map(|preset| preset.together);
+        for Together { query, .. } in together {
+            let query = render(query, &baseline()).expect("renders");
+            for (cluster, known) in [
+                ("httproute/shop/checkout/rule/0", true),
+                ("httproute/shop/checkout.v1/rule/12/backend/1", true),
+                ("httproute/shops/checkout/rule/0", false),
+                ("service/shop/checkout/80/http", false),
+                ("shop_checkout_80", false),
+            ] {
+                assert_eq!(selects(&query, cluster), known, "{cluster} in {query}");
+                let counts = |preset: &Preset| {
+                    let total = preset.queries().render(&baseline()).expect("renders").total;
+                    total.contains("envoy_cluster_name") && selects(&total, cluster)
+                };
+                assert!(!known || !PRESETS.iter().any(counts), "{cluster}");
+            }
+        }
+    }
+
+    #[test]
     fn only_verified_presets_are_searched() {
         let names: Vec<_> = Preset::searched().iter().map(|preset| preset.name).collect();
-        assert_eq!(names, ["contour", "contour", "http-requests", "http-requests"]);
+        assert_eq!(
+            names,
+            [
+                "contour",
+                "contour",
+                "envoy-gateway",
+                "http-requests",
+                "http-requests"
+            ]
+        );
         assert_eq!(Preset::named("http-requests").len(), 2);
         assert!(Preset::named("unknown").is_empty());
     }
