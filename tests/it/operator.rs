@@ -2,6 +2,7 @@
 
 pub(crate) mod alone;
 mod gauges;
+mod hands;
 mod native;
 mod sweep;
 mod young;
