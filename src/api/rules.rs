@@ -5,6 +5,7 @@
 //! message names the field and the remedy. A rule over a list needs the list's `maxItems`, or its cost is refused.
 
 mod gauges;
+mod used;
 
 use super::{Margin, MetricKind, Preset};
 
@@ -55,7 +56,7 @@ fn rule(kind: Kind, path: &'static str, cel: &str, message: &str) -> Rule {
 /// Every rule.
 pub fn all() -> Vec<Rule> {
     let mut rules = course();
-    rules.push(fixed());
+    rules.push(used::rule_of_use());
     rules.extend(analysis());
     rules.extend(metrics());
     rules.extend(gauges::rules());
@@ -181,30 +182,6 @@ fn course() -> Vec<Rule> {
             "promotion.deadline must be later than bake: raise deadline or lower bake",
         ),
     ]
-}
-
-/// What a release has changed must be found again to be given back. A route is in `originals` as long as a candidate is
-/// in it; others may come and go.
-fn fixed() -> Rule {
-    let service = |rollout: &str| {
-        format!(
-            "(has({rollout}.spec.traffic.service) ? {rollout}.spec.traffic.service : {rollout}.spec.workload.name)"
-        )
-    };
-    let cel = format!(
-        "!has(self.status) || !has(self.status.originals) || size(self.status.originals) == 0 || \
-         (self.spec.workload.name == oldSelf.spec.workload.name && {} == {} && \
-         self.status.originals.all(o, self.spec.traffic.gatewayAPI.routes.exists(r, r.name == o.name)))",
-        service("self"),
-        service("oldSelf"),
-    );
-    rule(
-        Kind::Rollout,
-        "",
-        &cel,
-        "spec.workload, spec.traffic.service and the routes of spec.traffic cannot be changed while a candidate is in a \
-         route: wait for the end of the release, or end it with `serin abort`",
-    )
 }
 
 /// The comparison as a whole.

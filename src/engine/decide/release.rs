@@ -372,7 +372,7 @@ impl Turn<'_> {
 
     fn judging_wait(&self, release: &Release, deadline: Moment, since: Moment) -> Waiting {
         if let Some(wait) = self.paused_wait(release.paused).or_else(|| self.foreseen()) {
-            return wait.until(Some(deadline).filter(|_| !release.paused && !self.plan.paused));
+            return wait;
         }
         let rung = self.plan.rung(release.rung);
         match rung.kind {

@@ -112,3 +112,21 @@ async fn a_deployment_that_is_scaled_to_zero_in_mid_step_is_told() {
     world.set_replicas("shop", "checkout", 4).unwrap();
     phase_is(&world, "Promoted").await;
 }
+
+/// The pods of the rejected version must not come, nor may the status advise a person to let them.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_outlives_a_deployment_that_is_scaled_to_zero_and_back() {
+    let (world, _tasks) = shifted().await;
+    world.apply_yaml(ABORT).unwrap();
+    phase_is(&world, "RolledBack").await;
+    for replicas in [0, 4] {
+        world.set_replicas("shop", "checkout", replicas).unwrap();
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let rollout = world.object("rollouts", "shop", "checkout").unwrap();
+            assert_eq!(rollout["status"]["phase"], "RolledBack", "{}", message(&world));
+        }
+    }
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    assert_eq!(deployment["spec"]["paused"], true);
+}
