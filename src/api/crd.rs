@@ -54,17 +54,19 @@ fn validation(rule: Rule) -> ValidationRule {
     }
 }
 
-/// The schema at `path`: `a.b[].c` is field `c` of the items of `b` in `a`.
+/// The schema at `path`: `a.b[].c` is field `c` of the items of `b` in `a`; nothing is the object itself.
 fn find<'a>(schema: &'a mut JSONSchemaProps, path: &str) -> Option<&'a mut JSONSchemaProps> {
-    path.split('.').try_fold(schema, |schema, part| {
-        let name = part.trim_end_matches("[]");
-        let field = schema.properties.as_mut()?.get_mut(name)?;
-        if part.ends_with("[]") {
-            items(field)
-        } else {
-            Some(field)
-        }
-    })
+    path.split('.')
+        .filter(|part| !part.is_empty())
+        .try_fold(schema, |schema, part| {
+            let name = part.trim_end_matches("[]");
+            let field = schema.properties.as_mut()?.get_mut(name)?;
+            if part.ends_with("[]") {
+                items(field)
+            } else {
+                Some(field)
+            }
+        })
 }
 
 fn items(schema: &mut JSONSchemaProps) -> Option<&mut JSONSchemaProps> {

@@ -5,6 +5,7 @@
 //! message names the field and the remedy. A rule over a list needs the list's `maxItems`, or its cost is refused.
 
 mod gauges;
+mod used;
 
 use super::{Margin, MetricKind, Preset};
 
@@ -35,7 +36,7 @@ impl Kind {
 pub struct Rule {
     /// The kind it is about.
     pub kind: Kind,
-    /// Where it holds: fields joined by dots, `[]` after a list that it holds for each item of.
+    /// Where it holds: fields joined by dots, `[]` after a list that it holds for each item of; empty for the object.
     pub path: &'static str,
     /// The CEL expression that must be true; `self` is the value at `path`.
     pub cel: String,
@@ -55,6 +56,7 @@ fn rule(kind: Kind, path: &'static str, cel: &str, message: &str) -> Rule {
 /// Every rule.
 pub fn all() -> Vec<Rule> {
     let mut rules = course();
+    rules.push(used::rule_of_use());
     rules.extend(analysis());
     rules.extend(metrics());
     rules.extend(gauges::rules());

@@ -1,5 +1,7 @@
 //! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
 
+mod routes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -7,10 +9,12 @@ use serde_json::Value;
 use super::gather::{label, number, text};
 use super::ready;
 use super::snapshot::Snapshot;
-use crate::api::Original;
-use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Route, Verb, Workload};
-use crate::engine::{Moment, Revision};
-use crate::render::{candidate, names, revision, route, selector};
+use crate::engine::Revision;
+use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Verb, Workload};
+use crate::render::{candidate, names, revision, selector};
+
+use routes::route_problem;
+pub use routes::{arms, originals, route, routing_mark};
 
 /// The user's Deployment, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
@@ -23,8 +27,6 @@ pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
         pods.desired += number(set, "/spec/replicas").unwrap_or(0);
         pods.ready += number(set, "/status/readyReplicas").unwrap_or(0);
     }
-    // A ReplicaSet that is named by the Deployment's history but empty says nothing about what runs.
-    revisions.retain(|_, pods| pods.desired > 0 || pods.ready > 0);
     let generation = deployment
         .pointer("/metadata/generation")
         .and_then(Value::as_i64)
@@ -88,65 +90,6 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
     }
 }
 
-/// All managed routes as one, or why they cannot be used.
-pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
-    let arms = arms(snapshot);
-    let originals = originals(snapshot);
-    let (mut together, mut refusal) = (None::<route::Seen>, None);
-    for (name, object) in &snapshot.routes {
-        let Some(object) = object else {
-            let message = format!(
-                "HTTPRoute {}/{name} is not there: create it, or correct `spec.traffic.gatewayAPI.routes`",
-                snapshot.namespace
-            );
-            return Route::Unusable(Problem {
-                reason: "RouteNotFound",
-                message,
-            });
-        };
-        let seen = match route::seen(object, &arms, &originals) {
-            Ok(seen) => seen,
-            Err(problem) => return Route::Unusable(problem),
-        };
-        together = Some(together.map_or(seen, |all| all.and(seen)));
-        if let route::Acceptance::Refused(why) = route::acceptance(object) {
-            refusal = Some(why);
-        }
-    }
-    let Some(route::Seen {
-        weight,
-        highest,
-        touched,
-    }) = together
-    else {
-        let message = "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned();
-        return Route::Unusable(Problem {
-            reason: "RouteNotFound",
-            message,
-        });
-    };
-    Route::Seen {
-        weight,
-        highest,
-        touched,
-        accepted_since,
-        refusal,
-    }
-}
-
-/// Who is who among the backends.
-pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
-    let workload = text(&snapshot.rollout, "/spec/workload/name");
-    let service = snapshot
-        .rollout
-        .pointer("/spec/traffic/service")
-        .and_then(Value::as_str);
-    route::Arms {
-        stable: service.unwrap_or(workload),
-        workload,
-    }
-}
-
 /// The ports of the stable Service that managed rules name.
 pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
     let stable = arms(snapshot).stable;
@@ -163,31 +106,6 @@ pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
         .filter_map(|backend| backend["port"].as_u64().and_then(|port| u16::try_from(port).ok()))
         .collect();
     ports.into_iter().collect()
-}
-
-/// The routes as they were before the first change, from the status.
-pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
-    let saved = snapshot.rollout.pointer("/status/originals").cloned();
-    saved
-        .and_then(|saved| serde_json::from_value(saved).ok())
-        .unwrap_or_default()
-}
-
-/// Whether every route is accepted as it stands, and by which generations: the mark of one routing state.
-pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
-    snapshot
-        .routes
-        .iter()
-        .map(|(_, object)| {
-            let object = object.as_ref()?;
-            let generation = object
-                .pointer("/metadata/generation")
-                .and_then(Value::as_i64)
-                .unwrap_or(0);
-            matches!(route::acceptance(object), route::Acceptance::Accepted)
-                .then(|| (text(object, "/metadata/uid").to_owned(), generation))
-        })
-        .collect()
 }
 
 /// Open requests by people: aborts first, then the oldest.
@@ -257,8 +175,8 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
             message,
         });
     }
-    if let (Some(_), Route::Unusable(problem)) = (&snapshot.service, route(snapshot, None)) {
-        problems.push(problem);
+    if snapshot.service.is_some() {
+        problems.extend(route_problem(snapshot));
     }
     problems
 }

@@ -161,7 +161,7 @@ impl Turn<'_> {
     }
 
     /// Whether the stable revision is gone for good: the Deployment was made anew, or the held template rolled out
-    /// to the end.
+    /// to the end. One that was scaled to zero still has its ReplicaSet, and comes back with it.
     fn replaced(&self, workload: &Workload) -> bool {
         let Some(stable) = &self.next.stable else {
             return false;
@@ -169,7 +169,7 @@ impl Turn<'_> {
         workload.template != *stable
             && workload.replicas > 0
             && workload.pods(stable).desired == 0
-            && (workload.revisions.is_empty() || workload.pods(&workload.template).desired > 0)
+            && (!workload.revisions.contains_key(stable) || workload.pods(&workload.template).desired > 0)
     }
 
     /// Ready pods of `revision`'s candidate that the route can reach.

@@ -170,6 +170,14 @@ impl Route {
         matches!(self, Self::Unusable(problem) if problem.reason == reason::ROUTE_NOT_FOUND)
     }
 
+    /// Whether it is known to give no candidate a share.
+    pub fn bare(&self) -> bool {
+        match self {
+            Self::Unusable(_) => self.gone(),
+            Self::Seen { highest, .. } => *highest == Weight::NONE,
+        }
+    }
+
     /// Whether anything of Serin is still in it.
     pub fn touched(&self) -> bool {
         matches!(self, Self::Seen { touched, highest, .. } if *touched || *highest > Weight::NONE)

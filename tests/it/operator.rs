@@ -3,6 +3,7 @@
 pub(crate) mod alone;
 mod edits;
 mod gauges;
+mod hands;
 mod native;
 mod sweep;
 mod young;

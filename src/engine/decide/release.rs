@@ -283,12 +283,27 @@ impl Turn<'_> {
         {
             return Some(of(problem));
         }
-        if self.incumbent_short() {
-            let message =
-                "too few pods of the stable revision are ready: they may have to take all traffic back";
-            return Some(Waiting::on(reason::STABLE_NOT_READY, message));
-        }
-        self.paused_wait(release.paused)
+        self.incumbent_wait().or_else(|| self.paused_wait(release.paused))
+    }
+
+    /// The stable pods could not take all traffic back.
+    fn incumbent_wait(&self) -> Option<Waiting> {
+        let scaled = self.seen.workload.as_ref().is_some_and(|it| it.replicas == 0);
+        let message = if scaled {
+            "the Deployment is scaled to zero, and its pods may have to take all traffic back: scale it up"
+        } else {
+            "too few pods of the stable revision are ready: they may have to take all traffic back"
+        };
+        self.incumbent_short()
+            .then(|| Waiting::on(reason::STABLE_NOT_READY, message))
+    }
+
+    /// What will forbid the next weight, told while the step still looks for its proof. It takes long enough that
+    /// somebody may cure it.
+    fn foreseen(&self) -> Option<Waiting> {
+        let problem = self.seen.problems.first();
+        let problem = problem.map(|problem| Waiting::on(problem.reason, &problem.message));
+        problem.or_else(|| self.incumbent_wait())
     }
 
     /// What a pause is shown as, whether an action or the spec asks for it.
@@ -334,6 +349,10 @@ impl Turn<'_> {
     fn unsettled(&mut self, release: &Release) -> Waiting {
         self.wake_for_route();
         let late = self.over(release.entered, self.plan.route_deadline);
+        // What names the cause goes before what the gateway makes of it.
+        if let Some(problem) = self.seen.problems.first() {
+            return Waiting::on(problem.reason, &problem.message);
+        }
         match (&self.seen.route, late) {
             (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
             (
@@ -356,7 +375,7 @@ impl Turn<'_> {
     }
 
     fn judging_wait(&self, release: &Release, deadline: Moment, since: Moment) -> Waiting {
-        if let Some(wait) = self.paused_wait(release.paused) {
+        if let Some(wait) = self.paused_wait(release.paused).or_else(|| self.foreseen()) {
             return wait;
         }
         let rung = self.plan.rung(release.rung);

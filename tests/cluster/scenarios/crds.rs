@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Trial> {
         trial("crds::defaults", defaults),
         trial("crds::status", status),
         trial("crds::actions-stay", actions_stay),
+        trial("crds::in-use", in_use),
     ]
 }
 
@@ -132,6 +133,42 @@ async fn actions_stay(scenario: Scenario) -> Outcome {
     } else {
         Err(message.into())
     }
+}
+
+/// While a candidate is in a route, that route, the workload and the Service stay as they are; all else may change.
+async fn in_use(scenario: Scenario) -> Outcome {
+    install(&scenario).await?;
+    let minimal = std::fs::read_to_string(root("examples/minimal.yaml"))?;
+    scenario.apply(&minimal).await?;
+    let change = async |spec: Value| scenario.patch(ROLLOUT, "checkout", json!({ "spec": spec })).await;
+    let routes = |names: &[&str]| {
+        let routes: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+        json!({"traffic": {"gatewayAPI": {"routes": routes}}})
+    };
+    change(routes(&["other", "checkout"])).await?;
+    let entry =
+        json!({"kind": "HTTPRoute", "name": "checkout", "uid": "u", "rule": 0, "backend": "checkout"});
+    let used = json!([{"op": "add", "path": "/status", "value": {"originals": [entry]}}]);
+    scenario.patch_status(ROLLOUT, "checkout", used).await?;
+    for spec in [
+        json!({"workload": {"name": "other"}}),
+        json!({"traffic": {"service": "other"}}),
+        routes(&["other"]),
+    ] {
+        let Err(error) = change(spec.clone()).await else {
+            return Err(format!("{spec} was accepted").into());
+        };
+        let message = error.message().unwrap_or_default();
+        if !message.contains("wait for the end of the release") {
+            return Err(format!("{spec}: {message}").into());
+        }
+    }
+    change(json!({"traffic": {"service": "checkout"}, "progressDeadline": "1m"})).await?;
+    change(routes(&["checkout", "third"])).await?;
+    let free = json!([{"op": "remove", "path": "/status/originals"}]);
+    scenario.patch_status(ROLLOUT, "checkout", free).await?;
+    change(json!({"workload": {"name": "other"}})).await?;
+    Ok(())
 }
 
 pub(super) async fn install(scenario: &Scenario) -> Outcome {

@@ -1,0 +1,121 @@
+//! The routes of a Rollout, observed: what they give to a candidate, and what is wrong with them.
+
+use serde_json::Value;
+
+use super::super::gather::text;
+use super::super::snapshot::Snapshot;
+use crate::api::Original;
+use crate::engine::Moment;
+use crate::engine::observation::{Problem, Route};
+use crate::render::route;
+
+/// All managed routes as one, or why they cannot be used. One that is gone or cannot be managed does not hide the
+/// others while these name a candidate: its share must be taken away whatever else is wrong.
+pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
+    let (arms, originals) = (arms(snapshot), originals(snapshot));
+    let (mut together, mut refusal, mut problem) = (None::<route::Seen>, None, None);
+    for (name, object) in &snapshot.routes {
+        let Some(object) = object else {
+            problem = problem.or_else(|| Some(missing(snapshot, name)));
+            continue;
+        };
+        match route::seen(object, &arms, &originals) {
+            Ok(seen) => together = Some(together.map_or(seen, |all: route::Seen| all.and(seen))),
+            Err(why) => {
+                problem = problem.or(Some(why));
+                continue;
+            }
+        }
+        if let route::Acceptance::Refused(why) = route::acceptance(object) {
+            refusal = Some(why);
+        }
+    }
+    let none = || Problem {
+        reason: "RouteNotFound",
+        message: "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned(),
+    };
+    match (together, problem) {
+        (Some(seen), None) => shown(seen, accepted_since, refusal),
+        (Some(seen), Some(_)) if seen.touched => shown(seen, accepted_since, refusal),
+        (_, Some(problem)) => Route::Unusable(problem),
+        (None, None) => Route::Unusable(none()),
+    }
+}
+
+fn shown(seen: route::Seen, accepted_since: Option<Moment>, refusal: Option<String>) -> Route {
+    Route::Seen {
+        weight: seen.weight,
+        highest: seen.highest,
+        touched: seen.touched,
+        accepted_since,
+        refusal,
+    }
+}
+
+fn missing(snapshot: &Snapshot, name: &str) -> Problem {
+    let message = format!(
+        "HTTPRoute {}/{name} is not there: create it, or correct `spec.traffic.gatewayAPI.routes`",
+        snapshot.namespace
+    );
+    Problem {
+        reason: "RouteNotFound",
+        message,
+    }
+}
+
+/// What is wrong with the first route that is gone or cannot be managed.
+pub(super) fn route_problem(snapshot: &Snapshot) -> Option<Problem> {
+    let (arms, originals) = (arms(snapshot), originals(snapshot));
+    if let Route::Unusable(problem) = route(snapshot, None) {
+        return Some(problem);
+    }
+    snapshot.routes.iter().find_map(|(name, object)| match object {
+        Some(object) => route::seen(object, &arms, &originals).err(),
+        None => Some(missing(snapshot, name)),
+    })
+}
+
+/// Who is who among the backends.
+pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
+    let workload = text(&snapshot.rollout, "/spec/workload/name");
+    let service = snapshot
+        .rollout
+        .pointer("/spec/traffic/service")
+        .and_then(Value::as_str);
+    route::Arms {
+        stable: service.unwrap_or(workload),
+        workload,
+    }
+}
+
+/// The routes as they were before the first change, from the status.
+pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
+    let saved = snapshot.rollout.pointer("/status/originals").cloned();
+    saved
+        .and_then(|saved| serde_json::from_value(saved).ok())
+        .unwrap_or_default()
+}
+
+/// Whether every route is accepted as it stands, and by which generations: the mark of one routing state. A route that
+/// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share.
+pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
+    let there: Vec<&Value> = snapshot
+        .routes
+        .iter()
+        .filter_map(|(_, object)| object.as_ref())
+        .collect();
+    if there.is_empty() || (route_problem(snapshot).is_some() && !route(snapshot, None).bare()) {
+        return None;
+    }
+    there
+        .into_iter()
+        .map(|object| {
+            let generation = object
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(0);
+            matches!(route::acceptance(object), route::Acceptance::Accepted)
+                .then(|| (text(object, "/metadata/uid").to_owned(), generation))
+        })
+        .collect()
+}

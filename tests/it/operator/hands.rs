@@ -1,0 +1,132 @@
+//! People change what a release rests on, at the real operator: what has been given to the candidate comes back all the
+//! same, and the status says who is waited for.
+
+use super::*;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
+
+/// A second way in, by a route of its own.
+const OTHER: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: partners, namespace: shop}
+spec:
+  parentRefs: [{name: public}]
+  hostnames: [partners.example.com]
+  rules:
+  - backendRefs: [{name: checkout, port: 80}]
+";
+
+const ABORT: &str = "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {name: stop, namespace: shop}
+spec: {rollout: checkout, action: Abort}
+";
+
+async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+    api.delete(name, &DeleteParams::default()).await.unwrap();
+}
+
+async fn delete_other_route(world: &World) {
+    delete(
+        world,
+        ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
+        "partners",
+    )
+    .await;
+}
+
+/// A shop with two routes, in the first step of a release.
+async fn shifted() -> (World, JoinSet<()>) {
+    let world = shop();
+    world.apply_yaml(OTHER).unwrap();
+    world
+        .apply_yaml(&ROLLOUT.replace("[{name: checkout}]}", "[{name: checkout}, {name: partners}]}"))
+        .unwrap();
+    let (tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    assert_eq!(in_force(&world), 10);
+    (world, tasks)
+}
+
+fn message(world: &World) -> String {
+    let rollout = world.object("rollouts", "shop", "checkout").unwrap();
+    rollout["status"]["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The candidates that the route names, with their weights.
+fn named(world: &World, route: &str) -> Vec<Value> {
+    let route = world.object("httproutes", "shop", route).unwrap();
+    let backends = route["spec"]["rules"][0]["backendRefs"].as_array().cloned();
+    let of_candidate = |it: &Value| it["name"].as_str().is_some_and(|name| name.contains("-canary-"));
+    backends.unwrap().into_iter().filter(of_candidate).collect()
+}
+
+/// A route that somebody has deleted must not keep the candidate's traffic in the others.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_goes_through_though_one_of_two_routes_is_gone() {
+    let (world, _tasks) = shifted().await;
+    delete_other_route(&world).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(
+        message(&world).starts_with("HTTPRoute shop/partners is not there"),
+        "{}",
+        message(&world)
+    );
+    assert_eq!(in_force(&world), 10);
+    world.apply_yaml(ABORT).unwrap();
+    phase_is(&world, "RolledBack").await;
+    tokio::time::sleep(Duration::from_mins(15)).await;
+    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+}
+
+/// The same when the Rollout is deleted: nothing may be left that nobody looks after any more.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_goes_through_though_one_of_two_routes_is_gone() {
+    let (world, _tasks) = shifted().await;
+    delete_other_route(&world).await;
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    tokio::time::sleep(Duration::from_mins(15)).await;
+    assert!(world.object("rollouts", "shop", "checkout").is_none());
+    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+}
+
+/// The weight cannot grow, and the status says so at once and not only when the step has passed.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_scaled_to_zero_in_mid_step_is_told() {
+    let (world, _tasks) = shifted().await;
+    world.set_replicas("shop", "checkout", 0).unwrap();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(
+        message(&world).starts_with("the Deployment is scaled to zero"),
+        "{}",
+        message(&world)
+    );
+    world.set_replicas("shop", "checkout", 4).unwrap();
+    phase_is(&world, "Promoted").await;
+}
+
+/// The pods of the rejected version must not come, nor may the status advise a person to let them.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_outlives_a_deployment_that_is_scaled_to_zero_and_back() {
+    let (world, _tasks) = shifted().await;
+    world.apply_yaml(ABORT).unwrap();
+    phase_is(&world, "RolledBack").await;
+    for replicas in [0, 4] {
+        world.set_replicas("shop", "checkout", replicas).unwrap();
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let rollout = world.object("rollouts", "shop", "checkout").unwrap();
+            assert_eq!(rollout["status"]["phase"], "RolledBack", "{}", message(&world));
+        }
+    }
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    assert_eq!(deployment["spec"]["paused"], true);
+}
