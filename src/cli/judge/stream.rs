@@ -284,7 +284,7 @@ fn edges(
         let (slowdown, objective) = rules.slowdown(name);
         return Ok(latency::edges(&buckets, slowdown, objective));
     };
-    let has = |edge: f64| buckets.iter().any(|bucket| bucket.edge.total_cmp(&edge).is_eq());
+    let has = |edge: f64| latency::has_edge(&buckets, edge);
     let strange = known
         .iter()
         .flat_map(|edge| [edge.candidate, edge.baseline])

@@ -798,6 +798,35 @@ fn a_past_of_a_histogram_must_fit_what_is_scraped() {
     }
 }
 
+#[test]
+fn a_histogram_that_loses_a_judged_edge_is_refused() {
+    let line = |t: u64, mine: &[(f64, u64)], theirs: &[(f64, u64)]| {
+        let arm = |buckets: &[(f64, u64)], factor: u64| {
+            let buckets: Vec<Value> = buckets.iter().map(|(edge, n)| json!([edge, n * factor])).collect();
+            json!({"n": 300 * factor, "buckets": buckets})
+        };
+        json!({"stream": "s", "t": t, "weight": 10,
+            "metrics": {"latency": {"candidate": arm(mine, 1), "baseline": arm(theirs, 9)}}})
+    };
+    // Judged at all three: nearest to the median, the 90th and the 99th percentile.
+    let full: &[(f64, u64)] = &[(0.05, 150), (0.1, 270), (0.5, 297)];
+    let more: &[(f64, u64)] = &[(0.05, 150), (0.07, 200), (0.1, 270), (0.5, 297), (1.0, 300)];
+    for (t, mine, theirs, reason) in [
+        // All requests would count as slow on both sides, and the candidate would seem proven.
+        (30, &[(0.01, 0), (60.0, 300)][..], &[(0.01, 0), (60.0, 300)][..], "no bucket up to 0.05 s"),
+        (30, &[(0.05, 150), (0.2, 280), (0.5, 297)], &[(0.05, 150), (0.2, 280), (0.5, 297)], "up to 0.1 s"),
+        (30, full, &[(0.05, 150), (0.1, 270), (0.6, 297)], "the same edges"),
+    ] {
+        let input = format!("{}\n{}\n{}\n", line(15, full, full), line(t, mine, theirs), line(45, more, more));
+        let (exit, answers) = judge(&input, None);
+        let error = answers[1]["error"].as_str().unwrap_or_default();
+        assert!(error.contains(reason) && answers[1]["line"] == 2, "{reason}: {}", answers[1]);
+        // It changed nothing, and what has more edges is read at those that are judged.
+        let seen = &answers[2]["metrics"]["latency"];
+        assert_eq!((exit, &seen["candidate"]["n"]), (Exit::Usage, &json!(600)), "{seen}");
+    }
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
