@@ -127,13 +127,10 @@ pub fn rate(counts: Counts) -> String {
     format!("{share} ({}/{})", grouped(counts.bad), grouped(counts.requests))
 }
 
-/// The ratio with its interval. The interval never widens again, so the likeliest ratio of a rate that has moved since
-/// may lie outside: then its nearer end is told.
+/// The ratio with its interval.
 pub fn times(ratio: &Ratio) -> String {
-    let within = |estimate: f64| estimate.min(ratio.high.unwrap_or(f64::INFINITY)).max(ratio.low);
     let estimate = ratio
         .estimate
-        .map(within)
         .map_or_else(|| ">100×".to_owned(), |estimate| format!("{}×", digits(estimate)));
     let high = ratio.high.map_or_else(|| "∞".to_owned(), digits);
     format!("{estimate} ({}–{high}×)", digits(ratio.low))

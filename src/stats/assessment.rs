@@ -54,7 +54,8 @@ impl Arms {
 pub struct Ratio {
     /// Lower end; 0 if there is none.
     pub low: f64,
-    /// The likeliest ratio; `None` if it is above a hundredfold or unbounded (no bad request in the baseline).
+    /// The likeliest ratio within the interval; `None` if it is above a hundredfold or unbounded (no bad request in the
+    /// baseline). It is that of scrapes compared one by one, not the quotient of the rates.
     pub estimate: Option<f64>,
     /// Upper end; `None` if there is none.
     pub high: Option<f64>,
