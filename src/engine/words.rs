@@ -163,11 +163,10 @@ fn stands(seen: &Assessment) -> String {
             "evidence for it {:.1} of {:.1} needed",
             seen.step.evidence, seen.step.needed
         ),
-        Verdict::Continue if seen.suspicion => {
+        Verdict::Continue if seen.suspicion.reached() => {
             format!(
-                "it looks worse (evidence against it {:.1} of {:.1} needed): the weight is kept",
-                seen.fail.evidence.max(0.0),
-                seen.fail.needed
+                "it looks worse over the release (suspicion {:.1}, where {:.1} keeps the weight)",
+                seen.suspicion.evidence, seen.suspicion.needed
             )
         }
         Verdict::Continue if seen.environment => {

@@ -70,6 +70,14 @@ pub struct Missing {
     pub seconds: Option<f64>,
 }
 
+impl Missing {
+    /// Nothing can be told of it.
+    pub const UNKNOWN: Self = Self {
+        requests: None,
+        seconds: None,
+    };
+}
+
 /// What the candidate is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Against {
@@ -109,8 +117,8 @@ pub struct Assessment {
     pub step: Evidenced,
     /// Evidence over the whole release that the candidate is better than unacceptable.
     pub release: Evidenced,
-    /// Some evidence for a regression, not enough to fail: the weight must not grow meanwhile.
-    pub suspicion: bool,
+    /// Evidence for a regression before anything of it is set aside; once it is reached the weight must not grow.
+    pub suspicion: Evidenced,
     /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
     pub environment: bool,
     /// What is still warming up, so that only gross faults count.

@@ -82,6 +82,7 @@ pub(super) struct Metric {
     fail: Evidence,
     step: Evidence,
     release: Evidence,
+    suspicion: Evidence,
     candidate: Arm,
     baseline: Arm,
     ratio: Option<Ratio>,
@@ -149,6 +150,7 @@ impl From<&Assessment> for Metric {
             fail: a.fail.into(),
             step: a.step.into(),
             release: a.release.into(),
+            suspicion: a.suspicion.into(),
             candidate: a.in_step.candidate.into(),
             baseline: a.in_step.baseline.into(),
             ratio: a.ratio.map(|r| Ratio {

@@ -66,8 +66,13 @@ impl Evidence {
         }
     }
 
-    fn suspicion(&self) -> bool {
-        self.fail.evidence() > SUSPICION
+    /// What keeps the weight. It is the evidence as it stands, for what is set aside of it may be a regression; and it
+    /// ends only as that wears down, however good the release looks since.
+    fn suspicion(&self) -> Evidenced {
+        Evidenced {
+            evidence: self.fail.evidence(),
+            needed: SUSPICION,
+        }
     }
 
     /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
@@ -77,7 +82,7 @@ impl Evidence {
         }
         let proven = self.step_best >= self.settings().needed_to_pass()
             && self.release.evidence() >= self.needed_of_release();
-        if proven && !self.suspicion() && !self.flags.environment {
+        if proven && !self.suspicion().reached() && !self.flags.environment {
             Verdict::Pass
         } else {
             Verdict::Continue
@@ -119,7 +124,12 @@ impl Evidence {
             step_seconds: f64::from(self.step_seconds),
             release_seconds: f64::from(self.release_seconds),
             ratio: self.ratio.interval(),
-            missing: self.missing(),
+            missing: if self.suspicion().reached() || self.flags.environment {
+                // What keeps the weight ends with time, not with a number of requests.
+                Missing::UNKNOWN
+            } else {
+                self.missing()
+            },
             multiplier: f64::from(self.multiplier),
         }
     }

@@ -827,6 +827,31 @@ fn a_histogram_that_loses_a_judged_edge_is_refused() {
     }
 }
 
+#[test]
+fn a_suspicion_that_keeps_the_weight_is_told_with_its_numbers() {
+    // A short fault at the beginning, then an hour of health.
+    let mut input = String::new();
+    for t in 1..=240_u64 {
+        let bad = [0, 3, 3, 4].get(t as usize - 1).copied().unwrap_or(0);
+        let line = json!({"stream": "s", "t": t * 15, "weight": 10, "metrics": {"e": {
+            "candidate": {"n": 75, "x": bad}, "baseline": {"n": 675, "x": u64::from(t % 4 == 0)}}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    let last = &answers[239];
+    let seen = &last["metrics"]["e"];
+    let reached = |proof: &str| seen[proof]["evidence"].as_f64() >= seen[proof]["needed"].as_f64();
+    assert_eq!(exit, Exit::Undecided);
+    assert!(reached("step") && reached("release") && !reached("fail"), "{seen}");
+    // Both proofs are there: what holds is a number of its own, and no request would end it.
+    assert!(reached("suspicion"), "{seen}");
+    assert_eq!(seen["missing"], json!({"requests": null, "seconds": null}));
+    let suspicion = seen["suspicion"]["evidence"].as_f64().unwrap();
+    let told = format!("(suspicion {suspicion:.1}, where 0.4 keeps the weight)");
+    let reason = last["reason"].as_str().unwrap();
+    assert!(reason.contains(&told), "{reason}");
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
