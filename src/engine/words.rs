@@ -183,6 +183,9 @@ fn stands(seen: &Assessment) -> String {
                     )
                 }
                 (Some(requests), None) => format!("{evidence}, about {} requests missing", grouped(requests)),
+                (None, _) if seen.in_step.baseline.requests == 0 => {
+                    format!("{evidence}, and no request beside it to compare with")
+                }
                 (None, _) => format!("{evidence}, and at these rates no number of requests suffices"),
             }
         }

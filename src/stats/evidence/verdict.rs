@@ -147,6 +147,11 @@ impl Evidence {
         (candidate, b.rate().unwrap_or(common))
     }
 
+    /// Seconds of the step's own warm-up that are still to come.
+    fn warm_up_left(&self) -> f64 {
+        (self.settings().warmup_seconds() - f64::from(self.step_seconds)).max(0.0)
+    }
+
     pub(in crate::stats) fn missing(&self) -> Missing {
         if self.is_alone() {
             // No proof is waited for.
@@ -160,7 +165,11 @@ impl Evidence {
         } else {
             self.in_release
         };
-        let others = if arms.candidate.requests > 0 && arms.baseline.requests > 0 {
+        if arms.candidate.requests > 0 && arms.baseline.requests == 0 {
+            // However many come, nothing is beside them.
+            return Missing::UNKNOWN;
+        }
+        let others = if arms.candidate.requests > 0 {
             arms.baseline.requests as f64 / arms.candidate.requests as f64
         } else {
             f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
@@ -193,7 +202,8 @@ impl Evidence {
             if n == 0.0 {
                 Some(0.0)
             } else {
-                Some(n / pace).filter(|s| s.is_finite())
+                // Nothing counts for the candidate until the step is warm.
+                Some(self.warm_up_left() + n / pace).filter(|s| s.is_finite())
             }
         });
         Missing {
