@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::engine::words::percent;
+use crate::engine::words::{self, percent};
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
 
 /// The answer to a scrape.
@@ -174,7 +174,10 @@ pub(super) const HEADER: &str =
 pub(super) fn row(answer: &Answer<'_>) -> String {
     let metrics = answer.metrics.iter().map(|(_, metric)| metric);
     let worst = metrics.max_by(|a, b| a.fail.evidence.total_cmp(&b.fail.evidence));
-    let of = |e: &Evidence| format!("{:.1} of {:.1}", e.evidence, e.needed);
+    let of = |it: &Evidence| {
+        let (evidence, needed) = (it.evidence, it.needed);
+        words::reaches(Evidenced { evidence, needed })
+    };
     let [fail, step, release] = worst.map_or_else(<[String; 3]>::default, |m| {
         [of(&m.fail), of(&m.step), of(&m.release)]
     });
