@@ -121,7 +121,7 @@ impl Judge {
             let output = self.output.unwrap_or(Output::Text);
             return self.past.run((now, output, self.plot.as_deref()), out);
         }
-        let mut rules = config::rules(self.config.as_deref())?;
+        let mut rules = config::rules(self.config.as_deref(), self.past.name.as_deref())?;
         rules.routed = !self.unrouted;
         let output = self.output.unwrap_or_else(usual);
         let name = self.file.as_deref().unwrap_or("-");

@@ -47,8 +47,8 @@ pub struct Past {
     /// A file with the Rollout whose analysis is tried.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub rollout: Option<String>,
-    /// Which Rollout, where the file has several.
-    #[arg(long, requires = "prometheus")]
+    /// Which Rollout, where the file (that of --config, too) has several.
+    #[arg(long)]
     pub name: Option<String>,
     /// Where the window begins: 2026-10-02T13:00:00Z, or '3h ago'.
     #[arg(long, value_name = "T", requires = "prometheus")]

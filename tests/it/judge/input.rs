@@ -852,6 +852,38 @@ fn a_suspicion_that_keeps_the_weight_is_told_with_its_numbers() {
     assert!(reason.contains(&told), "{reason}");
 }
 
+#[test]
+fn a_name_chooses_among_the_rollouts_of_the_configuration() {
+    let folder = Folder::new("names");
+    let rollout = |name: &str, preset: &str| {
+        format!(
+            "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: {name}}}\nspec:\n  workload: {{name: {name}}}\n  \
+             traffic: {{gatewayAPI: {{routes: [{{name: {name}}}]}}}}\n  analysis: {{confidence: {{falseRollback: {preset}}}}}\n"
+        )
+    };
+    let both = format!("{}---\n{}", rollout("search", "0.01"), rollout("payment", "0.001"));
+    let (both, bare) = (folder.file("both.yaml", &both), folder.file("bare.yaml", "interval: 5s\n"));
+    let lines = folder.file("lines.jsonl", &line("s", 15));
+    let needed = |name: &str| {
+        let (exit, out, error) = serin(&[&lines, "--config", &both, "--name", name]);
+        assert_eq!(exit, Some(4), "{out}{error}");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        answer["metrics"]["e"]["fail"]["needed"].as_f64().unwrap()
+    };
+    assert!((needed("search") - 100_f64.ln()).abs() < 1e-9);
+    assert!((needed("payment") - 1000_f64.ln()).abs() < 1e-9);
+    for (arguments, said) in [
+        (vec!["--config", &both], "choose one with --name"),
+        (vec!["--config", &both, "--name", "shop"], "--name takes one of search, payment"),
+        (vec!["--config", &bare, "--name", "shop"], "no Rollout for --name to choose"),
+        (vec!["--name", "shop"], "no file has any"),
+    ] {
+        let (exit, _, error) = serin(&[&[lines.as_str()], arguments.as_slice()].concat());
+        assert_eq!(exit, Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
