@@ -884,6 +884,21 @@ fn a_name_chooses_among_the_rollouts_of_the_configuration() {
     }
 }
 
+#[test]
+fn a_share_of_nothing_like_all_traffic_is_told_at_100() {
+    let mut input = String::new();
+    for t in 1..=10_u64 {
+        let line = json!({"stream": "s", "t": t * 15, "weight": 100, "metrics": {"e": {
+            "candidate": {"n": 100, "x": 0}, "baseline": {"n": 900, "x": 0}}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    assert_eq!(
+        (exit, &answers[9]["share"]),
+        (Exit::Undecided, &json!({"asked": 100.0, "seen": 10.0}))
+    );
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
