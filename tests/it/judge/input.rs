@@ -574,6 +574,16 @@ fn in_the_last_step_the_weight_grows_for_the_bake() {
 }
 
 #[test]
+fn a_weight_that_falls_in_the_bake_begins_the_step_anew() {
+    let answers = spotless(&[(80.0, 40), (1.0, 45)], |_| 0, 85);
+    assert_eq!(answers[39]["verdict"], "Pass");
+    // What was proven and baked at 80 is nothing at 1.
+    assert_eq!(answers[40]["metrics"]["e"]["candidate"]["n"], 200);
+    let after = &answers[40..];
+    assert!(after.iter().all(|answer| answer["advance"] == false), "{after:?}");
+}
+
+#[test]
 fn without_a_request_latency_waits() {
     let mut input = String::new();
     for t in 1..=40_u64 {
