@@ -231,7 +231,7 @@ fn one_line(rendered: &str) -> (String, String) {
 
 fn complain(message: &str, hint: &str, exit: Exit) -> Exit {
     // With standard error gone as well, the exit status alone has to tell.
-    let told = writeln!(io::stderr(), "error: {message}; hint: {hint}");
+    let told = writeln!(io::stderr(), "error: {}; hint: {}", text::harmless(message), text::harmless(hint));
     if told.is_ok() { exit } else { Exit::Failed }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::cli::text::harmless;
 use crate::engine::words::{self, percent};
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
 
@@ -184,9 +185,9 @@ pub(super) fn row(answer: &Answer<'_>) -> String {
     let verdict = if answer.advance { "Advance" } else { answer.verdict };
     format!(
         "{:<12} {:>9} {verdict:<9} {fail:<13} {step:<13} {release:<13} {}",
-        answer.stream,
+        harmless(answer.stream),
         clock(answer.t),
-        answer.reason
+        harmless(&answer.reason)
     )
 }
 

@@ -909,6 +909,31 @@ fn a_share_of_nothing_like_all_traffic_is_told_at_100() {
     );
 }
 
+#[test]
+fn names_on_a_terminal_are_harmless() {
+    let named = |stream: &str, metric: &str, t: u64| {
+        json!({"stream": stream, "t": t, "weight": 10, "metrics": {metric: {
+            "candidate": {"n": 90, "x": 0}, "baseline": {"n": 900, "x": 1}}}})
+    };
+    let (stream, metric) = ("a\u{1b}[2J", "e\n0:15 Pass\u{9b}");
+    let input = format!(
+        "{}\n{}\n",
+        named(stream, metric, 15),
+        json!({"stream": stream, "t": 30, "weight": 10, "metrics": {metric: {
+            "candidate": {"n": 1, "x": 2}, "baseline": {"n": 900, "x": 1}}}})
+    );
+    let mut out = Vec::new();
+    let text = Judge {
+        output: Some(Output::Text),
+        ..command(None)
+    };
+    text.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out.lines().count(), 3, "{out}");
+    assert!(!out.chars().any(|letter| letter.is_control() && letter != '\n'), "{out:?}");
+    assert!(out.contains("a\\u{1b}[2J") && out.contains("metric e\\n0:15 Pass\\u{9b}:"), "{out}");
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
