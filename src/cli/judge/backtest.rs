@@ -151,7 +151,8 @@ impl Past {
         let address = self.prometheus.as_deref().unwrap_or_default();
         let address = address.parse().map_err(|error| {
             Failure::usage(
-                format!("--prometheus {address}: {error}"),
+                // Not the address itself: it may hold a password.
+                format!("--prometheus: {error}"),
                 "for example http://localhost:9090",
             )
         })?;

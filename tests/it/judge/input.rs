@@ -934,6 +934,15 @@ fn names_on_a_terminal_are_harmless() {
     assert!(out.contains("a\\u{1b}[2J") && out.contains("metric e\\n0:15 Pass\\u{9b}:"), "{out}");
 }
 
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for address in ["http://user:hush@localhost:9090", "user:hush@localhost", "http://user:hush@:x"] {
+        let (exit, out, error) = serin(&["--prometheus", address, "--rollout", "x", "--from", "1h ago"]);
+        assert_eq!(exit, Some(2));
+        assert!(error.contains("--prometheus: ") && !format!("{out}{error}").contains("hush"), "{error}");
+    }
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
