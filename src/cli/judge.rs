@@ -15,6 +15,7 @@ mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -116,6 +117,7 @@ impl Judge {
                 Output::Json
             }
         };
+        self.keep_inputs()?;
         if self.past.prometheus.is_some() {
             // People look back, programs go on.
             let output = self.output.unwrap_or(Output::Text);
@@ -144,6 +146,30 @@ impl Judge {
         }
         Ok(ended.exit)
     }
+
+    /// Refuses to draw over what is read.
+    fn keep_inputs(&self) -> Result<(), Failure> {
+        let Some(plot) = &self.plot else {
+            return Ok(());
+        };
+        let past = &self.past;
+        let names = [&self.file, &self.config, &past.rollout].into_iter().flatten();
+        let paths = [&past.bearer_token_file, &past.ca_file].into_iter().flatten();
+        let mut read = names.map(Path::new).chain(paths.map(PathBuf::as_path));
+        if read.any(|path| same(path, Path::new(plot))) {
+            return Err(Failure::usage(
+                format!("--plot {plot} would overwrite what is read"),
+                "name another file for the picture",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether both are the same file, by whatever path.
+fn same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(one).is_some_and(|one| Some(one) == real(other))
 }
 
 fn open(name: &str) -> Result<BufReader<File>, Failure> {

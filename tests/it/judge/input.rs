@@ -943,6 +943,19 @@ fn a_password_in_an_address_is_not_repeated() {
     }
 }
 
+#[test]
+fn a_plot_never_overwrites_what_is_read() {
+    let folder = Folder::new("plot-over");
+    let (lines, config) = (folder.file("lines.jsonl", &line("s", 15)), folder.file("config.yaml", "interval: 5s\n"));
+    let detour = format!("{}/../{}", folder.0.display(), folder.0.file_name().unwrap().display());
+    for plot in [lines.clone(), config.clone(), format!("{detour}/lines.jsonl")] {
+        let (exit, out, error) = serin(&[&lines, "--config", &config, "--plot", &plot]);
+        assert_eq!((exit, out.as_str()), (Some(2), ""), "{plot}");
+        assert!(error.contains("would overwrite what is read"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&lines).unwrap(), line("s", 15));
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
