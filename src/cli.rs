@@ -78,7 +78,10 @@ impl Command {
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
             Self::Bench(command) => command.run(out),
-            Self::Judge(command) => command.run(run::Wall.now(), &mut io::stdin().lock(), out),
+            Self::Judge(command) => command
+                .run(run::Wall.now(), &mut io::stdin().lock(), out)
+                .and_then(|exit| Ok(out.flush().map(|()| exit)?))
+                .map_err(Failure::of_answers),
             Self::Rehearse(command) => command.run(&mut io::stdin().lock(), out),
             Self::Version(command) => command.run(out),
         }
@@ -156,6 +159,14 @@ impl Failure {
             message: message.into(),
             hint: hint.into(),
             exit: Exit::TimedOut,
+        }
+    }
+
+    /// For a command whose exit status is its answer: what could not be written is neither "passed" nor "failed".
+    fn of_answers(self) -> Self {
+        match self {
+            Self::Output(_) => Self::usage(self.to_string(), "who reads the answers must read all of them; is the disk full?"),
+            Self::Told { .. } => self,
         }
     }
 

@@ -63,8 +63,8 @@ A past window, instead of a file (docs/judge.md):
 
 /// Judges releases from counts: one line a scrape and stream (JSON Lines or CSV), one answer a line.
 ///
-/// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided, 2 if lines could not be
-/// used.
+/// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided (or there is no line at
+/// all), 2 if lines could not be used or answers not be written.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = HELP)]
 pub struct Judge {

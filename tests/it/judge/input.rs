@@ -956,6 +956,29 @@ fn a_plot_never_overwrites_what_is_read() {
     assert_eq!(std::fs::read_to_string(&lines).unwrap(), line("s", 15));
 }
 
+#[test]
+fn answers_that_nobody_got_are_no_verdict() {
+    // Every line is the beginning of a stream that would be undecided (4) at its end.
+    let input: String = (0..2_000).map(|k| line(&k.to_string(), 15) + "\n").collect();
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    for closed in [true, false] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
+            .args(["judge", "-", "-o", "json"])
+            .stdin(Stdio::piped())
+            .stdout(if closed { Stdio::piped() } else { full() })
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        // The reader may give up before all is written.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let end = child.wait_with_output().unwrap();
+        let error = String::from_utf8(end.stderr).unwrap();
+        assert_eq!(end.status.code(), Some(2), "{error}");
+        assert!(error.contains("cannot write the answer") && error.lines().count() == 1, "{error}");
+    }
+}
+
 /// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
 fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
     let mut input = first.to_owned();
