@@ -165,7 +165,10 @@ impl Failure {
     /// For a command whose exit status is its answer: what could not be written is neither "passed" nor "failed".
     fn of_answers(self) -> Self {
         match self {
-            Self::Output(_) => Self::usage(self.to_string(), "who reads the answers must read all of them; is the disk full?"),
+            Self::Output(_) => Self::usage(
+                self.to_string(),
+                "who reads the answers must read all of them; is the disk full?",
+            ),
             Self::Told { .. } => self,
         }
     }
@@ -242,7 +245,12 @@ fn one_line(rendered: &str) -> (String, String) {
 
 fn complain(message: &str, hint: &str, exit: Exit) -> Exit {
     // With standard error gone as well, the exit status alone has to tell.
-    let told = writeln!(io::stderr(), "error: {}; hint: {}", text::harmless(message), text::harmless(hint));
+    let told = writeln!(
+        io::stderr(),
+        "error: {}; hint: {}",
+        text::harmless(message),
+        text::harmless(hint)
+    );
     if told.is_ok() { exit } else { Exit::Failed }
 }
 

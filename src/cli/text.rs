@@ -49,7 +49,7 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(told)
 }
 
-const fn steers(letter: char) -> bool {
+fn steers(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -65,7 +65,10 @@ mod tests {
 
     #[test]
     fn names_cannot_steer_a_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\nc\t\u{202e}"), "a\\u{1b}[2Jb\\nc\\t\\u{202e}");
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\nc\t\u{202e}"),
+            "a\\u{1b}[2Jb\\nc\\t\\u{202e}"
+        );
         assert!(matches!(harmless("größer 5 %–10 ×"), Cow::Borrowed(_)));
     }
 }

@@ -198,6 +198,8 @@ pub fn reaches(seen: Evidenced) -> String {
     } else {
         shown.min(needed - 0.1)
     };
+    // No "-0.0".
+    let shown = shown + 0.0;
     format!("{shown:.1} of {needed:.1}")
 }
 

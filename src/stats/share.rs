@@ -33,9 +33,13 @@ pub fn not_honoured(weight: f64, counts: Arms) -> Option<f64> {
     if !(asked > 0.0 && asked <= 1.0) || c.saturating_add(b) == 0 {
         return None;
     }
-    // At all traffic a single request of the baseline would be proof, but some may be under way on connections from
-    // before: what must be sure is that they are more than is tolerated.
-    let asked = asked.min(1.0 - TOLERATED_POINTS / 100.0);
+    let asked = if asked < 1.0 {
+        asked
+    } else {
+        // A single request of the baseline would be proof, but some may be under way on connections from before: what
+        // must be sure is that they are more than is tolerated.
+        1.0 - TOLERATED_POINTS / 100.0
+    };
     let seen = 100.0 * c as f64 / (c as f64 + b as f64);
     if (seen - weight).abs() <= TOLERATED_POINTS.min(weight / 2.0) {
         return None;

@@ -50,7 +50,10 @@ impl Metric {
     /// both sides alike, so that the candidate would seem proven.
     pub(super) fn lacks(&self, arms: &Arms<'_>) -> Option<f64> {
         let lacks = |arm: &Arm<'_>, edge: f64| match arm {
-            Arm::Increments(increments) => !latency::has_edge(&buckets(increments), edge),
+            Arm::Increments(it) => {
+                let mut edges = it.buckets.iter().flatten().map(|(its, _)| *its);
+                !edges.any(|its| latency::same_edge(its, edge))
+            }
             Arm::Series(_) => true,
         };
         let mut judged = self.edges.iter().flatten();

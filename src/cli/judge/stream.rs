@@ -285,7 +285,7 @@ fn edges(
         let (slowdown, objective) = rules.slowdown(name);
         return Ok(latency::edges(&buckets, slowdown, objective));
     };
-    let has = |edge: f64| latency::has_edge(&buckets, edge);
+    let has = |edge: f64| buckets.iter().any(|bucket| latency::same_edge(bucket.edge, edge));
     let strange = known
         .iter()
         .flat_map(|edge| [edge.candidate, edge.baseline])

@@ -124,13 +124,18 @@ impl Evidence {
             step_seconds: f64::from(self.step_seconds),
             release_seconds: f64::from(self.release_seconds),
             ratio: self.ratio.interval(),
-            missing: if self.suspicion().reached() || self.flags.environment {
-                // What keeps the weight ends with time, not with a number of requests.
-                Missing::UNKNOWN
-            } else {
-                self.missing()
-            },
+            missing: self.foreseen(),
             multiplier: f64::from(self.multiplier),
+        }
+    }
+
+    /// What a pass lacks. What keeps the weight otherwise ends with time, not with a number of requests.
+    fn foreseen(&self) -> Missing {
+        let kept = self.suspicion().reached() || self.flags.environment;
+        if kept && !self.is_alone() {
+            Missing::UNKNOWN
+        } else {
+            self.missing()
         }
     }
 

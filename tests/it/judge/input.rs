@@ -575,7 +575,7 @@ fn in_the_last_step_the_weight_grows_for_the_bake() {
 
 #[test]
 fn a_weight_that_falls_in_the_bake_begins_the_step_anew() {
-    let answers = spotless(&[(80.0, 40), (1.0, 45)], |_| 0, 85);
+    let answers = spotless(&[(80.0, 40), (1.0, 40)], |_| 0, 80);
     assert_eq!(answers[39]["verdict"], "Pass");
     // What was proven and baked at 80 is nothing at 1.
     assert_eq!(answers[40]["metrics"]["e"]["candidate"]["n"], 200);
@@ -812,7 +812,10 @@ fn a_past_of_a_histogram_must_fit_what_is_scraped() {
 fn a_histogram_that_loses_a_judged_edge_is_refused() {
     let line = |t: u64, mine: &[(f64, u64)], theirs: &[(f64, u64)]| {
         let arm = |buckets: &[(f64, u64)], factor: u64| {
-            let buckets: Vec<Value> = buckets.iter().map(|(edge, n)| json!([edge, n * factor])).collect();
+            let buckets: Vec<Value> = buckets
+                .iter()
+                .map(|(edge, n)| json!([edge, n * factor]))
+                .collect();
             json!({"n": 300 * factor, "buckets": buckets})
         };
         json!({"stream": "s", "t": t, "weight": 10,
@@ -823,36 +826,62 @@ fn a_histogram_that_loses_a_judged_edge_is_refused() {
     let more: &[(f64, u64)] = &[(0.05, 150), (0.07, 200), (0.1, 270), (0.5, 297), (1.0, 300)];
     for (t, mine, theirs, reason) in [
         // All requests would count as slow on both sides, and the candidate would seem proven.
-        (30, &[(0.01, 0), (60.0, 300)][..], &[(0.01, 0), (60.0, 300)][..], "no bucket up to 0.05 s"),
-        (30, &[(0.05, 150), (0.2, 280), (0.5, 297)], &[(0.05, 150), (0.2, 280), (0.5, 297)], "up to 0.1 s"),
+        (
+            30,
+            &[(0.01, 0), (60.0, 300)][..],
+            &[(0.01, 0), (60.0, 300)][..],
+            "no bucket up to 0.05 s",
+        ),
+        (
+            30,
+            &[(0.05, 150), (0.2, 280), (0.5, 297)],
+            &[(0.05, 150), (0.2, 280), (0.5, 297)],
+            "up to 0.1 s",
+        ),
         (30, full, &[(0.05, 150), (0.1, 270), (0.6, 297)], "the same edges"),
     ] {
-        let input = format!("{}\n{}\n{}\n", line(15, full, full), line(t, mine, theirs), line(45, more, more));
+        let input = format!(
+            "{}\n{}\n{}\n",
+            line(15, full, full),
+            line(t, mine, theirs),
+            line(45, more, more)
+        );
         let (exit, answers) = judge(&input, None);
         let error = answers[1]["error"].as_str().unwrap_or_default();
-        assert!(error.contains(reason) && answers[1]["line"] == 2, "{reason}: {}", answers[1]);
+        assert!(
+            error.contains(reason) && answers[1]["line"] == 2,
+            "{reason}: {}",
+            answers[1]
+        );
         // It changed nothing, and what has more edges is read at those that are judged.
         let seen = &answers[2]["metrics"]["latency"];
-        assert_eq!((exit, &seen["candidate"]["n"]), (Exit::Usage, &json!(600)), "{seen}");
+        assert_eq!(
+            (exit, &seen["candidate"]["n"]),
+            (Exit::Usage, &json!(600)),
+            "{seen}"
+        );
     }
 }
 
 #[test]
 fn a_suspicion_that_keeps_the_weight_is_told_with_its_numbers() {
-    // A short fault at the beginning, then an hour of health.
+    // A short fault at the beginning, then health.
     let mut input = String::new();
-    for t in 1..=240_u64 {
+    for t in 1..=80_u64 {
         let bad = [0, 3, 3, 4].get(t as usize - 1).copied().unwrap_or(0);
         let line = json!({"stream": "s", "t": t * 15, "weight": 10, "metrics": {"e": {
             "candidate": {"n": 75, "x": bad}, "baseline": {"n": 675, "x": u64::from(t % 4 == 0)}}}});
         writeln!(input, "{line}").unwrap();
     }
     let (exit, answers) = judge(&input, None);
-    let last = &answers[239];
+    let last = &answers[79];
     let seen = &last["metrics"]["e"];
     let reached = |proof: &str| seen[proof]["evidence"].as_f64() >= seen[proof]["needed"].as_f64();
     assert_eq!(exit, Exit::Undecided);
-    assert!(reached("step") && reached("release") && !reached("fail"), "{seen}");
+    assert!(
+        reached("step") && reached("release") && !reached("fail"),
+        "{seen}"
+    );
     // Both proofs are there: what holds is a number of its own, and no request would end it.
     assert!(reached("suspicion"), "{seen}");
     assert_eq!(seen["missing"], json!({"requests": null, "seconds": null}));
@@ -871,8 +900,15 @@ fn a_name_chooses_among_the_rollouts_of_the_configuration() {
              traffic: {{gatewayAPI: {{routes: [{{name: {name}}}]}}}}\n  analysis: {{confidence: {{falseRollback: {preset}}}}}\n"
         )
     };
-    let both = format!("{}---\n{}", rollout("search", "0.01"), rollout("payment", "0.001"));
-    let (both, bare) = (folder.file("both.yaml", &both), folder.file("bare.yaml", "interval: 5s\n"));
+    let both = format!(
+        "{}---\n{}",
+        rollout("search", "0.01"),
+        rollout("payment", "0.001")
+    );
+    let (both, bare) = (
+        folder.file("both.yaml", &both),
+        folder.file("bare.yaml", "interval: 5s\n"),
+    );
     let lines = folder.file("lines.jsonl", &line("s", 15));
     let needed = |name: &str| {
         let (exit, out, error) = serin(&[&lines, "--config", &both, "--name", name]);
@@ -884,11 +920,17 @@ fn a_name_chooses_among_the_rollouts_of_the_configuration() {
     assert!((needed("payment") - 1000_f64.ln()).abs() < 1e-9);
     for (arguments, said) in [
         (vec!["--config", &both], "choose one with --name"),
-        (vec!["--config", &both, "--name", "shop"], "--name takes one of search, payment"),
-        (vec!["--config", &bare, "--name", "shop"], "no Rollout for --name to choose"),
+        (
+            vec!["--config", &both, "--name", "shop"],
+            "--name takes one of search, payment",
+        ),
+        (
+            vec!["--config", &bare, "--name", "shop"],
+            "no Rollout for --name to choose",
+        ),
         (vec!["--name", "shop"], "no file has any"),
     ] {
-        let (exit, _, error) = serin(&[&[lines.as_str()], arguments.as_slice()].concat());
+        let (exit, _, error) = serin(&[&[lines.as_str()][..], &arguments].concat());
         assert_eq!(exit, Some(2), "{error}");
         assert!(error.contains(said), "{error}");
     }
@@ -930,24 +972,44 @@ fn names_on_a_terminal_are_harmless() {
     text.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
     let out = String::from_utf8(out).unwrap();
     assert_eq!(out.lines().count(), 3, "{out}");
-    assert!(!out.chars().any(|letter| letter.is_control() && letter != '\n'), "{out:?}");
-    assert!(out.contains("a\\u{1b}[2J") && out.contains("metric e\\n0:15 Pass\\u{9b}:"), "{out}");
+    assert!(
+        !out.chars().any(|letter| letter.is_control() && letter != '\n'),
+        "{out:?}"
+    );
+    assert!(
+        out.contains("a\\u{1b}[2J") && out.contains("metric e\\n0:15 Pass\\u{9b}:"),
+        "{out}"
+    );
 }
 
 #[test]
 fn a_password_in_an_address_is_not_repeated() {
-    for address in ["http://user:hush@localhost:9090", "user:hush@localhost", "http://user:hush@:x"] {
+    for address in [
+        "http://user:hush@localhost:9090",
+        "user:hush@localhost",
+        "http://user:hush@:x",
+    ] {
         let (exit, out, error) = serin(&["--prometheus", address, "--rollout", "x", "--from", "1h ago"]);
         assert_eq!(exit, Some(2));
-        assert!(error.contains("--prometheus: ") && !format!("{out}{error}").contains("hush"), "{error}");
+        assert!(
+            error.contains("--prometheus: ") && !format!("{out}{error}").contains("hush"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_plot_never_overwrites_what_is_read() {
     let folder = Folder::new("plot-over");
-    let (lines, config) = (folder.file("lines.jsonl", &line("s", 15)), folder.file("config.yaml", "interval: 5s\n"));
-    let detour = format!("{}/../{}", folder.0.display(), folder.0.file_name().unwrap().display());
+    let (lines, config) = (
+        folder.file("lines.jsonl", &line("s", 15)),
+        folder.file("config.yaml", "interval: 5s\n"),
+    );
+    let detour = format!(
+        "{}/../{}",
+        folder.0.display(),
+        folder.0.file_name().unwrap().display()
+    );
     for plot in [lines.clone(), config.clone(), format!("{detour}/lines.jsonl")] {
         let (exit, out, error) = serin(&[&lines, "--config", &config, "--plot", &plot]);
         assert_eq!((exit, out.as_str()), (Some(2), ""), "{plot}");
@@ -975,7 +1037,10 @@ fn answers_that_nobody_got_are_no_verdict() {
         let end = child.wait_with_output().unwrap();
         let error = String::from_utf8(end.stderr).unwrap();
         assert_eq!(end.status.code(), Some(2), "{error}");
-        assert!(error.contains("cannot write the answer") && error.lines().count() == 1, "{error}");
+        assert!(
+            error.contains("cannot write the answer") && error.lines().count() == 1,
+            "{error}"
+        );
     }
 }
 
