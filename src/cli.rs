@@ -78,7 +78,10 @@ impl Command {
             Self::Run(command) => command.run(out),
             Self::Crds(command) => command.run(out),
             Self::Bench(command) => command.run(out),
-            Self::Judge(command) => command.run(run::Wall.now(), &mut io::stdin().lock(), out),
+            Self::Judge(command) => command
+                .run(run::Wall.now(), &mut io::stdin().lock(), out)
+                .and_then(|exit| Ok(out.flush().map(|()| exit)?))
+                .map_err(Failure::of_answers),
             Self::Rehearse(command) => command.run(&mut io::stdin().lock(), out),
             Self::Version(command) => command.run(out),
         }
@@ -159,6 +162,17 @@ impl Failure {
         }
     }
 
+    /// For a command whose exit status is its answer: what could not be written is neither "passed" nor "failed".
+    fn of_answers(self) -> Self {
+        match self {
+            Self::Output(_) => Self::usage(
+                self.to_string(),
+                "who reads the answers must read all of them; is the disk full?",
+            ),
+            Self::Told { .. } => self,
+        }
+    }
+
     /// Writes the failure to standard error and gives its exit status.
     fn report(&self) -> Exit {
         match self {
@@ -231,7 +245,12 @@ fn one_line(rendered: &str) -> (String, String) {
 
 fn complain(message: &str, hint: &str, exit: Exit) -> Exit {
     // With standard error gone as well, the exit status alone has to tell.
-    let told = writeln!(io::stderr(), "error: {message}; hint: {hint}");
+    let told = writeln!(
+        io::stderr(),
+        "error: {}; hint: {}",
+        text::harmless(message),
+        text::harmless(hint)
+    );
     if told.is_ok() { exit } else { Exit::Failed }
 }
 

@@ -26,7 +26,7 @@ pub struct Gauge {
     /// limits of the candidate's template, and connections the process's own limit of open files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Quantity>,
-    /// What one pod uses without requests, in the same unit. By default it is read off the stable pods.
+    /// What one pod uses without requests, in the same unit, at most the limit. By default it is read off the stable pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<Quantity>,
     /// Whether the gauge is left out where it has no limit or no values. Otherwise the release waits for them.

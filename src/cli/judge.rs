@@ -15,6 +15,7 @@ mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -62,8 +63,8 @@ A past window, instead of a file (docs/judge.md):
 
 /// Judges releases from counts: one line a scrape and stream (JSON Lines or CSV), one answer a line.
 ///
-/// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided, 2 if lines could not be
-/// used.
+/// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided (or there is no line at
+/// all), 2 if lines could not be used or answers not be written.
 #[derive(Args, Debug, Default)]
 #[command(after_long_help = HELP)]
 pub struct Judge {
@@ -116,12 +117,13 @@ impl Judge {
                 Output::Json
             }
         };
+        self.keep_inputs()?;
         if self.past.prometheus.is_some() {
             // People look back, programs go on.
             let output = self.output.unwrap_or(Output::Text);
             return self.past.run((now, output, self.plot.as_deref()), out);
         }
-        let mut rules = config::rules(self.config.as_deref())?;
+        let mut rules = config::rules(self.config.as_deref(), self.past.name.as_deref())?;
         rules.routed = !self.unrouted;
         let output = self.output.unwrap_or_else(usual);
         let name = self.file.as_deref().unwrap_or("-");
@@ -144,6 +146,30 @@ impl Judge {
         }
         Ok(ended.exit)
     }
+
+    /// Refuses to draw over what is read.
+    fn keep_inputs(&self) -> Result<(), Failure> {
+        let Some(plot) = &self.plot else {
+            return Ok(());
+        };
+        let past = &self.past;
+        let names = [&self.file, &self.config, &past.rollout].into_iter().flatten();
+        let paths = [&past.bearer_token_file, &past.ca_file].into_iter().flatten();
+        let mut read = names.map(Path::new).chain(paths.map(PathBuf::as_path));
+        if read.any(|path| same(path, Path::new(plot))) {
+            return Err(Failure::usage(
+                format!("--plot {plot} would overwrite what is read"),
+                "name another file for the picture",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether both are the same file, by whatever path.
+fn same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(one).is_some_and(|one| Some(one) == real(other))
 }
 
 fn open(name: &str) -> Result<BufReader<File>, Failure> {

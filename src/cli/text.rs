@@ -1,4 +1,7 @@
-//! Text for people: lines of limited width.
+//! Text for people: lines of limited width, and names that cannot steer a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Units stay with their numbers.
 const UNITS: [&str; 4] = ["%", "s", "min", "h"];
@@ -29,7 +32,43 @@ pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     lines
 }
 
+/// `text` with what would steer a terminal, or turn the direction of writing, as an escape: names come from anywhere.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut told = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if steers(letter) {
+            // Writing to a string cannot fail.
+            let _ = write!(told, "{}", letter.escape_default());
+        } else {
+            told.push(letter);
+        }
+    }
+    Cow::Owned(told)
+}
+
+fn steers(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn is_unit(word: &str) -> bool {
     let bare = word.trim_matches(|letter: char| letter.is_ascii_punctuation() && letter != '%');
     UNITS.contains(&bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_steer_a_terminal() {
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\nc\t\u{202e}"),
+            "a\\u{1b}[2Jb\\nc\\t\\u{202e}"
+        );
+        assert!(matches!(harmless("größer 5 %–10 ×"), Cow::Borrowed(_)));
+    }
 }

@@ -3,7 +3,7 @@
 use super::quantity::Weight;
 use crate::stats::leak::Growth;
 use crate::stats::saturation::{Cost, Fits, Outlook};
-use crate::stats::{Against, Assessment, Counts, Ratio, Verdict, Warming};
+use crate::stats::{Against, Assessment, Counts, Evidenced, Ratio, Verdict, Warming};
 
 /// Why evidence does not grow while pods that came in mid-step are young.
 const YOUNG: &str = "new pods warm up: only gross faults count meanwhile";
@@ -127,13 +127,10 @@ pub fn rate(counts: Counts) -> String {
     format!("{share} ({}/{})", grouped(counts.bad), grouped(counts.requests))
 }
 
-/// The ratio with its interval. The interval never widens again, so the likeliest ratio of a rate that has moved since
-/// may lie outside: then its nearer end is told.
+/// The ratio with its interval.
 pub fn times(ratio: &Ratio) -> String {
-    let within = |estimate: f64| estimate.min(ratio.high.unwrap_or(f64::INFINITY)).max(ratio.low);
     let estimate = ratio
         .estimate
-        .map(within)
         .map_or_else(|| ">100×".to_owned(), |estimate| format!("{}×", digits(estimate)));
     let high = ratio.high.map_or_else(|| "∞".to_owned(), digits);
     format!("{estimate} ({}–{high}×)", digits(ratio.low))
@@ -162,15 +159,11 @@ fn standing(seen: &Assessment) -> String {
 fn stands(seen: &Assessment) -> String {
     match seen.verdict {
         Verdict::Fail => against(seen),
-        Verdict::Pass => format!(
-            "evidence for it {:.1} of {:.1} needed",
-            seen.step.evidence, seen.step.needed
-        ),
-        Verdict::Continue if seen.suspicion => {
+        Verdict::Pass => format!("evidence for it {} needed", reaches(seen.step)),
+        Verdict::Continue if seen.suspicion.reached() => {
             format!(
-                "it looks worse (evidence against it {:.1} of {:.1} needed): the weight is kept",
-                seen.fail.evidence.max(0.0),
-                seen.fail.needed
+                "it looks worse over the release (suspicion {:.1}, where {:.1} keeps the weight)",
+                seen.suspicion.evidence, seen.suspicion.needed
             )
         }
         Verdict::Continue if seen.environment => {
@@ -187,19 +180,40 @@ fn stands(seen: &Assessment) -> String {
                     )
                 }
                 (Some(requests), None) => format!("{evidence}, about {} requests missing", grouped(requests)),
+                (None, _) if seen.in_step.baseline.requests == 0 => {
+                    format!("{evidence}, and no request beside it to compare with")
+                }
                 (None, _) => format!("{evidence}, and at these rates no number of requests suffices"),
             }
         }
     }
 }
 
+/// Evidence beside what is needed of it, in tenths of a nat: `0.6 of 0.7`. The two are alike only where it suffices.
+pub fn reaches(seen: Evidenced) -> String {
+    let tenths = |nats: f64| (nats * 10.0).round() / 10.0;
+    let (shown, needed) = (tenths(seen.evidence), tenths(seen.needed));
+    let shown = if seen.reached() {
+        shown.max(needed)
+    } else {
+        shown.min(needed - 0.1)
+    };
+    // No "-0.0".
+    let shown = shown + 0.0;
+    format!("{shown:.1} of {needed:.1}")
+}
+
+/// Evidence below nothing is of no interest to who reads a sentence.
+const fn at_least_none(seen: Evidenced) -> Evidenced {
+    Evidenced {
+        evidence: seen.evidence.max(0.0),
+        ..seen
+    }
+}
+
 /// How much speaks against it.
 fn against(seen: &Assessment) -> String {
-    format!(
-        "evidence against it {:.1} of {:.1} needed",
-        seen.fail.evidence.max(0.0),
-        seen.fail.needed
-    )
+    format!("evidence against it {} needed", reaches(at_least_none(seen.fail)))
 }
 
 /// The proof that is not there yet: of the step, or else of the whole release.
@@ -209,11 +223,7 @@ fn open(seen: &Assessment) -> String {
     } else {
         (seen.step, "")
     };
-    format!(
-        "evidence for it{scope} {:.1} of {:.1} needed",
-        proof.evidence.max(0.0),
-        proof.needed
-    )
+    format!("evidence for it{scope} {} needed", reaches(at_least_none(proof)))
 }
 
 /// A share as per cent with two significant digits.
@@ -281,6 +291,22 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(span(600.0), "10 min");
         assert_eq!(rate(Counts::new(1480, 31)), "2.1 % (31/1,480)");
+    }
+
+    #[test]
+    fn evidence_looks_sufficient_only_where_it_is() {
+        let told = |evidence, needed| reaches(Evidenced { evidence, needed });
+        for (evidence, needed, shown) in [
+            (0.66, 0.693, "0.6 of 0.7"),
+            (0.693, 0.693, "0.7 of 0.7"),
+            (2.9961, 2.9957, "3.0 of 3.0"),
+            (4.64, 4.65, "4.6 of 4.7"),
+            (4.605, 4.6052, "4.5 of 4.6"),
+            (-3.64, 4.6, "-3.6 of 4.6"),
+            (9.28, 4.6, "9.3 of 4.6"),
+        ] {
+            assert_eq!(told(evidence, needed), shown);
+        }
     }
 
     #[test]

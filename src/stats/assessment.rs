@@ -54,7 +54,8 @@ impl Arms {
 pub struct Ratio {
     /// Lower end; 0 if there is none.
     pub low: f64,
-    /// The likeliest ratio; `None` if it is above a hundredfold or unbounded (no bad request in the baseline).
+    /// The likeliest ratio within the interval; `None` if it is above a hundredfold or unbounded (no bad request in the
+    /// baseline). It is that of scrapes compared one by one, not the quotient of the rates.
     pub estimate: Option<f64>,
     /// Upper end; `None` if there is none.
     pub high: Option<f64>,
@@ -67,6 +68,14 @@ pub struct Missing {
     pub requests: Option<u64>,
     /// When they are expected at the observed rate, in seconds; `None` if that cannot be told.
     pub seconds: Option<f64>,
+}
+
+impl Missing {
+    /// Nothing can be told of it.
+    pub const UNKNOWN: Self = Self {
+        requests: None,
+        seconds: None,
+    };
 }
 
 /// What the candidate is compared with.
@@ -108,8 +117,8 @@ pub struct Assessment {
     pub step: Evidenced,
     /// Evidence over the whole release that the candidate is better than unacceptable.
     pub release: Evidenced,
-    /// Some evidence for a regression, not enough to fail: the weight must not grow meanwhile.
-    pub suspicion: bool,
+    /// Evidence for a regression before anything of it is set aside; once it is reached the weight must not grow.
+    pub suspicion: Evidenced,
     /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
     pub environment: bool,
     /// What is still warming up, so that only gross faults count.

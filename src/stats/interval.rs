@@ -166,20 +166,26 @@ impl RatioLikelihood {
     }
 
     /// The interval and the likeliest ratio; `None` before the first bad request. An end of the grid inside the
-    /// interval means no bound on that side.
+    /// interval means no bound on that side. The interval never widens again, so the likeliest ratio of a rate that has
+    /// moved since may lie outside: then its nearer end is told.
     pub fn interval(&self) -> Option<Ratio> {
         if self.estimate < 0.0 {
             return None;
         }
         let [low, high] = self.inside;
+        let low = if low == 0 {
+            0.0
+        } else {
+            grid(usize::from(low)).exp()
+        };
+        let high = (high < LAST).then(|| grid(usize::from(high)).exp());
+        let within = f64::from(self.estimate)
+            .min(high.unwrap_or(f64::INFINITY))
+            .max(low);
         Some(Ratio {
-            low: if low == 0 {
-                0.0
-            } else {
-                grid(usize::from(low)).exp()
-            },
-            estimate: self.estimate.is_finite().then(|| f64::from(self.estimate)),
-            high: (high < LAST).then(|| grid(usize::from(high)).exp()),
+            low,
+            estimate: within.is_finite().then_some(within),
+            high,
         })
     }
 }
@@ -255,5 +261,20 @@ mod tests {
         }
         let now = ratio.interval().unwrap();
         assert!(now.low > 3.0 && now.low <= now.high.unwrap(), "{now:?}");
+    }
+
+    #[test]
+    fn the_ratio_never_lies_outside_its_interval() {
+        // Ten times as bad at first, then as good as the baseline: the likeliest ratio leaves the interval.
+        let mut ratio = RatioLikelihood::default();
+        let mut outside = 0;
+        for bad in [50; 20].into_iter().chain([5; 400]) {
+            ratio.observe(&Tick::new(Counts::new(500, bad), Counts::new(500, 5), 15.0));
+            let now = ratio.interval().unwrap();
+            let (told, high) = (now.estimate.unwrap(), now.high.unwrap());
+            assert!(now.low <= told && told <= high, "{now:?}");
+            outside += usize::from(f64::from(ratio.estimate) < now.low);
+        }
+        assert!(outside > 0, "{ratio:?}");
     }
 }

@@ -32,12 +32,20 @@ pub struct Edge {
     pub baseline: f64,
 }
 
+/// By how much two spellings of one edge may differ, as a share of it.
+const SPELLING: f64 = 1e-9;
+
+/// Whether two edges are one.
+pub fn same_edge(one: f64, other: f64) -> bool {
+    (one - other).abs() <= SPELLING * other.abs()
+}
+
 /// Requests slower than `edge` among all of a histogram, reading the largest bucket edge that does not exceed it.
 pub fn slower_than(buckets: &[Bucket], edge: f64) -> Counts {
     let all = buckets.iter().map(|b| b.count).max().unwrap_or(0);
     let within = buckets
         .iter()
-        .filter(|b| b.edge <= edge * (1.0 + 1e-9))
+        .filter(|b| b.edge <= edge * (1.0 + SPELLING))
         .map(|b| b.count)
         .max()
         .unwrap_or(0);
@@ -92,7 +100,7 @@ pub fn floor(edges: &[f64], limit: f64) -> Option<f64> {
     edges
         .iter()
         .copied()
-        .filter(|e| *e <= limit * (1.0 + 1e-9))
+        .filter(|e| *e <= limit * (1.0 + SPELLING))
         .max_by(f64::total_cmp)
 }
 
@@ -153,5 +161,6 @@ mod tests {
         assert_eq!(slower_than(&past(), 0.2), Counts::new(1000, 180));
         assert_eq!(slower_than(&past(), 0.001), Counts::new(1000, 1000));
         assert_eq!(slower_than(&[], 0.1), Counts::default());
+        assert!(same_edge(0.1, 0.1 + 1e-12) && !same_edge(0.1, 0.2) && !same_edge(0.1, 0.1001));
     }
 }

@@ -30,9 +30,16 @@ pub fn log_e_of_shares(shares: &[f64], concentration: f64, counts: &[u64]) -> f6
 pub fn not_honoured(weight: f64, counts: Arms) -> Option<f64> {
     let asked = weight / 100.0;
     let (c, b) = (counts.candidate.requests, counts.baseline.requests);
-    if !(asked > 0.0 && asked < 1.0) || c.saturating_add(b) == 0 {
+    if !(asked > 0.0 && asked <= 1.0) || c.saturating_add(b) == 0 {
         return None;
     }
+    let asked = if asked < 1.0 {
+        asked
+    } else {
+        // A single request of the baseline would be proof, but some may be under way on connections from before: what
+        // must be sure is that they are more than is tolerated.
+        1.0 - TOLERATED_POINTS / 100.0
+    };
     let seen = 100.0 * c as f64 / (c as f64 + b as f64);
     if (seen - weight).abs() <= TOLERATED_POINTS.min(weight / 2.0) {
         return None;
@@ -61,6 +68,11 @@ mod tests {
         assert_eq!(not_honoured(10.0, arms(0, 1_000)), Some(0.0));
         assert_eq!(not_honoured(10.0, arms(500, 500)), Some(50.0));
         assert_eq!(not_honoured(100.0, arms(10, 0)), None);
+        assert_eq!(not_honoured(100.0, arms(9_600, 400)), None);
+        assert_eq!(not_honoured(100.0, arms(8, 2)), None);
+        assert_eq!(not_honoured(100.0, arms(1_000, 9_000)), Some(10.0));
+        assert_eq!(not_honoured(100.0, arms(0, 1_000)), Some(0.0));
+        assert_eq!(not_honoured(98.0, arms(9_700, 300)), None);
         assert!(not_honoured(10.0, arms(u64::MAX, u64::MAX)).is_some());
     }
 }

@@ -32,6 +32,11 @@ pub(super) fn rules() -> Vec<Rule> {
             "limit must be above 0: raise limit",
         ),
         rollout(
+            "spec.analysis.gauges[]",
+            "!has(self.idle) || !has(self.limit) || !quantity(self.idle).isGreaterThan(quantity(self.limit))",
+            "idle must not be above limit: lower idle, which is in the same unit",
+        ),
+        rollout(
             "spec.analysis.gauges[].query",
             "self.contains('{{pods}}')",
             "query must give one value for each pod of an arm: select by {{pods}}",

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::schema::items;
-use crate::api::{duration, rules};
+use crate::api::{Quantity, duration, rules};
 
 /// The expression language with what the API server adds to it, as far as the rules use it.
 pub(super) struct Rules {
@@ -110,6 +110,8 @@ impl Rules {
         let declared = [
             context.add_function("duration", milliseconds),
             context.add_function("isSorted", is_sorted),
+            context.add_function("quantity", quantity),
+            context.add_function("isGreaterThan", is_greater_than),
         ];
         if let Some(error) = declared.into_iter().find_map(Result::err) {
             return Err(error.to_string());
@@ -161,6 +163,20 @@ fn milliseconds(text: Arc<String>) -> Result<i64, ExecutionError> {
         .map_err(|error| ExecutionError::function_error("duration", error.to_string()))
 }
 
+/// `quantity('512Mi')`. The rules only compare quantities, so a number does.
+#[allow(clippy::needless_pass_by_value)] // the form that `add_function` takes
+fn quantity(text: Arc<String>) -> Result<f64, ExecutionError> {
+    let parsed: Result<Quantity, _> = text.parse();
+    parsed
+        .map(|quantity| quantity.value())
+        .map_err(|error| ExecutionError::function_error("quantity", error.to_string()))
+}
+
+/// `quantity.isGreaterThan(other)`.
+fn is_greater_than(This(quantity): This<f64>, other: f64) -> bool {
+    quantity > other
+}
+
 /// `list.isSorted()`.
 fn is_sorted(This(list): This<Arc<Vec<Cel>>>) -> bool {
     list.is_sorted()
@@ -187,6 +203,11 @@ mod tests {
         assert_eq!(number("[1, 3, 2].isSorted()"), Ok(false));
         assert_eq!(number("[].isSorted()"), Ok(true));
         assert_eq!(number("'Cookie'.lowerAscii() == 'cookie'"), Ok(true));
+        let above = |mine: &str, theirs: &str| {
+            number(&format!("quantity('{mine}').isGreaterThan(quantity('{theirs}'))"))
+        };
+        assert_eq!((above("1Gi", "512Mi"), above("500m", "1")), (Ok(true), Ok(false)));
+        assert_eq!(above("1", "1000m"), Ok(false));
         assert!(number("duration('x') > duration('1s')").is_err());
     }
 }

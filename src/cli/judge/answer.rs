@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::engine::words::percent;
+use crate::cli::text::harmless;
+use crate::engine::words::{self, percent};
 use crate::stats::{Assessment, Counts, Evidenced, Verdict};
 
 /// The answer to a scrape.
@@ -82,6 +83,7 @@ pub(super) struct Metric {
     fail: Evidence,
     step: Evidence,
     release: Evidence,
+    suspicion: Evidence,
     candidate: Arm,
     baseline: Arm,
     ratio: Option<Ratio>,
@@ -149,6 +151,7 @@ impl From<&Assessment> for Metric {
             fail: a.fail.into(),
             step: a.step.into(),
             release: a.release.into(),
+            suspicion: a.suspicion.into(),
             candidate: a.in_step.candidate.into(),
             baseline: a.in_step.baseline.into(),
             ratio: a.ratio.map(|r| Ratio {
@@ -172,16 +175,19 @@ pub(super) const HEADER: &str =
 pub(super) fn row(answer: &Answer<'_>) -> String {
     let metrics = answer.metrics.iter().map(|(_, metric)| metric);
     let worst = metrics.max_by(|a, b| a.fail.evidence.total_cmp(&b.fail.evidence));
-    let of = |e: &Evidence| format!("{:.1} of {:.1}", e.evidence, e.needed);
+    let of = |it: &Evidence| {
+        let (evidence, needed) = (it.evidence, it.needed);
+        words::reaches(Evidenced { evidence, needed })
+    };
     let [fail, step, release] = worst.map_or_else(<[String; 3]>::default, |m| {
         [of(&m.fail), of(&m.step), of(&m.release)]
     });
     let verdict = if answer.advance { "Advance" } else { answer.verdict };
     format!(
         "{:<12} {:>9} {verdict:<9} {fail:<13} {step:<13} {release:<13} {}",
-        answer.stream,
+        harmless(answer.stream),
         clock(answer.t),
-        answer.reason
+        harmless(&answer.reason)
     )
 }
 

@@ -47,8 +47,8 @@ pub struct Past {
     /// A file with the Rollout whose analysis is tried.
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub rollout: Option<String>,
-    /// Which Rollout, where the file has several.
-    #[arg(long, requires = "prometheus")]
+    /// Which Rollout, where the file (that of --config, too) has several.
+    #[arg(long)]
     pub name: Option<String>,
     /// Where the window begins: 2026-10-02T13:00:00Z, or '3h ago'.
     #[arg(long, value_name = "T", requires = "prometheus")]
@@ -151,7 +151,8 @@ impl Past {
         let address = self.prometheus.as_deref().unwrap_or_default();
         let address = address.parse().map_err(|error| {
             Failure::usage(
-                format!("--prometheus {address}: {error}"),
+                // Not the address itself: it may hold a password.
+                format!("--prometheus: {error}"),
                 "for example http://localhost:9090",
             )
         })?;

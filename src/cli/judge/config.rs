@@ -13,10 +13,16 @@ use crate::cli::rehearse::input;
 use crate::engine::Plan;
 use crate::engine::plan::GateMode;
 
-/// What a file says of the rules; `None` for a file stands for the defaults.
-pub(super) fn rules(file: Option<&str>) -> Result<Rules, Failure> {
+/// What a file says of the rules; `None` for a file stands for the defaults. `name`: the Rollout, of several.
+pub(super) fn rules(file: Option<&str>, name: Option<&str>) -> Result<Rules, Failure> {
     let Some(file) = file else {
-        return Ok(Rules::of(Analysis::default(), None));
+        return match name {
+            None => Ok(Rules::of(Analysis::default(), None)),
+            Some(_) => Err(Failure::usage(
+                "--name chooses among Rollouts, and no file has any",
+                "give --config, or --prometheus with --rollout",
+            )),
+        };
     };
     let wrong = |why: &str| {
         Failure::usage(
@@ -33,7 +39,10 @@ pub(super) fn rules(file: Option<&str>) -> Result<Rules, Failure> {
         objects.push(object.map_err(|error| wrong(&format!("document {number} is not YAML: {error}")))?);
     }
     if objects.iter().any(|object| object.get("kind").is_some()) {
-        return of_rollout(file);
+        return of_rollout(file, name);
+    }
+    if name.is_some() {
+        return Err(wrong("it has no Rollout for --name to choose"));
     }
     match objects.as_slice() {
         [] => Ok(Rules::of(Analysis::default(), None)),
@@ -42,9 +51,9 @@ pub(super) fn rules(file: Option<&str>) -> Result<Rules, Failure> {
     }
 }
 
-/// The rules of the only Rollout in a file.
-fn of_rollout(file: &str) -> Result<Rules, Failure> {
-    let found = input::find(file, None, &mut std::io::empty())?;
+/// The rules of the only Rollout in a file, or of the one called `name`.
+fn of_rollout(file: &str, name: Option<&str>) -> Result<Rules, Failure> {
+    let found = input::find(file, name, &mut std::io::empty())?;
     let plan = Plan::admit(&found.spec, GateMode::Admission)
         .map_err(|wrong| input::refused(file, &found.title, &wrong.join("; ")))?;
     let ladder = Ladder::of(&plan);

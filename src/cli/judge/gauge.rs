@@ -49,10 +49,7 @@ impl Told {
 impl Gauge {
     /// A gauge without a reading; what its first line says of the idle use is kept.
     pub(super) fn new(name: &str, line: &line::Gauge<'_>) -> Self {
-        let whole = line
-            .limit
-            .or_else(|| line.candidate.iter().find_map(|pod| pod.limit));
-        let idle = line.idle.zip(whole).map(|(idle, limit)| idle / limit);
+        let idle = line.idle.zip(whole(line)).map(|(idle, limit)| idle / limit);
         Self {
             name: name.to_owned(),
             fold: engine::gauge::Gauge::new(name, Kind::named(name), false, idle),
@@ -140,6 +137,12 @@ impl Gauge {
     }
 }
 
+/// The limit that `idle` is a part of: that of the gauge, or else of its pods.
+fn whole(gauge: &line::Gauge<'_>) -> Option<f64> {
+    let pods = || gauge.candidate.iter().find_map(|pod| pod.limit);
+    gauge.limit.or_else(pods)
+}
+
 /// What is wrong with a gauge of a line.
 pub(super) fn sound(gauge: &line::Gauge<'_>) -> Result<(), String> {
     let limit = |limit: Option<f64>| match limit {
@@ -149,6 +152,11 @@ pub(super) fn sound(gauge: &line::Gauge<'_>) -> Result<(), String> {
     limit(gauge.limit)?;
     if gauge.idle.is_some_and(|idle| idle < 0.0) {
         return Err("idle must not be negative".into());
+    }
+    if let Some((idle, limit)) = gauge.idle.zip(whole(gauge)).filter(|(idle, limit)| idle > limit) {
+        return Err(format!(
+            "idle must not be above the limit, which is in the same unit: {idle} of {limit}"
+        ));
     }
     for (arm, pods) in [("candidate", &gauge.candidate), ("baseline", &gauge.baseline)] {
         if let Some(name) = twice(pods.iter().filter_map(|pod| pod.name.as_deref())) {

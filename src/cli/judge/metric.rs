@@ -46,6 +46,23 @@ impl Metric {
         }
     }
 
+    /// A judged edge that a line's histograms lack. Read at a lower one, requests would count as slow that are not: on
+    /// both sides alike, so that the candidate would seem proven.
+    pub(super) fn lacks(&self, arms: &Arms<'_>) -> Option<f64> {
+        let lacks = |arm: &Arm<'_>, edge: f64| match arm {
+            Arm::Increments(it) => {
+                let mut edges = it.buckets.iter().flatten().map(|(its, _)| *its);
+                !edges.any(|its| latency::same_edge(its, edge))
+            }
+            Arm::Series(_) => true,
+        };
+        let mut judged = self.edges.iter().flatten();
+        judged.find_map(|edge| {
+            let mine = Some(edge.candidate).filter(|edge| lacks(&arms.candidate, *edge));
+            mine.or_else(|| Some(edge.baseline).filter(|edge| lacks(&arms.baseline, *edge)))
+        })
+    }
+
     /// How many comparisons it has.
     pub(super) fn parts(&self) -> usize {
         self.edges.as_ref().map_or(1, Vec::len)

@@ -13,6 +13,7 @@ use super::plot::Tape;
 use super::rules::Rules;
 use super::stream::Stream;
 use super::table::Columns;
+use crate::cli::text::harmless;
 use crate::cli::{Exit, Failure};
 use crate::stats::Verdict;
 
@@ -228,7 +229,7 @@ impl<'a> Session<'a> {
         };
         match self.output {
             Output::Json => write_json(&mut self.out, &Refusal { line, error })?,
-            Output::Text => writeln!(self.out, "line {line}: {error}")?,
+            Output::Text => writeln!(self.out, "line {line}: {}", harmless(error))?,
         }
         Ok(())
     }

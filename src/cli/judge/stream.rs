@@ -124,10 +124,11 @@ impl Stream {
     }
 
     /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the
-    /// last step the weight may grow once its proof is there: that is the bake.
+    /// last step the weight may grow once its proof is there: that is the bake. If it falls the step begins anew.
     fn leaves_step(&self, line: &Line<'_>, weight: f64) -> bool {
         let bakes = self.last && line.last && self.baked > 0.0;
-        line.step != self.step || line.last != self.last || (weight.total_cmp(&self.weight).is_ne() && !bakes)
+        let moves = weight.total_cmp(&self.weight);
+        line.step != self.step || line.last != self.last || !(moves.is_eq() || (moves.is_gt() && bakes))
     }
 
     /// A bake with all traffic: nothing runs beside the candidate from here on, and the past is what is left.
@@ -284,7 +285,7 @@ fn edges(
         let (slowdown, objective) = rules.slowdown(name);
         return Ok(latency::edges(&buckets, slowdown, objective));
     };
-    let has = |edge: f64| buckets.iter().any(|bucket| bucket.edge.total_cmp(&edge).is_eq());
+    let has = |edge: f64| buckets.iter().any(|bucket| latency::same_edge(bucket.edge, edge));
     let strange = known
         .iter()
         .flat_map(|edge| [edge.candidate, edge.baseline])

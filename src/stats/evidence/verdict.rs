@@ -66,8 +66,13 @@ impl Evidence {
         }
     }
 
-    fn suspicion(&self) -> bool {
-        self.fail.evidence() > SUSPICION
+    /// What keeps the weight. It is the evidence as it stands, for what is set aside of it may be a regression; and it
+    /// ends only as that wears down, however good the release looks since.
+    fn suspicion(&self) -> Evidenced {
+        Evidenced {
+            evidence: self.fail.evidence(),
+            needed: SUSPICION,
+        }
     }
 
     /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
@@ -77,7 +82,7 @@ impl Evidence {
         }
         let proven = self.step_best >= self.settings().needed_to_pass()
             && self.release.evidence() >= self.needed_of_release();
-        if proven && !self.suspicion() && !self.flags.environment {
+        if proven && !self.suspicion().reached() && !self.flags.environment {
             Verdict::Pass
         } else {
             Verdict::Continue
@@ -119,8 +124,18 @@ impl Evidence {
             step_seconds: f64::from(self.step_seconds),
             release_seconds: f64::from(self.release_seconds),
             ratio: self.ratio.interval(),
-            missing: self.missing(),
+            missing: self.foreseen(),
             multiplier: f64::from(self.multiplier),
+        }
+    }
+
+    /// What a pass lacks. What keeps the weight otherwise ends with time, not with a number of requests.
+    fn foreseen(&self) -> Missing {
+        let kept = self.suspicion().reached() || self.flags.environment;
+        if kept && !self.is_alone() {
+            Missing::UNKNOWN
+        } else {
+            self.missing()
         }
     }
 
@@ -137,6 +152,11 @@ impl Evidence {
         (candidate, b.rate().unwrap_or(common))
     }
 
+    /// Seconds of the step's own warm-up that are still to come.
+    fn warm_up_left(&self) -> f64 {
+        (self.settings().warmup_seconds() - f64::from(self.step_seconds)).max(0.0)
+    }
+
     pub(in crate::stats) fn missing(&self) -> Missing {
         if self.is_alone() {
             // No proof is waited for.
@@ -150,7 +170,11 @@ impl Evidence {
         } else {
             self.in_release
         };
-        let others = if arms.candidate.requests > 0 && arms.baseline.requests > 0 {
+        if arms.candidate.requests > 0 && arms.baseline.requests == 0 {
+            // However many come, nothing is beside them.
+            return Missing::UNKNOWN;
+        }
+        let others = if arms.candidate.requests > 0 {
             arms.baseline.requests as f64 / arms.candidate.requests as f64
         } else {
             f64::from((100.0 - self.weight).max(1.0) / self.weight.max(0.01))
@@ -183,7 +207,8 @@ impl Evidence {
             if n == 0.0 {
                 Some(0.0)
             } else {
-                Some(n / pace).filter(|s| s.is_finite())
+                // Nothing counts for the candidate until the step is warm.
+                Some(self.warm_up_left() + n / pace).filter(|s| s.is_finite())
             }
         });
         Missing {

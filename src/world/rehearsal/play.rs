@@ -247,7 +247,7 @@ impl<'a> Play<'a> {
             }
             let lack = if seen.environment {
                 Lack::Environment
-            } else if seen.suspicion {
+            } else if seen.suspicion.reached() {
                 Lack::Doubt
             } else {
                 Lack::Proof(Short::of(&seen))

@@ -258,6 +258,14 @@ fn a_gauge_that_cannot_be_used_is_named() {
             r#"{"baseline":[{"pod":"b","used":1,"limit":0}]}"#,
             "baseline, b: limit must be above 0: 0",
         ),
+        (
+            r#"{"limit":1,"idle":50}"#,
+            "gauge cpu: idle must not be above the limit",
+        ),
+        (
+            r#"{"idle":50,"candidate":[{"pod":"a","used":0.6,"limit":1}]}"#,
+            "gauge cpu: idle must not be above the limit",
+        ),
         (r#"{"limit":-2}"#, "gauge cpu: limit must be above 0: -2"),
         (r#"{"limit":1,"idle":-0.1}"#, "idle must not be negative"),
         (

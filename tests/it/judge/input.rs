@@ -574,6 +574,16 @@ fn in_the_last_step_the_weight_grows_for_the_bake() {
 }
 
 #[test]
+fn a_weight_that_falls_in_the_bake_begins_the_step_anew() {
+    let answers = spotless(&[(80.0, 40), (1.0, 40)], |_| 0, 80);
+    assert_eq!(answers[39]["verdict"], "Pass");
+    // What was proven and baked at 80 is nothing at 1.
+    assert_eq!(answers[40]["metrics"]["e"]["candidate"]["n"], 200);
+    let after = &answers[40..];
+    assert!(after.iter().all(|answer| answer["advance"] == false), "{after:?}");
+}
+
+#[test]
 fn without_a_request_latency_waits() {
     let mut input = String::new();
     for t in 1..=40_u64 {
@@ -794,6 +804,242 @@ fn a_past_of_a_histogram_must_fit_what_is_scraped() {
         assert_eq!(
             answers[0]["metrics"]["latency"]["candidate"]["n"], 10,
             "{answers:?}"
+        );
+    }
+}
+
+#[test]
+fn a_histogram_that_loses_a_judged_edge_is_refused() {
+    let line = |t: u64, mine: &[(f64, u64)], theirs: &[(f64, u64)]| {
+        let arm = |buckets: &[(f64, u64)], factor: u64| {
+            let buckets: Vec<Value> = buckets
+                .iter()
+                .map(|(edge, n)| json!([edge, n * factor]))
+                .collect();
+            json!({"n": 300 * factor, "buckets": buckets})
+        };
+        json!({"stream": "s", "t": t, "weight": 10,
+            "metrics": {"latency": {"candidate": arm(mine, 1), "baseline": arm(theirs, 9)}}})
+    };
+    // Judged at all three: nearest to the median, the 90th and the 99th percentile.
+    let full: &[(f64, u64)] = &[(0.05, 150), (0.1, 270), (0.5, 297)];
+    let more: &[(f64, u64)] = &[(0.05, 150), (0.07, 200), (0.1, 270), (0.5, 297), (1.0, 300)];
+    for (t, mine, theirs, reason) in [
+        // All requests would count as slow on both sides, and the candidate would seem proven.
+        (
+            30,
+            &[(0.01, 0), (60.0, 300)][..],
+            &[(0.01, 0), (60.0, 300)][..],
+            "no bucket up to 0.05 s",
+        ),
+        (
+            30,
+            &[(0.05, 150), (0.2, 280), (0.5, 297)],
+            &[(0.05, 150), (0.2, 280), (0.5, 297)],
+            "up to 0.1 s",
+        ),
+        (30, full, &[(0.05, 150), (0.1, 270), (0.6, 297)], "the same edges"),
+    ] {
+        let input = format!(
+            "{}\n{}\n{}\n",
+            line(15, full, full),
+            line(t, mine, theirs),
+            line(45, more, more)
+        );
+        let (exit, answers) = judge(&input, None);
+        let error = answers[1]["error"].as_str().unwrap_or_default();
+        assert!(
+            error.contains(reason) && answers[1]["line"] == 2,
+            "{reason}: {}",
+            answers[1]
+        );
+        // It changed nothing, and what has more edges is read at those that are judged.
+        let seen = &answers[2]["metrics"]["latency"];
+        assert_eq!(
+            (exit, &seen["candidate"]["n"]),
+            (Exit::Usage, &json!(600)),
+            "{seen}"
+        );
+    }
+}
+
+#[test]
+fn a_suspicion_that_keeps_the_weight_is_told_with_its_numbers() {
+    // A short fault at the beginning, then health.
+    let mut input = String::new();
+    for t in 1..=80_u64 {
+        let bad = [0, 3, 3, 4].get(t as usize - 1).copied().unwrap_or(0);
+        let line = json!({"stream": "s", "t": t * 15, "weight": 10, "metrics": {"e": {
+            "candidate": {"n": 75, "x": bad}, "baseline": {"n": 675, "x": u64::from(t % 4 == 0)}}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    let last = &answers[79];
+    let seen = &last["metrics"]["e"];
+    let reached = |proof: &str| seen[proof]["evidence"].as_f64() >= seen[proof]["needed"].as_f64();
+    assert_eq!(exit, Exit::Undecided);
+    assert!(
+        reached("step") && reached("release") && !reached("fail"),
+        "{seen}"
+    );
+    // Both proofs are there: what holds is a number of its own, and no request would end it.
+    assert!(reached("suspicion"), "{seen}");
+    assert_eq!(seen["missing"], json!({"requests": null, "seconds": null}));
+    let suspicion = seen["suspicion"]["evidence"].as_f64().unwrap();
+    let told = format!("(suspicion {suspicion:.1}, where 0.4 keeps the weight)");
+    let reason = last["reason"].as_str().unwrap();
+    assert!(reason.contains(&told), "{reason}");
+}
+
+#[test]
+fn a_name_chooses_among_the_rollouts_of_the_configuration() {
+    let folder = Folder::new("names");
+    let rollout = |name: &str, preset: &str| {
+        format!(
+            "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: {name}}}\nspec:\n  workload: {{name: {name}}}\n  \
+             traffic: {{gatewayAPI: {{routes: [{{name: {name}}}]}}}}\n  analysis: {{confidence: {{falseRollback: {preset}}}}}\n"
+        )
+    };
+    let both = format!(
+        "{}---\n{}",
+        rollout("search", "0.01"),
+        rollout("payment", "0.001")
+    );
+    let (both, bare) = (
+        folder.file("both.yaml", &both),
+        folder.file("bare.yaml", "interval: 5s\n"),
+    );
+    let lines = folder.file("lines.jsonl", &line("s", 15));
+    let needed = |name: &str| {
+        let (exit, out, error) = serin(&[&lines, "--config", &both, "--name", name]);
+        assert_eq!(exit, Some(4), "{out}{error}");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        answer["metrics"]["e"]["fail"]["needed"].as_f64().unwrap()
+    };
+    assert!((needed("search") - 100_f64.ln()).abs() < 1e-9);
+    assert!((needed("payment") - 1000_f64.ln()).abs() < 1e-9);
+    for (arguments, said) in [
+        (vec!["--config", &both], "choose one with --name"),
+        (
+            vec!["--config", &both, "--name", "shop"],
+            "--name takes one of search, payment",
+        ),
+        (
+            vec!["--config", &bare, "--name", "shop"],
+            "no Rollout for --name to choose",
+        ),
+        (vec!["--name", "shop"], "no file has any"),
+    ] {
+        let (exit, _, error) = serin(&[&[lines.as_str()][..], &arguments].concat());
+        assert_eq!(exit, Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_share_of_nothing_like_all_traffic_is_told_at_100() {
+    let mut input = String::new();
+    for t in 1..=10_u64 {
+        let line = json!({"stream": "s", "t": t * 15, "weight": 100, "metrics": {"e": {
+            "candidate": {"n": 100, "x": 0}, "baseline": {"n": 900, "x": 0}}}});
+        writeln!(input, "{line}").unwrap();
+    }
+    let (exit, answers) = judge(&input, None);
+    assert_eq!(
+        (exit, &answers[9]["share"]),
+        (Exit::Undecided, &json!({"asked": 100.0, "seen": 10.0}))
+    );
+}
+
+#[test]
+fn names_on_a_terminal_are_harmless() {
+    let named = |stream: &str, metric: &str, t: u64| {
+        json!({"stream": stream, "t": t, "weight": 10, "metrics": {metric: {
+            "candidate": {"n": 90, "x": 0}, "baseline": {"n": 900, "x": 1}}}})
+    };
+    let (stream, metric) = ("a\u{1b}[2J", "e\n0:15 Pass\u{9b}");
+    let input = format!(
+        "{}\n{}\n",
+        named(stream, metric, 15),
+        json!({"stream": stream, "t": 30, "weight": 10, "metrics": {metric: {
+            "candidate": {"n": 1, "x": 2}, "baseline": {"n": 900, "x": 1}}}})
+    );
+    let mut out = Vec::new();
+    let text = Judge {
+        output: Some(Output::Text),
+        ..command(None)
+    };
+    text.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out.lines().count(), 3, "{out}");
+    assert!(
+        !out.chars().any(|letter| letter.is_control() && letter != '\n'),
+        "{out:?}"
+    );
+    assert!(
+        out.contains("a\\u{1b}[2J") && out.contains("metric e\\n0:15 Pass\\u{9b}:"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for address in [
+        "http://user:hush@localhost:9090",
+        "user:hush@localhost",
+        "http://user:hush@:x",
+    ] {
+        let (exit, out, error) = serin(&["--prometheus", address, "--rollout", "x", "--from", "1h ago"]);
+        assert_eq!(exit, Some(2));
+        assert!(
+            error.contains("--prometheus: ") && !format!("{out}{error}").contains("hush"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_plot_never_overwrites_what_is_read() {
+    let folder = Folder::new("plot-over");
+    let (lines, config) = (
+        folder.file("lines.jsonl", &line("s", 15)),
+        folder.file("config.yaml", "interval: 5s\n"),
+    );
+    let detour = format!(
+        "{}/../{}",
+        folder.0.display(),
+        folder.0.file_name().unwrap().display()
+    );
+    for plot in [lines.clone(), config.clone(), format!("{detour}/lines.jsonl")] {
+        let (exit, out, error) = serin(&[&lines, "--config", &config, "--plot", &plot]);
+        assert_eq!((exit, out.as_str()), (Some(2), ""), "{plot}");
+        assert!(error.contains("would overwrite what is read"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&lines).unwrap(), line("s", 15));
+}
+
+#[test]
+fn answers_that_nobody_got_are_no_verdict() {
+    // Every line is the beginning of a stream that would be undecided (4) at its end.
+    let input: String = (0..2_000).map(|k| line(&k.to_string(), 15) + "\n").collect();
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    for closed in [true, false] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_serin"))
+            .args(["judge", "-", "-o", "json"])
+            .stdin(Stdio::piped())
+            .stdout(if closed { Stdio::piped() } else { full() })
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        // The reader may give up before all is written.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let end = child.wait_with_output().unwrap();
+        let error = String::from_utf8(end.stderr).unwrap();
+        assert_eq!(end.status.code(), Some(2), "{error}");
+        assert!(
+            error.contains("cannot write the answer") && error.lines().count() == 1,
+            "{error}"
         );
     }
 }

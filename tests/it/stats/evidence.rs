@@ -233,6 +233,39 @@ fn a_sick_baseline_does_not_hold_a_normal_candidate() {
 }
 
 #[test]
+fn without_a_request_beside_it_nothing_is_foreseen() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(50.0, 75.0, false);
+    for _ in 0..20 {
+        evidence.observe(Tick::new(Counts::new(400, 0), Counts::default(), 15.0));
+    }
+    let seen = evidence.assessment();
+    assert_eq!((seen.missing.requests, seen.missing.seconds), (None, None));
+    let said = serin::engine::words::sentence("e", &seen);
+    assert!(
+        said.ends_with("and no request beside it to compare with"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_warm_up_that_is_left_is_part_of_what_is_missing() {
+    let missing = |warm_up| {
+        let settings = Settings::default().with_warmup(warm_up).unwrap();
+        let mut evidence = Evidence::new(settings);
+        evidence.begin_step(10.0, 25.0, false);
+        evidence.observe(Tick::new(Counts::new(150, 0), Counts::new(1_350, 1), 15.0));
+        evidence.assessment().missing
+    };
+    // With 30 s or 600 s of warm-up nothing has counted yet after 15 s; the rest of it comes first.
+    let (short, long) = (missing(30.0), missing(600.0));
+    assert_eq!(short.requests, long.requests);
+    let apart = long.seconds.unwrap() - short.seconds.unwrap();
+    assert!((apart - 570.0).abs() < 1e-6, "{short:?} {long:?}");
+    assert!((short.seconds.unwrap() - 15.0 - short.requests.unwrap() as f64 / 10.0).abs() < 1e-6);
+}
+
+#[test]
 fn silence_is_never_a_pass() {
     let mut evidence = Evidence::new(Settings::default());
     evidence.begin_step(10.0, 25.0, false);

@@ -38,7 +38,7 @@ fn a_cold_start_neither_convicts_nor_proves() {
     assert_eq!(grown.verdict(), Verdict::Fail, "it would have convicted");
     assert_eq!(after.verdict, Verdict::Continue);
     assert_eq!(after.warming, Some(Warming::Pods));
-    assert!(!after.suspicion, "{after:?}");
+    assert!(!after.suspicion.reached(), "{after:?}");
     assert_eq!(after.step.evidence.to_bits(), before.step.evidence.to_bits());
     assert_eq!(
         after.release.evidence.to_bits(),

@@ -50,6 +50,12 @@ impl Stream {
             if let Some(changed) = metric.changed(arms) {
                 return Err(format!("metric {} changed between {changed}", metric.name));
             }
+            if let Some(edge) = metric.lacks(arms) {
+                return Err(format!(
+                    "metric {}: there is no bucket up to {edge} s, at which the stream is judged",
+                    metric.name
+                ));
+            }
         }
         for (name, gauge) in line.gauges.iter() {
             gauge::sound(gauge).map_err(|wrong| format!("gauge {name}: {wrong}"))?;

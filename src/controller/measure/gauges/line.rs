@@ -103,6 +103,11 @@ pub(super) async fn find(
     if limit.is_none() && !ways.iter().all(|way| way.shares) {
         return Err("a container of the template has no limit for it, and the gauge sets none".to_owned());
     }
+    if let Some((idle, limit)) = wanted.idle.as_ref().zip(limit)
+        && idle.value() > limit
+    {
+        return Err(format!("its `idle` of {idle} is above what a pod may use"));
+    }
     let mut why = "the provider has no values of the stable pods".to_owned();
     for way in ways {
         let rendered = [candidate, baseline].map(|arm| render(&way.query, arm));
