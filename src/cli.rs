@@ -129,6 +129,9 @@ pub enum Failure {
         /// The exit status.
         exit: Exit,
     },
+    /// The reader went away before the last answer, where the exit status would have been the answer to all.
+    #[error("not all answers were read")]
+    Unread,
     /// Standard output cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
@@ -164,12 +167,10 @@ impl Failure {
 
     /// For a command whose exit status is its answer: what could not be written is neither "passed" nor "failed".
     fn of_answers(self) -> Self {
-        match self {
-            Self::Output(_) => Self::usage(
-                self.to_string(),
-                "who reads the answers must read all of them; is the disk full?",
-            ),
-            Self::Told { .. } => self,
+        match &self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::Unread,
+            Self::Output(_) => Self::usage(self.to_string(), "is the disk full?"),
+            Self::Unread | Self::Told { .. } => self,
         }
     }
 
@@ -178,6 +179,7 @@ impl Failure {
         match self {
             // The reader went away (`serin crds | head`): nobody is left to be told.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Healthy,
+            Self::Unread => Exit::Usage,
             Self::Output(_) => complain(&self.to_string(), "is the disk full?", Exit::Failed),
             Self::Told { message, hint, exit } => complain(message, hint, *exit),
         }

@@ -208,7 +208,7 @@ impl Evidence {
                 Some(0.0)
             } else {
                 // Nothing counts for the candidate until the step is warm.
-                Some(self.warm_up_left() + n / pace).filter(|s| s.is_finite())
+                Some(self.warm_up_left() + n / pace).filter(|s| pace.is_finite() && s.is_finite())
             }
         });
         Missing {

@@ -261,7 +261,7 @@ fn who_is_let_in_is_answered_and_others_learn_what_to_do() {
             assert_eq!((exit, message.lines().count()), (Exit::Usage, 1), "{message}");
             format!("{message}; {hint}")
         }
-        Failure::Output(error) => panic!("{error}"),
+        failure @ (Failure::Output(_) | Failure::Unread) => panic!("{failure}"),
     };
     let denied = told(of_revision(past(&server, 3600)));
     assert!(
