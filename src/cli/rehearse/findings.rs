@@ -37,7 +37,10 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
         } => format!(
             "{place}: at {rps} the new version gets {} in {deadline}, which {}{}{}.",
             self::requests(requests),
-            proof(short),
+            match stuck.missing {
+                Some((lacks, _)) if lacks as f64 > requests => "are too few for a proof".to_owned(),
+                _ => proof(short),
+            },
             if clumps > 1.25 {
                 format!(" (failures come in clumps of about {clumps:.0}, which count as one)")
             } else {
