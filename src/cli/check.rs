@@ -12,7 +12,7 @@ mod schema;
 mod together;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -22,8 +22,12 @@ pub use self::finding::Finding;
 pub use self::object::{Checker, Verdict};
 use self::together::Together;
 use super::{Exit, Failure};
+use crate::api;
 
 /// Check Rollouts, RolloutActions and MetricProviders without a cluster.
+///
+/// Exit status: 0 nothing is refused, 1 something is, 2 an input cannot be read. What cannot be read does not keep the others
+/// from being checked.
 #[derive(clap::Args, Debug)]
 pub struct Check {
     /// Files, folders (every .yaml, .yml and .json below), or `-` for standard input.
@@ -36,6 +40,8 @@ struct Tally {
     fine: usize,
     refused: usize,
     passed_over: usize,
+    /// The first input that could not be read.
+    unreadable: Option<Failure>,
     together: Together,
 }
 
@@ -47,8 +53,14 @@ impl Check {
     pub fn run(&self, input: &mut dyn Read, out: &mut dyn Write) -> Result<Exit, Failure> {
         let checker = Checker::new();
         let mut tally = Tally::default();
-        for document in self.documents(input)? {
-            tally.add(&checker, &document, out)?;
+        for document in self.documents(input) {
+            match document {
+                Ok(document) => tally.add(&checker, &document, out)?,
+                Err(failure) => {
+                    writeln!(out, "{failure}")?;
+                    tally.unreadable = tally.unreadable.or(Some(failure));
+                }
+            }
         }
         for (place, warning) in tally.together.finish() {
             writeln!(out, "{place}: warning: {warning}")?;
@@ -57,33 +69,59 @@ impl Check {
             fine,
             refused,
             passed_over,
+            unreadable,
             ..
         } = tally;
         writeln!(out, "{refused} refused, {fine} fine, {passed_over} passed over")?;
+        if let Some(failure) = unreadable {
+            return Err(failure);
+        }
+        if refused + fine == 0 {
+            writeln!(
+                out,
+                "nothing was checked: there is no object of {} in {}",
+                api::GROUP,
+                self.shown()
+            )?;
+        }
         Ok(if refused > 0 { Exit::Failed } else { Exit::Healthy })
     }
 
-    fn documents(&self, input: &mut dyn Read) -> Result<Vec<Document>, Failure> {
-        let mut documents = Vec::new();
+    fn documents(&self, input: &mut dyn Read) -> Vec<Result<Document, Failure>> {
+        let mut all = Vec::new();
+        let mut add = |name: &str, read: io::Result<Vec<Document>>| match read {
+            Ok(documents) => all.extend(documents.into_iter().map(Ok)),
+            Err(error) => all.push(Err(Failure::usage(
+                format!("cannot read {name}: {error}"),
+                "name a file of YAML or JSON, a folder, or -",
+            ))),
+        };
         for path in &self.paths {
             let name = path.display().to_string();
-            let unreadable = |name: &str, error: &std::io::Error| {
-                Failure::usage(
-                    format!("cannot read {name}: {error}"),
-                    "name a file of YAML or JSON, a folder, or -",
-                )
-            };
             if name == "-" {
-                documents.extend(documents::read("-", input).map_err(|error| unreadable("-", &error))?);
+                add("-", documents::read("-", input));
                 continue;
             }
-            for file in documents::files(path).map_err(|error| unreadable(&name, &error))? {
-                let name = file.display().to_string();
-                let read = File::open(&file).and_then(|mut file| documents::read(&name, &mut file));
-                documents.extend(read.map_err(|error| unreadable(&name, &error))?);
+            match documents::files(path) {
+                Ok(files) => {
+                    for file in files {
+                        let name = file.display().to_string();
+                        let opened = File::open(&file);
+                        add(
+                            &name,
+                            opened.and_then(|mut file| documents::read(&name, &mut file)),
+                        );
+                    }
+                }
+                Err(error) => add(&name, Err(error)),
             }
         }
-        Ok(documents)
+        all
+    }
+
+    fn shown(&self) -> String {
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        paths.join(", ")
     }
 }
 
@@ -94,7 +132,7 @@ impl Tally {
             Ok(object) => object,
             Err(error) => {
                 self.refused += 1;
-                writeln!(out, "{place}: it is not YAML: {error}")?;
+                writeln!(out, "{place}: {error}")?;
                 return Ok(());
             }
         };

@@ -12,8 +12,8 @@ use crate::cluster::client::{Clients, Target};
 /// Which cluster, and which namespace.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Connection {
-    /// The kubeconfig file; by default as kubectl finds it.
-    #[arg(long, env = "KUBECONFIG", global = true)]
+    /// The kubeconfig file; by default as kubectl finds it, by KUBECONFIG or in the home.
+    #[arg(long, global = true)]
     kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context; by default its current one.
     #[arg(long)]

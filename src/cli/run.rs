@@ -52,8 +52,8 @@ pub(super) struct Run {
     /// The form of a log line.
     #[arg(long, env = "SERIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     log_format: LogFormat,
-    /// The kubeconfig file; by default as kubectl finds it, or the pod's service account.
-    #[arg(long, env = "KUBECONFIG")]
+    /// The kubeconfig file; by default as kubectl finds it, by KUBECONFIG or in the home, or the pod's service account.
+    #[arg(long)]
     kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context; by default its current one.
     #[arg(long)]

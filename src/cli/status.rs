@@ -21,7 +21,8 @@ use follow::Following;
 pub(super) struct Status {
     /// The Rollout; all of the namespace when left out.
     name: Option<String>,
-    /// Follow until the release ends: exit status 0 promoted, 1 taken back, 3 out of time. A change of the Deployment
+    /// Follow until the release ends: exit status 0 promoted, 1 taken back (or, with an error, no
+    /// cluster or no such Rollout), 3 out of time. A change of the Deployment
     /// just before counts, though Serin may not have seen it yet.
     #[arg(short, long, requires = "name")]
     watch: bool,

@@ -20,7 +20,8 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 /// Where the API server is and who asks.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
-    /// A kubeconfig file; `None`: the usual places, then the pod's service account.
+    /// A kubeconfig file; `None`: the usual places (the files of `KUBECONFIG`, merged, or that of the home), then the
+    /// pod's service account.
     pub kubeconfig: Option<PathBuf>,
     /// A context of the kubeconfig; `None`: its current one.
     pub context: Option<String>,

@@ -188,11 +188,15 @@ const SHRUNK: f64 = 1.5;
 impl Gauge {
     /// A gauge without a reading. `idle`: what a pod without requests uses, as a share of its limit, where that is known.
     pub fn new(name: &str, kind: Kind, optional: bool, idle: Option<f64>) -> Self {
+        let saturation = match kind {
+            Kind::Cpu => Saturation::new(idle).following(),
+            Kind::Memory | Kind::Other => Saturation::new(idle),
+        };
         Self {
             name: name.to_owned(),
             kind,
             optional,
-            saturation: Saturation::new(idle),
+            saturation,
             leak: leak::Leak::default(),
             pods: (0, 1),
             tight: None,

@@ -85,6 +85,13 @@ pub fn saturated(gauge: &str, seen: &Outlook) -> String {
         "{gauge}: at 100 % each pod would use {} of its limit",
         percent(seen.full)
     );
+    if let (Fits::Warn, Some(steep)) = (seen.fits, seen.if_it_follows) {
+        let (steep, same) = (
+            percent(steep),
+            "if it followed the traffic, which it has not shown",
+        );
+        return format!("{next} of its limit; {same}, it would be {steep}, where {limit} is the most");
+    }
     match (seen.fits, seen.pods) {
         (Fits::Yes, _) => format!("{next} of its limit"),
         (Fits::Warn, _) if seen.upper <= seen.limit => format!("{all}, where {limit} is the most"),
@@ -320,6 +327,7 @@ mod tests {
             weight: 100.0,
             fits: Fits::No,
             pods: Some(5),
+            if_it_follows: None,
         };
         let told = |change: &dyn Fn(&mut Outlook)| {
             let mut seen = seen;
@@ -344,6 +352,12 @@ mod tests {
             "cpu: at 12 % each pod would use 40 % of its limit"
         );
         assert!(told(&|it| it.fits = Fits::Warn).ends_with("too vague to hold for"));
+        assert_eq!(
+            told(&|it| (it.fits, it.upper, it.forecast, it.if_it_follows) =
+                (Fits::Warn, 0.67, 0.65, Some(0.88))),
+            "cpu: at 100 % each pod would use 65 % of its limit; if it followed the traffic, which it has not shown, it \
+             would be 88 %, where 80 % is the most"
+        );
     }
 
     #[test]

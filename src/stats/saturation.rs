@@ -1,24 +1,30 @@
 //! Will a gauge (CPU, memory, connections) still fit at the next step? A forecast, not a test.
 //!
-//! What a pod uses is taken to be `idle + slope × requests a second`. The idle use is that of the baseline's pods, the
-//! slope that of the candidate's. The forecast reaches one step ahead, at most to [`FAR`] times what a pod is asked now;
+//! What a pod uses is taken to be `idle + slope × requests a second`. Where the gauge is known to follow the traffic (CPU; an
+//! idle use that is told; a baseline whose use follows its own traffic) the idle use is that of the baseline's pods, and
+//! the slope that of the candidate's. Elsewhere whatever a candidate uses beyond its neighbours may be a larger footprint
+//! as well as dearer requests: it counts as idle use, but for the slope that [`Follows`] sees. The forecast reaches one step ahead, at most to [`FAR`] times what a pod is asked now;
 //! what lies beyond is worth a warning and no more. Response times grow as 1 / (1 - use): five-fold at 80 %, ten-fold at 90 %.
 //!
 //! Use is always the mean over an arm's pods, as a share of their limit.
 
+mod ahead;
+mod follows;
 mod line;
 
+pub use ahead::{Ahead, FAR, Fits, Outlook};
+use follows::Follows;
 pub use line::Load;
 use line::Sums;
 
-/// The step is not forecast further than this multiple of the requests that a pod gets now.
-pub const FAR: f64 = 2.5;
 /// One-sided 95 % quantile of the normal distribution.
 const QUANTILE: f64 = 1.645;
 /// Two-sided 95 % quantile of the normal distribution.
 const BOTH_SIDES: f64 = 1.96;
 /// A forecast that the idle use alone moves by more than this share of the limit stops nobody.
 const VAGUE: f64 = 0.1;
+/// The most readings that may count as one, where it is not known how much neighbours are alike.
+const ALIKE: f64 = 9.0;
 /// Readings that a forecast needs.
 pub const NEEDED: u32 = 4;
 /// A candidate that uses this much more a request is worth a warning.
@@ -43,55 +49,21 @@ pub struct Saturation {
     step: [f64; 4],
     /// The idle use where it is known beforehand; negative where it is not.
     idle: f64,
+    /// What the candidate's own readings tell of its slope.
+    own: Follows,
+    /// Not zero where it follows the traffic by its nature.
+    by_nature: f64,
 }
 
-/// What comes next.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ahead {
-    /// The weight of this step, in per cent.
-    pub weight: f64,
-    /// That of the next.
-    pub next: f64,
-    /// Candidate pods now.
-    pub pods: u32,
-    /// Candidate pods at the next step.
-    pub next_pods: u32,
-    /// Candidate pods at 100 %.
-    pub full_pods: u32,
-    /// The share of its limit up to which a pod may be used.
-    pub limit: f64,
-}
-
-/// Whether the next step fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fits {
-    /// It does.
-    Yes,
-    /// It does as far as anybody can tell; something further ahead, or less sure, does not.
-    Warn,
-    /// It does not: hold, or scale first.
-    No,
-}
-
-/// The forecast. All uses are shares of a pod's limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outlook {
-    /// The mean use in this step.
-    pub used: f64,
-    /// The use to expect at the next step.
-    pub forecast: f64,
-    /// Its upper end (95 %).
-    pub upper: f64,
-    /// The use to expect at 100 %.
-    pub full: f64,
-    /// What is allowed.
-    pub limit: f64,
-    /// The weight that is forecast, in per cent.
-    pub weight: f64,
-    /// Whether it fits.
-    pub fits: Fits,
-    /// How many candidate pods would suffice at the next step; `None` if no number does.
-    pub pods: Option<u32>,
+/// What the readings of one step come to.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    readings: f64,
+    /// The mean pace and use.
+    pace: f64,
+    used: f64,
+    /// The standard error of the pace, as a share of it.
+    doubt: f64,
 }
 
 /// What a request costs in the candidate, relative to the baseline.
@@ -126,12 +98,22 @@ impl Saturation {
             baseline: Sums::EMPTY,
             step: [0.0; 4],
             idle: idle.filter(|it| it.is_finite() && *it >= 0.0).unwrap_or(-1.0),
+            own: Follows::EMPTY,
+            by_nature: 0.0,
         }
+    }
+
+    /// The same for what follows the traffic by its nature, as CPU does.
+    #[must_use]
+    pub const fn following(mut self) -> Self {
+        self.by_nature = 1.0;
+        self
     }
 
     /// A step begins: its pace is what is carried forward. What is known of the line stays.
     pub fn begin_step(&mut self) {
         self.step = [0.0; 4];
+        self.own.begin_step();
     }
 
     /// Takes the readings of one scrape; `None` where an arm has none. Leave out what is still warming up.
@@ -140,6 +122,7 @@ impl Saturation {
         let (candidate, baseline) = (candidate.filter(sound), baseline.filter(sound));
         self.candidate.take(candidate);
         self.baseline.take(baseline);
+        self.own.take(candidate);
         if let Some(Load { pace, used }) = candidate {
             let sums = [1.0, pace, pace * pace, used];
             self.step.iter_mut().zip(sums).for_each(|(sum, it)| *sum += it);
@@ -164,49 +147,97 @@ impl Saturation {
         }
     }
 
+    /// Whether a request is known to use some of it, whatever the candidate shows.
+    fn is_known_to_follow(&self) -> bool {
+        self.idle >= 0.0 || self.by_nature > 0.0 || self.baseline.follows()
+    }
+
     /// The forecast for the next step; `None` before there are [`NEEDED`] readings in this one, or without requests.
     pub fn outlook(&self, ahead: &Ahead) -> Option<Outlook> {
+        let step = self.step()?;
+        let steep = self.along_idle_use(ahead, &step)?;
+        if self.is_known_to_follow() {
+            return Some(steep);
+        }
+        Some(self.along_own_changes(ahead, &step, &steep))
+    }
+
+    /// What this step's readings come to, if there are enough.
+    fn step(&self) -> Option<Step> {
         let [n, paces, squares, uses] = self.step;
-        let (idle, idle_error) = self.idle();
-        let fit = self.candidate.through(idle)?;
         let pace = paces / n;
         if self.readings() < NEEDED || pace.is_nan() || pace <= 0.0 {
             return None;
         }
+        Some(Step {
+            readings: n,
+            pace,
+            used: uses / n,
+            doubt: ((squares / n - pace * pace).max(0.0) / (n - 1.0)).sqrt() / pace,
+        })
+    }
+
+    /// The forecast where the use follows the traffic: all beyond the idle use is what requests cost.
+    fn along_idle_use(&self, ahead: &Ahead, step: &Step) -> Option<Outlook> {
+        let (idle, idle_error) = self.idle();
+        let fit = self.candidate.through(idle)?;
         let slope = fit.slope.max(0.0);
-        let total = pace * f64::from(ahead.pods);
-        let at = |weight: f64, pods: u32| total * weight / ahead.weight / f64::from(pods.max(1));
-        let next = at(ahead.next, ahead.next_pods);
+        let next = ahead.next_pace(step.pace);
         let quantile = quantile(QUANTILE, self.candidate.readings() - 1.0);
         // Neither the slope nor the traffic that is carried forward is known exactly; nor, as a rule, the idle use.
-        let traffic = ((squares / n - pace * pace).max(0.0) / (n - 1.0)).sqrt() / pace;
-        let margin = quantile * fit.error.hypot(slope * traffic);
+        let margin = quantile * fit.error.hypot(slope * step.doubt);
         let sway = quantile * idle_error * (1.0 + next * self.candidate.lever()).abs();
         let reach = (next * margin).hypot(sway);
         let forecast = idle + slope * next;
         // No pod uses less than nothing when idle: a line through zero bounds what a vague idle use can do.
         let steepest = self.candidate.through(0.0).map_or(f64::INFINITY, |fit| fit.slope);
         let upper = (forecast + reach).min(next * (steepest + margin).max((forecast / next) + margin));
-        let full = idle + slope * at(100.0, ahead.full_pods);
-        let far = next > pace * FAR * (1.0 + 1e-9);
+        let full = idle + slope * ahead.full_pace(step.pace);
         let sure = sway <= VAGUE || forecast - reach > ahead.limit;
-        let fits = match (upper > ahead.limit, full > ahead.limit) {
-            (true, _) if sure && !far => Fits::No,
-            (true, _) | (false, true) => Fits::Warn,
-            (false, false) => Fits::Yes,
-        };
-        let room = ahead.limit - idle;
-        let enough = (slope + margin) * total * ahead.next / ahead.weight / room;
         Some(Outlook {
-            used: uses / n,
+            used: step.used,
             forecast,
             upper,
             full,
             limit: ahead.limit,
             weight: ahead.next,
-            fits,
-            pods: (room > 0.0).then(|| enough.ceil().clamp(1.0, f64::from(u32::MAX)) as u32),
+            fits: ahead.fits(upper, full, sure && !ahead.is_far()),
+            pods: ahead.pods_enough(idle, (slope + margin) * step.pace),
+            if_it_follows: None,
         })
+    }
+
+    /// The forecast where nothing but the candidate itself can show that the use follows the traffic: from what it uses
+    /// now, along the slope that it shows. `steep`: the same if all of it followed.
+    fn along_own_changes(&self, ahead: &Ahead, step: &Step, steep: &Outlook) -> Outlook {
+        let (slope, error) = self.own.slope().unwrap_or_default();
+        let more = ahead.next_pace(step.pace) - step.pace;
+        let quantile = quantile(QUANTILE, step.readings - 1.0);
+        let level = self.own.spread() * (ALIKE / step.readings).sqrt().min(1.0);
+        let reach = quantile
+            * level
+                .hypot(error * more)
+                .hypot(slope * step.doubt * (step.pace + more));
+        let forecast = (step.used + slope * more).max(0.0);
+        let upper = forecast + reach;
+        let full = (step.used + slope * (ahead.full_pace(step.pace) - step.pace)).max(0.0);
+        let far = ahead.is_far() && slope > 0.0;
+        let doubtful = Some(steep.forecast).filter(|it| *it > ahead.limit && upper <= ahead.limit);
+        let fits = match ahead.fits(upper, full, !far) {
+            Fits::Yes if doubtful.is_some() => Fits::Warn,
+            it @ (Fits::Yes | Fits::Warn | Fits::No) => it,
+        };
+        let idle = step.used - slope * step.pace;
+        Outlook {
+            forecast,
+            upper,
+            full,
+            fits,
+            // Where nothing is known to follow the traffic, less of it for each pod is no remedy.
+            pods: ahead.pods_enough(idle, slope * step.pace).filter(|_| slope > 0.0),
+            if_it_follows: doubtful,
+            ..*steep
+        }
     }
 
     /// What a request costs; `None` where that cannot be told yet.
@@ -262,7 +293,11 @@ impl Saturation {
             .numbers()
             .into_iter()
             .chain(self.baseline.numbers());
-        sums.chain(&mut self.step).chain([&mut self.idle]).collect()
+        let known = [&mut self.idle, &mut self.by_nature];
+        sums.chain(&mut self.step)
+            .chain(known)
+            .chain(self.own.numbers())
+            .collect()
     }
 }
 

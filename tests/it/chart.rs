@@ -169,3 +169,11 @@ fn its_pods_ask_for_flags_that_there_are() {
         );
     }
 }
+
+#[test]
+fn a_gate_that_its_policy_does_not_make_is_refused() {
+    let helpers = read(&chart().join("templates/_helpers.tpl"));
+    let (_, policy) = helpers.split_once("{{- define \"serin.policy\" -}}").unwrap();
+    let refusal = "{{- if and (eq .Values.gate.mode \"Admission\") (eq $mode \"Validating\") -}}\n{{- fail ";
+    assert!(policy.contains(refusal), "{policy}");
+}

@@ -179,7 +179,11 @@ fn lists_are_looked_into_and_nothing_is_nothing() {
     assert_eq!(run(&["-"], &list.to_string()).0, Exit::Failed);
     assert_eq!(
         run(&["-"], ""),
-        (Exit::Healthy, "0 refused, 0 fine, 0 passed over\n".into())
+        (
+            Exit::Healthy,
+            "0 refused, 0 fine, 0 passed over\nnothing was checked: there is no object of serin.dev in -\n"
+                .into()
+        )
     );
 }
 
@@ -220,4 +224,84 @@ fn a_bake_without_a_baseline_is_allowed_and_warned_of() {
     );
     let (_, out) = run(&["-"], &rollout("  analysis: {baseline: {bakeShare: 1}}\n"));
     assert!(!out.contains("warning"), "{out}");
+}
+
+#[test]
+fn a_number_that_the_server_cannot_hold_is_refused_where_it_stands() {
+    for (spec, said) in [
+        (
+            "  analysis: {confidence: {falseRollback: .nan}}\n",
+            "spec.analysis.confidence.falseRollback: .nan is no number to the API server: write a finite one",
+        ),
+        (
+            "  analysis: {confidence: {falseRollback: -.inf}}\n",
+            "falseRollback: -.inf is no number",
+        ),
+        (
+            "  analysis: {metrics: [{name: a, unacceptable: {ratio: .inf, absolute: 0}}]}\n",
+            "spec.analysis.metrics[0].unacceptable.ratio: .inf is no number",
+        ),
+    ] {
+        let (exit, out) = run(&["-"], &format!("{}---\n{}", rollout(spec), rollout("")));
+        assert_eq!(exit, Exit::Failed, "{out}");
+        assert!(
+            out.contains(said) && out.contains("1 refused, 1 fine"),
+            "{spec}: {out}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_keeps_nobody_from_being_checked() {
+    let check = Check {
+        paths: ["/does/not/exist.yaml", "-"].map(PathBuf::from).to_vec(),
+    };
+    let mut out = Vec::new();
+    let error = check.run(&mut rollout("").as_bytes(), &mut out).unwrap_err();
+    let out = String::from_utf8(out).unwrap();
+    assert!(
+        error.to_string().contains("cannot read /does/not/exist.yaml"),
+        "{error}"
+    );
+    assert!(
+        out.contains("cannot read /does/not/exist.yaml") && out.contains("Rollout/checkout: fine"),
+        "{out}"
+    );
+}
+
+#[test]
+fn an_input_without_an_object_of_ours_says_so() {
+    for text in ["", "# nothing\n", "apiVersion: v1\nkind: Service\n"] {
+        let (exit, out) = run(&["-"], text);
+        assert_eq!(exit, Exit::Healthy, "{out}");
+        assert!(
+            out.ends_with("nothing was checked: there is no object of serin.dev in -\n"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_kind_of_ours_in_a_group_that_is_not_is_refused() {
+    for version in ["serin.de/v1alpha1", "v1alpha1", "serin.dev.io/v1"] {
+        let text = rollout("").replace("serin.dev/v1alpha1", version);
+        let found = findings(&text);
+        assert_eq!(found.len(), 1, "{version}: {found:?}");
+        assert_eq!(found[0].path, "apiVersion");
+        assert_eq!(found[0].remedy, "write serin.dev/v1alpha1");
+    }
+    for version in ["argoproj.io/v1alpha1", "rollouts.kruise.io/v1beta1"] {
+        let (exit, out) = run(&["-"], &rollout("").replace("serin.dev/v1alpha1", version));
+        assert_eq!(exit, Exit::Healthy);
+        assert!(out.contains("passed over"), "{out}");
+    }
+}
+
+#[test]
+fn a_choice_of_the_wrong_type_names_the_choices() {
+    let found = findings(&rollout(
+        "  steps: [{weight: 10, approval: true}, {weight: 100}]\n",
+    ));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].remedy, "write one of NotRequired, Required");
 }

@@ -8,22 +8,70 @@ fn demo(arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// The last line of a run that went as it must.
-fn outcome(scenario: &str) -> String {
+/// What a scenario prints, of which the README shows lines where it has a transcript of it.
+fn told(scenario: &str) -> String {
     let output = demo(&["--scenario", scenario]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
+    text
+}
+
+/// The lines of the README's transcript that follows `introduction`, without those that stand for what is left out.
+fn transcript(introduction: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, after) = readme.split_once(introduction).unwrap();
+    let (_, block) = after.split_once("```text\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let lines = block
+        .lines()
+        .filter(|line| line.trim() != "⋮" && !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+/// Whether all of them are printed, in this order.
+fn in_order(lines: &[String], text: &str) {
+    let mut printed = text.lines();
+    for line in lines {
+        assert!(
+            printed.any(|other| other.trim_end() == line.trim_end()),
+            "the README shows what the demo does not print (any more, or there):\n{line}\nof\n{text}"
+        );
+    }
+}
+
+/// The last line of a run that went as it must.
+fn outcome(scenario: &str) -> String {
+    let text = told(scenario);
     text.lines().last().unwrap_or_default().to_owned()
 }
 
 #[test]
 fn a_good_version_is_promoted() {
-    assert!(outcome("good").starts_with("Promoted after "));
+    let text = told("good");
+    assert!(
+        text.lines()
+            .last()
+            .unwrap_or_default()
+            .starts_with("Promoted after "),
+        "{text}"
+    );
+    in_order(&transcript("And from `serin demo --speed 0`, a good one:"), &text);
 }
 
 #[test]
 fn a_failing_version_is_taken_back() {
-    assert!(outcome("errors").starts_with("RolledBack after "));
+    let text = told("errors");
+    assert!(
+        text.lines()
+            .last()
+            .unwrap_or_default()
+            .starts_with("RolledBack after "),
+        "{text}"
+    );
+    in_order(
+        &transcript("From `serin demo --scenario errors --speed 0`"),
+        &text,
+    );
 }
 
 #[test]

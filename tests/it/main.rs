@@ -10,6 +10,7 @@ mod world;
 mod api;
 mod chart;
 mod check;
+mod connect;
 mod demo;
 mod docs;
 mod examples;

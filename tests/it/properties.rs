@@ -105,24 +105,7 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
             err("a release that ended goes on")
         }
         (Phase::Releasing(old), Phase::Releasing(new)) if new.started == old.started => {
-            let fresh = proven(old, &seen.evidence, now);
-            let mut shown = shown(old);
-            if fresh {
-                shown.push((old.weight, old.rung + 2 >= old.ladder.len()));
-            }
-            let rests_on = |rung: &Rung| {
-                let last = rung.step + 1 == plan.steps;
-                shown
-                    .iter()
-                    .any(|(weight, top)| *weight >= rung.weight && (*top || !last))
-            };
-            if new.ladder != old.ladder && !plan.rungs.iter().take(new.passed).all(rests_on) {
-                return err("a rung of new steps is passed that the old ones did not show");
-            }
-            let one_more = new.passed == old.passed + 1 && fresh;
-            if new.ladder == old.ladder && new.passed > old.passed && !one_more {
-                return err("a rung is passed without a fresh pass");
-            }
+            passes_by_proof(plan, old, new, proven(old, &seen.evidence, now))?;
             let given = plan
                 .rungs
                 .get(new.rung)
@@ -153,6 +136,29 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
             }
         }
     }
+}
+
+/// A rung is passed by a fresh pass on it; one of new steps, by what the old ones have shown.
+fn passes_by_proof(plan: &Plan, old: &Release, new: &Release, fresh: bool) -> Result<(), String> {
+    let err = |what: &str| Err(what.to_owned());
+    let mut shown = shown(old);
+    if fresh {
+        shown.push((old.weight, old.rung + 2 >= old.ladder.len()));
+    }
+    let rests_on = |rung: &Rung| {
+        let last = rung.step + 1 == plan.steps;
+        shown
+            .iter()
+            .any(|(weight, top)| *weight >= rung.weight && (*top || !last))
+    };
+    if new.ladder != old.ladder && !plan.rungs.iter().take(new.passed).all(rests_on) {
+        return err("a rung of new steps is passed that the old ones did not show");
+    }
+    let one_more = new.passed == old.passed + 1 && fresh;
+    if new.ladder == old.ladder && new.passed > old.passed && !one_more {
+        return err("a rung is passed without a fresh pass");
+    }
+    Ok(())
 }
 
 /// The weights that a release has passed, and whether the bake may follow.

@@ -451,8 +451,8 @@ fn what_cannot_be_rehearsed_is_refused_in_one_line() {
             "Rollout/checkout: spec.weights: the last of weights must be 100: append 100",
         ),
         (&["-"], &wrong, "(and 1 more)"),
-        (&[minimal, "--rps", "0"], "", "above 0 and at most 1000000"),
-        (&[minimal, "--rps", "-5"], "", "above 0 and at most 1000000"),
+        (&[minimal, "--rps", "0"], "", "from 0.000001 to 1000000"),
+        (&[minimal, "--rps", "1e-300"], "", "from 0.000001 to 1000000"),
         (&[minimal, "--runs", "0"], "", "whole number from 1 to 100000"),
         (&[minimal, "--pods", "0"], "", "whole number from 1 to 10000"),
         (&[minimal, "--baseline-error-rate", "120%"], "", "from 0 to 1"),
@@ -494,4 +494,43 @@ fn without_a_baseline_in_the_bake_the_past_is_what_catches() {
     // A little worse is not told from the past: that is the price.
     late.traffic.extra = Extra::From(0.99, 0.006);
     assert!(summary(&spec, &late, 40).promoted.share > 0.9);
+}
+
+#[test]
+fn what_was_looked_at_for_too_short_is_no_lack_of_traffic() {
+    let minimal = file(MINIMAL);
+    let output = serin(
+        &[minimal.as_str(), "--runs", "1", "--hours", "0.1", "--pods", "1"],
+        "",
+    );
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("100 % of releases have no end within 6m") && told.contains("more `--hours`"),
+        "{told}"
+    );
+    assert!(
+        told.contains("(looked at for 6m)") && !told.contains("No setting"),
+        "{told}"
+    );
+    for singular in [": 1 simulated release,", "; 1 pod;", "what 1 run leaves open"] {
+        assert!(told.contains(singular), "{singular}: {told}");
+    }
+}
+
+#[test]
+fn what_is_missing_takes_as_long_as_the_assumed_traffic_says() {
+    let minimal = file(MINIMAL);
+    let output = serin(&[minimal.as_str(), "--runs", "10", "--rps", "0.001"], "");
+    let told = String::from_utf8(output.stdout).unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("the new version gets less than 1 request in 1h, which are too few for a proof"),
+        "{told}"
+    );
+    // At a tenth of 0.001 requests a second each takes 2.8 hours.
+    let (_, lack) = told.split_once("half of them lack ").unwrap();
+    let (requests, rest) = lack.split_once(" requests (").unwrap();
+    let hours = rest.split_once(" h) or more").unwrap().0;
+    let (requests, hours): (f64, f64) = (requests.parse().unwrap(), hours.parse().unwrap());
+    assert!((hours - requests / 0.36).abs() < 1.0, "{told}");
 }

@@ -37,6 +37,9 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "serin.serviceAccountN
 {{- /* Which admission policy makes the gate: Mutating, Validating or None. */ -}}
 {{- define "serin.policy" -}}
 {{- $mode := .Values.gate.policy -}}
+{{- if and (eq .Values.gate.mode "Admission") (eq $mode "Validating") -}}
+{{- fail "gate.mode: Admission needs a policy that pauses a changed template, and gate.policy: Validating does not; leave gate.policy at Auto, or set gate.mode to Paused" -}}
+{{- end -}}
 {{- $version := .Capabilities.KubeVersion.Version -}}
 {{- $kind := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
 {{- if ne $mode "Auto" -}}

@@ -17,7 +17,7 @@ pub(in crate::cli) struct Document {
     pub(in crate::cli) file: String,
     /// The document in the file, from 1.
     pub(in crate::cli) number: usize,
-    /// Its content; the error is that of the YAML or JSON parser.
+    /// Its content, or what is wrong with it: it is no YAML or JSON, or holds what JSON cannot.
     pub(in crate::cli) content: Result<Value, String>,
 }
 
@@ -69,8 +69,9 @@ fn parse(file: &str, text: &str) -> Vec<Document> {
                 Some(items) => documents.extend(items.into_iter().map(|item| document(Ok(item)))),
                 None => documents.push(document(Ok(content))),
             },
-            Err(error) => {
-                documents.push(document(Err(error)));
+            Err(Wrong::Number(error)) => documents.push(document(Err(error))),
+            Err(Wrong::Syntax(error)) => {
+                documents.push(document(Err(format!("it is not YAML: {error}"))));
                 break; // after an error the parser would give the same one for ever
             }
         }
@@ -78,14 +79,52 @@ fn parse(file: &str, text: &str) -> Vec<Document> {
     documents
 }
 
+/// Why a document has no content.
+enum Wrong {
+    /// It cannot be parsed.
+    Syntax(String),
+    /// A number that JSON, and so the API server, does not know.
+    Number(String),
+}
+
 /// By way of YAML's own type, which refuses a field that is written twice, as the API server does.
-fn content(yaml: serde_yaml::Deserializer<'_>, is_json: bool) -> Result<Value, String> {
-    let value = serde_yaml::Value::deserialize(yaml).map_err(|error| error.to_string())?;
-    let mut value = serde_json::to_value(value).map_err(|error| error.to_string())?;
+fn content(yaml: serde_yaml::Deserializer<'_>, is_json: bool) -> Result<Value, Wrong> {
+    let syntax = |error: &dyn std::fmt::Display| Wrong::Syntax(error.to_string());
+    let value = serde_yaml::Value::deserialize(yaml).map_err(|error| syntax(&error))?;
+    if let Some((path, number)) = beyond_json(&value) {
+        let path = path.trim_start_matches('.');
+        let shown = serde_yaml::to_string(&serde_yaml::Value::from(number)).unwrap_or_default();
+        let why = format!(
+            "{path}: {} is no number to the API server: write a finite one",
+            shown.trim()
+        );
+        return Err(Wrong::Number(why));
+    }
+    let mut value = serde_json::to_value(value).map_err(|error| syntax(&error))?;
     if !is_json {
         whole(&mut value);
     }
     Ok(value)
+}
+
+/// The first number that is infinite or none at all, and where; on the way to JSON it would become `null`, and so a default.
+fn beyond_json(value: &serde_yaml::Value) -> Option<(String, f64)> {
+    use serde_yaml::Value as Yaml;
+    match value {
+        Yaml::Number(number) => {
+            let number = number.as_f64().filter(|number| !number.is_finite())?;
+            Some((String::new(), number))
+        }
+        Yaml::Sequence(items) => items.iter().enumerate().find_map(|(index, item)| {
+            beyond_json(item).map(|(path, number)| (format!("[{index}]{path}"), number))
+        }),
+        Yaml::Mapping(fields) => fields.iter().find_map(|(name, field)| {
+            let name = name.as_str().unwrap_or("?");
+            beyond_json(field).map(|(path, number)| (format!(".{name}{path}"), number))
+        }),
+        Yaml::Tagged(tagged) => beyond_json(&tagged.value),
+        Yaml::Null | Yaml::Bool(_) | Yaml::String(_) => None,
+    }
 }
 
 /// On its way from YAML to the API server, `10.0` becomes `10`; JSON is sent as it is written.

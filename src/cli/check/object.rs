@@ -45,23 +45,30 @@ impl Checker {
     /// What the API server would say when `object` is created.
     pub fn check(&self, object: &Value) -> Verdict {
         let text = |name: &str| object.get(name).and_then(Value::as_str);
-        let Some((group, version)) = text("apiVersion").and_then(|version| version.split_once('/')) else {
+        let Some(written) = text("apiVersion") else {
             return Verdict::Foreign;
         };
-        if group != api::GROUP {
+        let (group, version) = written.split_once('/').unwrap_or(("", written));
+        let kind = text("kind").unwrap_or_default();
+        if group == api::GROUP {
+            return Verdict::Ours(self.ours(object, version, kind));
+        }
+        if self.schema(kind).is_none() || theirs(group) {
             return Verdict::Foreign;
         }
-        Verdict::Ours(self.ours(object, version, text("kind").unwrap_or_default()))
+        let problem = format!(
+            "{} is a kind of {}, not of {}",
+            quoted(kind),
+            api::GROUP,
+            quoted(group)
+        );
+        Verdict::Ours(vec![Finding::new("apiVersion", problem, write_version())])
     }
 
     fn ours(&self, object: &Value, version: &str, kind: &str) -> Vec<Finding> {
         if version != api::VERSION {
             let problem = format!("version {} is not known", quoted(version));
-            return vec![Finding::new(
-                "apiVersion",
-                problem,
-                format!("write {}/{}", api::GROUP, api::VERSION),
-            )];
+            return vec![Finding::new("apiVersion", problem, write_version())];
         }
         let Some(root) = self.schema(kind) else {
             let known: Vec<_> = self
@@ -110,6 +117,17 @@ impl Checker {
             .find(|version| version.name == api::VERSION)?;
         version.schema.as_ref()?.open_api_v3_schema.as_ref()
     }
+}
+
+fn write_version() -> String {
+    format!("write {}/{}", api::GROUP, api::VERSION)
+}
+
+/// Whether a group is known to have kinds of these names of its own: those of Argo Rollouts and OpenKruise.
+fn theirs(group: &str) -> bool {
+    ["argoproj.io", "kruise.io"]
+        .iter()
+        .any(|known| group.ends_with(known))
 }
 
 /// Fields of ObjectMeta that a person or a tool may write.

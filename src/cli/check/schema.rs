@@ -62,6 +62,13 @@ fn typed(schema: &JSONSchemaProps, value: &Value, path: &str, findings: &mut Vec
         _ => (true, ""),
     };
     if !fits {
+        let choices = schema.enum_.iter().flatten().map(|choice| plain(&choice.0));
+        let choices = choices.collect::<Vec<_>>().join(", ");
+        let wanted = if choices.is_empty() {
+            wanted.to_owned()
+        } else {
+            format!("one of {choices}")
+        };
         let kind = match value {
             Value::Null => "nothing",
             Value::Bool(_) => "a boolean",

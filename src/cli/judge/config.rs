@@ -36,7 +36,7 @@ pub(super) fn rules(file: Option<&str>, name: Option<&str>) -> Result<Rules, Fai
     for document in read {
         let number = document.number;
         let object = document.content;
-        objects.push(object.map_err(|error| wrong(&format!("document {number} is not YAML: {error}")))?);
+        objects.push(object.map_err(|error| wrong(&format!("document {number}: {error}")))?);
     }
     if objects.iter().any(|object| object.get("kind").is_some()) {
         return of_rollout(file, name);

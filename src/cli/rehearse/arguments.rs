@@ -42,8 +42,8 @@ fn number(text: &str) -> Option<f64> {
 /// Requests a second.
 pub(super) fn pace(text: &str) -> Result<f64, String> {
     number(text)
-        .filter(|pace| *pace > 0.0 && *pace <= 1e6)
-        .ok_or_else(|| "give requests a second, above 0 and at most 1000000, for example 50".into())
+        .filter(|pace| (1e-6..=1e6).contains(pace))
+        .ok_or_else(|| "give requests a second, from 0.000001 to 1000000, for example 50".into())
 }
 
 /// A share of requests: `0.1%` or `0.001`.
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert!(
-            ["0", "-1", "1e7", "nan", "many"]
+            ["0", "-1", "1e7", "1e-300", "nan", "many"]
                 .iter()
                 .all(|text| pace(text).is_err())
         );

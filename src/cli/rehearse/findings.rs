@@ -1,7 +1,7 @@
 //! What is wrong, and what to change, in sentences made from the numbers.
 
 use super::scene::{Found, Scene};
-use super::words::{middle, pace, setting, share};
+use super::words::{middle, pace, requests, setting, share};
 use crate::engine::words::{grouped, percent, span};
 use crate::world::rehearsal::{Advice, Because, Stuck, Trouble, excluded, sufficient_pace};
 
@@ -35,9 +35,12 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             short,
             clumps,
         } => format!(
-            "{place}: at {rps} the new version gets {} requests in {deadline}, which {}{}{}.",
-            grouped(requests.round() as u64),
-            proof(short),
+            "{place}: at {rps} the new version gets {} in {deadline}, which {}{}{}.",
+            self::requests(requests),
+            match stuck.missing {
+                Some((lacks, _)) if lacks as f64 > requests => "are too few for a proof".to_owned(),
+                _ => proof(short),
+            },
             if clumps > 1.25 {
                 format!(" (failures come in clumps of about {clumps:.0}, which count as one)")
             } else {
@@ -71,7 +74,7 @@ fn stuck(scene: &Scene<'_>, stuck: &Stuck) -> String {
             format!("{place}: both versions fail far more than usual, so nothing advances.")
         }
         Because::Time => format!(
-            "{} % of releases have no end within {}: the steps' holds take longer. Rehearse with more `--hours`.",
+            "{} % of releases have no end within {}: their steps may take longer. Rehearse with more `--hours`.",
             share(stuck.share),
             setting(scene.setting.horizon.as_secs_f64())
         ),

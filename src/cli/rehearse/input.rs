@@ -32,7 +32,7 @@ pub(in crate::cli) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read)
             Ok(object) if is_rollout(object) => rollouts.push((document.number, object)),
             Ok(_) => {}
             Err(error) => {
-                let message = format!("{file}: document {}: it is not YAML: {error}", document.number);
+                let message = format!("{file}: document {}: {error}", document.number);
                 return Err(Failure::usage(
                     message,
                     "correct it; `serin check` reads the same",

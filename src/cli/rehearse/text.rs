@@ -22,7 +22,7 @@ pub(super) fn write(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io
     let mut text = Vec::new();
     head(scene, &mut text)?;
     ends(scene, found, &mut text)?;
-    steps(found, &mut text)?;
+    steps(scene, found, &mut text)?;
     extremes(scene, found, &mut text)?;
     trouble(scene, found, &mut text)?;
     let mut last = Vec::new();
@@ -53,9 +53,9 @@ fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{}: {} simulated releases{named}, seed {}",
+        "{}: {}{named}, seed {}",
         scene.rollout.title,
-        grouped(scene.runs),
+        words::counted(scene.runs, "simulated release"),
         scene.assumed.seed
     )?;
     let fails = if traffic.candidate.to_bits() == traffic.baseline.to_bits() {
@@ -68,10 +68,10 @@ fn head(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
         )
     };
     let line = format!(
-        "{}, {fails}{}; {} pods; a look every {}",
+        "{}, {fails}{}; {}; a look every {}",
         words::pace(traffic.pace),
         words::extra(traffic.extra),
-        scene.setting.pods,
+        words::counted(scene.setting.pods.into(), "pod"),
         words::setting(scene.plan().analysis.interval.as_secs_f64())
     );
     wrapped(&line, "", out)?;
@@ -143,7 +143,7 @@ fn harmed(harm: &Spread) -> String {
     )
 }
 
-fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
+fn steps(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()> {
     let line = |number: &str, weight: &str, hold: &str, took: &str, rest: &str| {
         format!("{number:<5} {weight:<12} {hold:<9} {took:<18} {rest}")
     };
@@ -157,11 +157,13 @@ fn steps(found: &Found, out: &mut dyn Write) -> io::Result<()> {
             .minutes
             .as_ref()
             .map_or_else(|| "–".to_owned(), words::minutes);
-        let rest = format!(
-            "{} % (deadline {})",
-            words::share(step.stuck),
-            words::setting(step.deadline)
-        );
+        let horizon = scene.setting.horizon.as_secs_f64();
+        let until = if horizon < step.deadline {
+            format!("looked at for {}", words::setting(horizon))
+        } else {
+            format!("deadline {}", words::setting(step.deadline))
+        };
+        let rest = format!("{} % ({until})", words::share(step.stuck));
         let number = (index + 1).to_string();
         let row = line(&number, &weights(step), &words::setting(step.hold), &took, &rest);
         writeln!(out, "{row}")?;
@@ -258,8 +260,11 @@ fn hopeless(trouble: &Trouble) -> bool {
 fn legend(scene: &Scene<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "\nIn brackets: after a share what {} runs leave open (95 %), after a time what 8 of 10 releases take.",
-        grouped(scene.runs)
+        "\nIn brackets: after a share what {} open (95 %), after a time what 8 of 10 releases take.",
+        match scene.runs {
+            1 => "1 run leaves".to_owned(),
+            runs => format!("{} runs leave", grouped(runs)),
+        }
     )
 }
 

@@ -59,6 +59,12 @@ pub(super) fn setting(seconds: f64) -> String {
     crate::api::Duration::from_millis((seconds * 1000.0).round() as u64).to_string()
 }
 
+/// So many of something: `1 pod`, `4 pods`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(count))
+}
+
 /// A count of requests.
 pub(super) fn requests(value: f64) -> String {
     match value.round() as u64 {
@@ -150,6 +156,11 @@ mod tests {
         assert_eq!(minutes(&spread(18.7, 24.7, 38.4)), "25 min (19–38)");
         assert_eq!(minutes(&spread(1.2, 3.21, 9.96)), "3.2 min (1.2–10.0)");
         assert_eq!(minutes(&spread(60.0, 90.0, 150.0)), "1.5 h (1.0–2.5)");
+        assert_eq!(
+            (counted(1, "pod"), counted(2_000, "pod")),
+            ("1 pod".to_owned(), "2,000 pods".to_owned())
+        );
+        assert_eq!(requests(0.36), "less than 1 request");
         assert_eq!(times(0.0042, 0.001), " (4.2×)");
         assert_eq!(times(0.5, 0.001), " (500×)");
         assert_eq!(times(0.5, 0.0), "");

@@ -1,17 +1,48 @@
-//! What speaks against a release beside its metrics: crashes, silence, a route that is not honoured, no verdict in time.
+//! What speaks against a release beside its metrics: crashes, lost pods, silence, a route that is not honoured, no verdict in time.
 
 use super::super::gauge::{Leak, Room};
 use super::super::observation::Workload;
 use super::super::plan::OnSilence;
-use super::super::quantity::Moment;
-use super::super::reason::{self, Waiting};
-use super::super::state::{Cause, Phase, Release};
-use super::{Turn, after};
+use super::super::quantity::{Moment, Weight};
+use super::super::reason::{self, Note, Waiting};
+use super::super::state::{Cause, Phase, Release, Stage};
+use super::{LOST_MAX, Turn, after};
 
 /// A pod whose containers crash this often under traffic is no accident.
 const CRASHES_MAX: u32 = 3;
 
 impl Turn<'_> {
+    /// Ready pods are gone under traffic: all of it goes back in this decision, the third time for good.
+    pub(super) fn lose_capacity(&mut self, release: Release, needed: u32) -> Option<Waiting> {
+        let ready = self.seen.candidate.ready;
+        let lost = release.lost.saturating_add(1);
+        let detail = format!(
+            "{ready} of {needed} candidate pods are ready under {}",
+            release.weight
+        );
+        if lost >= LOST_MAX {
+            return self.retreat(
+                &release.revision,
+                release.started,
+                Cause::CapacityLost,
+                format!("{detail}, for the third time"),
+            );
+        }
+        self.note(Note::warning(
+            reason::CAPACITY_LOST,
+            format!("{detail}: all traffic goes to the incumbent"),
+        ));
+        self.next.phase = Phase::Releasing(Release {
+            stage: Stage::Scaling,
+            entered: self.now,
+            weight: Weight::NONE,
+            granted: 0,
+            lost,
+            ..release
+        });
+        None
+    }
+
     /// Containers that crash under traffic, in words, once they are too many: two pods, or one three times. Metrics may
     /// not show it, because a dead pod counts nothing.
     pub(super) fn crashing(&self, release: &Release) -> Option<String> {

@@ -20,8 +20,7 @@ impl Turn<'_> {
         };
         let rung = self.proven(release);
         let asked = self.plan.rung(rung).weight;
-        let same = rung == release.rung && release.ladder.get(rung) == Some(&asked);
-        if same || release.ladder.is_empty() {
+        if release.ladder.is_empty() || rung == release.rung && self.asks_the_same(&release.ladder, rung) {
             return Some(noted);
         }
         let place = match self.plan.rung(rung).kind {
@@ -49,6 +48,16 @@ impl Turn<'_> {
             approved: false,
             ..noted
         })
+    }
+
+    /// Whether a rung asks for the same proof as on another ladder: that follows from its weight, the next one's, and
+    /// whether it is the last before the bake.
+    fn asks_the_same(&self, ladder: &[Weight], rung: usize) -> bool {
+        let last = self.plan.rung(rung).step + 1 == self.plan.steps;
+        let next = self.plan.rungs.get(rung + 1).map(|next| next.weight);
+        ladder.get(rung) == Some(&self.plan.rung(rung).weight)
+            && ladder.get(rung + 1).copied() == next
+            && (rung + 2 >= ladder.len()) == last
     }
 
     /// How many rungs of the plan the release has proven: those up to the highest weight that it has passed. The last

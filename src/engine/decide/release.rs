@@ -7,7 +7,7 @@ use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
 use super::super::words;
-use super::{LOST_MAX, Turn, after};
+use super::{Turn, after};
 
 impl Turn<'_> {
     pub(super) fn releasing(&mut self, release: Release) -> Option<Waiting> {
@@ -314,36 +314,6 @@ impl Turn<'_> {
                 "a person asked to keep the weight: resume to go on",
             )
         })
-    }
-
-    fn lose_capacity(&mut self, release: Release, needed: u32) -> Option<Waiting> {
-        let ready = self.seen.candidate.ready;
-        let lost = release.lost.saturating_add(1);
-        let detail = format!(
-            "{ready} of {needed} candidate pods are ready under {}",
-            release.weight
-        );
-        if lost >= LOST_MAX {
-            return self.retreat(
-                &release.revision,
-                release.started,
-                Cause::CapacityLost,
-                format!("{detail}, for the third time"),
-            );
-        }
-        self.note(Note::warning(
-            reason::CAPACITY_LOST,
-            format!("{detail}: all traffic goes to the incumbent"),
-        ));
-        self.next.phase = Phase::Releasing(Release {
-            stage: Stage::Scaling,
-            entered: self.now,
-            weight: Weight::NONE,
-            granted: 0,
-            lost,
-            ..release
-        });
-        None
     }
 
     fn unsettled(&mut self, release: &Release) -> Waiting {

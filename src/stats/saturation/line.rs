@@ -1,5 +1,8 @@
 //! Sums from which a straight line through readings follows, whatever its intercept turns out to be.
 
+use super::follows::SHOWN;
+use super::quantile;
+
 /// One reading of the pods of one arm: their mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
@@ -40,6 +43,8 @@ pub(super) struct Fit {
     pub(super) readings: f64,
 }
 
+/// A gauge follows the traffic where its slope is surely above nothing, and where requests make up at least this share of what is used: a faint trend vouches for nothing.
+const MATERIAL: f64 = 0.1;
 /// The most that neighbours may be alike before their number stops to mean anything.
 const ALIKE: f64 = 0.8;
 
@@ -127,6 +132,21 @@ impl Sums {
         let mean = self.x / self.n;
         let error = variance * self.n / readings * (1.0 / self.n + mean * mean / spread);
         Some((intercept, error.sqrt()))
+    }
+
+    /// Whether the use follows the pace, surely and by more than a little.
+    pub(super) fn follows(&self) -> bool {
+        let spread = self.xx - self.x * self.x / self.n;
+        if spread.is_nan() || spread <= 1e-12 * self.xx {
+            return false;
+        }
+        let slope = (self.xy - self.x * self.y / self.n) / spread;
+        let intercept = (self.y - slope * self.x) / self.n;
+        self.scatter(intercept, slope, 2.0)
+            .is_some_and(|(variance, readings)| {
+                let error = (variance * self.n / readings / spread).sqrt();
+                slope > quantile(SHOWN, readings - 2.0) * error && slope * self.x > MATERIAL * self.y
+            })
     }
 
     /// The variance of the readings about a line with so many fitted parameters, and as how many independent ones they

@@ -1,3 +1,5 @@
+mod memory;
+
 use super::*;
 use crate::stats::random::Random;
 
@@ -282,5 +284,5 @@ fn a_restart_changes_nothing() {
     assert_eq!(one, two);
     assert_eq!(one.outlook(&AHEAD), two.outlook(&AHEAD));
     assert_eq!(Saturation::resume(&kept[1..]), None);
-    assert_eq!(Saturation::resume(&[f64::NAN; 33]), None);
+    assert_eq!(Saturation::resume(&vec![f64::NAN; kept.len()]), None);
 }

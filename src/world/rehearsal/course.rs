@@ -52,7 +52,7 @@ pub enum Lack {
     Doubt,
     /// A sound environment: both versions failed far more than usual.
     Environment,
-    /// Time: a hold was not over at the horizon.
+    /// Time: neither its hold nor its deadline was over at the horizon.
     Time,
     /// The promoted pods: they could not take the traffic back.
     Promotion,

@@ -69,7 +69,7 @@ pub enum Because {
     },
     /// Both versions fail far more than usual.
     Environment,
-    /// The holds alone last longer than the horizon.
+    /// Holds or deadlines last longer than the horizon.
     Time,
     /// Traffic could not return to the promoted pods.
     Promotion,
@@ -128,7 +128,7 @@ impl Case<'_> {
             here: most.stuck,
             metric: self.metric(&most.lacks),
             because: self.because(step),
-            missing: middle(&short),
+            missing: self.middle(step, &short),
         }))
     }
 
@@ -232,18 +232,18 @@ impl Case<'_> {
         }
     }
 
+    /// The middle of what is missing at a step, and the seconds that it takes: at the pace that is assumed, since that of
+    /// a handful of requests says little.
+    fn middle(&self, step: usize, lacks: &[Short]) -> Option<(u64, f64)> {
+        let mut known: Vec<u64> = lacks.iter().filter_map(|short| short.missing.requests).collect();
+        known.sort_unstable();
+        let pace = self.setting.traffic.pace * self.stay(step).0;
+        let requests = known.get(known.len() / 2).copied()?;
+        Some((requests, requests as f64 / pace)).filter(|(_, seconds)| seconds.is_finite())
+    }
+
     /// The candidate's error rate.
     pub(super) fn candidate(&self) -> f64 {
         self.setting.traffic.candidate
     }
-}
-
-/// The middle of what is missing, by the time it takes.
-fn middle(lacks: &[Short]) -> Option<(u64, f64)> {
-    let mut known: Vec<(u64, f64)> = lacks
-        .iter()
-        .filter_map(|short| short.missing.requests.zip(short.missing.seconds))
-        .collect();
-    known.sort_by(|a, b| a.1.total_cmp(&b.1));
-    known.get(known.len() / 2).copied()
 }

@@ -304,7 +304,12 @@ impl<'a> Play<'a> {
         }
         if self.course.end == End::Open && !self.course.held {
             self.course.held = true;
-            self.course.lacked = Some(lacking);
+            // No deadline was reached: with more time it may well come to a verdict.
+            let lack = match lacking.lack {
+                Lack::Promotion => Lack::Promotion,
+                Lack::Time | Lack::Environment | Lack::Doubt | Lack::Proof(_) => Lack::Time,
+            };
+            self.course.lacked = Some(Lacking { lack, ..lacking });
         }
         self.course
     }

@@ -222,8 +222,7 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
-                | "steps",
+                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -269,6 +268,7 @@ impl Play {
                 self.cluster.refused = Some(((*kind).to_owned(), problem("AccessDenied", why)));
             }
             ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
+            ["steps", weights] => self.script.change_steps(weights),
             ["problem", "is", "cured"] => self.cluster.problems.clear(),
             other => panic!("no such event: {other:?}"),
         }
@@ -283,7 +283,6 @@ impl Play {
             ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
-            ["steps", weights] => self.script.change_steps(weights),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", verb, rest @ ..] => self.ask(verb, rest),
             ["scale", count] => {

@@ -1,0 +1,74 @@
+//! Which cluster the commands talk to: `KUBECONFIG` is read as kubectl reads it, and the flag wins.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder that goes when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("serin-connect-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What `serin status` says on standard error; no cluster is there, so it always ends with 1.
+fn status(home: &Path, variable: &str, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .arg("status")
+        .args(arguments)
+        .env("HOME", home)
+        .env("KUBECONFIG", variable)
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    told
+}
+
+const CONTEXT: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
+                       contexts: [{name: a, context: {cluster: c, user: u}}]\n";
+const CLUSTER: &str = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+                       users: [{name: u, user: {token: t}}]\n";
+
+#[test]
+fn the_files_of_kubeconfig_are_merged() {
+    let folder = Folder::new();
+    let (one, two) = (folder.write("a", CONTEXT), folder.write("b", CLUSTER));
+    let both = std::env::join_paths([&one, &two]).unwrap();
+    let told = status(&folder.0, both.to_str().unwrap(), &[]);
+    assert!(told.contains("cannot list Rollouts"), "{told}");
+    // The flag wins over the variable.
+    let whole = folder.write(
+        "c",
+        &format!(
+            "{CONTEXT}{}",
+            CLUSTER.replace("apiVersion: v1\nkind: Config\n", "")
+        ),
+    );
+    let flag = ["--kubeconfig", whole.to_str().unwrap()];
+    let told = status(&folder.0, "/does/not/exist", &flag);
+    assert!(told.contains("cannot list Rollouts"), "{told}");
+}
+
+#[test]
+fn an_empty_kubeconfig_is_none() {
+    let folder = Folder::new();
+    let told = status(&folder.0, "", &[]);
+    assert!(!told.contains("a value is required"), "{told}");
+}
