@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use clap::Args;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams};
+use serde_json::Value;
 
 use super::connect::{Connection, block_on, refused};
 use super::{Exit, Failure};
-use crate::api::Rollout;
+use crate::api::{self, Rollout};
 use course::{Course, Look};
 
 /// The narrowest and the widest text, in characters.
@@ -86,12 +87,20 @@ fn from_file(path: &std::path::Path, input: &mut dyn Read) -> Result<Rollout, Fa
         std::fs::read_to_string(path).map(|all| text = all)
     };
     read.map_err(|error| Failure::usage(format!("cannot read {shown}: {error}"), "is the path right?"))?;
-    serde_yaml::from_str(&text).map_err(|error| {
+    let none = |why: String| {
         Failure::usage(
-            format!("{shown} holds no Rollout: {error}"),
+            format!("{shown} holds no Rollout: {why}"),
             "`kubectl get rollouts.serin.dev NAME -o yaml` prints one",
         )
-    })
+    };
+    let object: Value = serde_yaml::from_str(&text).map_err(|error| none(error.to_string()))?;
+    let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (field("apiVersion"), field("kind"));
+    let ours = version.split('/').next() == Some(api::GROUP) && kind == "Rollout";
+    if !ours {
+        return Err(none(format!("it is `{kind}` of `{version}`")));
+    }
+    serde_json::from_value(object).map_err(|error| none(error.to_string()))
 }
 
 /// As wide as asked for, or as the shell says that its window is.

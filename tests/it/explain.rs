@@ -76,6 +76,11 @@ fn what_cannot_be_told_is_refused_in_one_line() {
         (untouched, 1, "Rollout `checkout` has not seen a release yet"),
         ("kind: [", 2, "- holds no Rollout"),
         ("", 2, "- holds no Rollout"),
+        (
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {}}",
+            2,
+            "- holds no Rollout: it is `Deployment` of `apps/v1`",
+        ),
     ] {
         let output = explain(object);
         let error = String::from_utf8(output.stderr).unwrap();

@@ -83,3 +83,39 @@ fn without_a_past_nothing_is_judged_and_nothing_passes() {
     assert!(evidence.silent.is_none() && evidence.current(&Revision::named("v2"), 3, at(0)));
     assert_eq!(watch(&mut bakes(&plan, None), 40).verdict, Verdict::Fail);
 }
+
+#[test]
+fn the_proof_is_told_as_whole_only_where_the_step_may_be_left() {
+    let plan = plan(true);
+    let briefs = ["a", "b"].map(|name| Brief {
+        metric: name.to_owned(),
+        routed: true,
+        past: vec![Background::new(Some(0.001), 1.0, 1, 0.0)],
+    });
+    let mut judge = Judge::of(&plan, &Revision::named("v2"), &briefs, None);
+    judge.begin_rung(&plan, 0, 1);
+    let mut waited = 0;
+    for scrape in 1..=60 {
+        for metric in 0..2 {
+            let (mine, theirs) = (u64::from(scrape % 15 == 3), u64::from(scrape % 2 == 0));
+            let tick = Tick::new(Counts::new(75, mine), Counts::new(675, theirs), 15.0);
+            judge.observe(metric, at(scrape), [tick]);
+        }
+        let Some(mark) = crate::engine::report::mark(&plan, &judge) else {
+            continue;
+        };
+        let whole = |it: stats::Evidenced| it.evidence >= it.needed;
+        let seen: Vec<_> = judge.assessments().map(|(_, seen)| seen).collect();
+        let proven = |it: &stats::Assessment| whole(it.step) && whole(it.release);
+        assert!(
+            mark.in_favour < 1.0 || seen.iter().all(proven),
+            "{scrape}: {mark:?}"
+        );
+        // The step alone is proven, and the release is not yet: what is missing is told.
+        if seen.iter().any(|it| whole(it.step) && !whole(it.release)) {
+            waited += 1;
+            assert!(mark.missing_seconds.is_some(), "{scrape}: {mark:?}");
+        }
+    }
+    assert!(waited > 0);
+}

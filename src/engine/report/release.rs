@@ -189,10 +189,10 @@ pub fn mark(plan: &Plan, judge: &Judge) -> Option<api::Mark> {
     let against = judge.against();
     // Evidence is clamped: of ten times what is needed nobody wants to know.
     let share = |part: stats::Evidenced| (part.evidence / part.needed).clamp(0.0, 10.0);
-    let last = rung.step + 1 == plan.steps;
+    // Before the last step the whole release needs little, but it does need it.
     let lacks = |seen: &stats::Assessment| {
-        let whole = if last { share(seen.release) } else { 1.0 };
-        (share(seen.step).min(whole).min(1.0), seen.missing.seconds)
+        let enough = share(seen.step).min(share(seen.release)).min(1.0);
+        (enough, seen.missing.seconds)
     };
     let gating = judge.assessments().filter(|(metric, _)| metric.gating);
     let least = gating
@@ -208,7 +208,8 @@ pub fn mark(plan: &Plan, judge: &Judge) -> Option<api::Mark> {
         step: i32::try_from(rung.step + 1).unwrap_or(i32::MAX),
         weight: i32::from(rung.weight.percent()),
         against: rounded(share(against)),
-        in_favour: rounded(in_favour),
+        // Rounded up it would be whole where it is not.
+        in_favour: (in_favour * 1000.0).floor() / 1000.0,
         missing_seconds: missing_seconds.map(f64::round).filter(|_| in_favour < 1.0),
     })
 }
