@@ -16,6 +16,7 @@ pub mod quantity;
 pub mod rollout;
 pub mod rules;
 pub mod status;
+mod text;
 pub mod traffic;
 
 pub use action::{Action, ActionPhase, RolloutAction, RolloutActionSpec, RolloutActionStatus};

@@ -64,7 +64,7 @@ pub use image::{ErrorRate, Exposition, Health, Image, Moment};
 pub use metrics::{MetricFault, Metrics};
 pub use providers::Simulated;
 pub use setup::WorldError;
-pub use shop::Shop;
+pub use shop::{ROLLOUT, Shop};
 pub use step::STEP;
 pub use trace::Call;
 pub use traffic::{Load, Outage, RequestRate, Seen};

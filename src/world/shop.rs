@@ -54,6 +54,17 @@ impl World {
     }
 }
 
+/// A Rollout of the default shop that leaves everything to the defaults; more fields of the spec may be appended.
+pub const ROLLOUT: &str = "
+apiVersion: serin.dev/v1alpha1
+kind: Rollout
+metadata: {name: checkout, namespace: shop}
+spec:
+  workload: {name: checkout}
+  traffic:
+    gatewayAPI: {routes: [{name: checkout}]}
+";
+
 const TEMPLATE: &str = "
 apiVersion: v1
 kind: Namespace

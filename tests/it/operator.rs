@@ -21,21 +21,11 @@ use serin::controller::Operator;
 use serin::engine::plan::GateMode;
 use serin::ports::{BoxFuture, MetricSource, Sample, SourceError};
 use serin::telemetry::Metrics;
-use serin::world::{Image, Load, Options, Shop, Simulated, World};
+use serin::world::{Image, Load, Options, ROLLOUT, Shop, Simulated, World};
 use tokio::task::JoinSet;
 
 /// Under whose name the operator calls.
 const SERIN: &str = "system:serviceaccount:serin:serin";
-
-const ROLLOUT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: Rollout
-metadata: {name: checkout, namespace: shop}
-spec:
-  workload: {name: checkout}
-  traffic:
-    gatewayAPI: {routes: [{name: checkout}]}
-";
 
 pub(crate) fn shop() -> World {
     let world = World::new(&Options::default());

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::super::Failure;
 use crate::api::{Phase, crd};
 use crate::engine::reason;
-use crate::world::{Image, Load, Outage, Shop, World};
+use crate::world::{Image, Load, Outage, ROLLOUT, Shop, World};
 
 /// A story of one release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,15 +25,6 @@ pub(super) enum Scenario {
 }
 
 const GATE: &str = include_str!("gate.yaml");
-const ROLLOUT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: Rollout
-metadata: {name: checkout, namespace: shop}
-spec:
-  workload: {name: checkout}
-  traffic:
-    gatewayAPI: {routes: [{name: checkout}]}
-";
 
 /// What the owner of a service with little traffic writes: proof of a tenth of a per cent would take days.
 const COARSE: &str = "  analysis:

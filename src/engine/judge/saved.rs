@@ -246,21 +246,11 @@ fn take_whole(rest: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plan::GateMode;
     use crate::stats::{Counts, Tick};
     use proptest::prelude::*;
 
     fn plan() -> Plan {
-        plan_with(5)
-    }
-
-    fn plan_with(bake_share: i32) -> Plan {
-        let spec = serde_json::json!({
-            "workload": {"name": "app"},
-            "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
-            "analysis": {"baseline": {"bakeShare": bake_share}},
-        });
-        Plan::admit(&serde_json::from_value(spec).unwrap(), GateMode::Admission).unwrap()
+        Plan::with_bake_share(5)
     }
 
     fn judge(plan: &Plan) -> Judge {
@@ -310,7 +300,7 @@ mod tests {
     #[test]
     fn a_judge_goes_on_from_what_was_saved_at_any_tick() {
         resumes(&plan());
-        resumes(&plan_with(0));
+        resumes(&Plan::with_bake_share(0));
     }
 
     fn resumes(plan: &Plan) {
@@ -342,7 +332,7 @@ mod tests {
     #[test]
     fn a_metric_takes_at_most_two_kibibytes() {
         takes_little(&plan());
-        takes_little(&plan_with(0));
+        takes_little(&Plan::with_bake_share(0));
     }
 
     fn takes_little(plan: &Plan) {
@@ -363,7 +353,7 @@ mod tests {
 
     #[test]
     fn evidence_against_the_past_is_none_beside_a_baseline() {
-        let (alone, beside) = (plan_with(0), plan());
+        let (alone, beside) = (Plan::with_bake_share(0), plan());
         for (from, to) in [(&alone, &beside), (&beside, &alone)] {
             let mut judge = judge(from);
             judge.begin_rung(from, 3, 2);

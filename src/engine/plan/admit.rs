@@ -181,6 +181,20 @@ fn violations(spec: &api::RolloutSpec, steps: &[Step]) -> Vec<String> {
 }
 
 #[cfg(test)]
+impl Plan {
+    /// A plan of defaults that keeps so much of the traffic beside the bake, for tests.
+    pub(crate) fn with_bake_share(per_cent: i32) -> Self {
+        let spec = serde_json::json!({
+            "workload": {"name": "app"},
+            "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
+            "analysis": {"baseline": {"bakeShare": per_cent}},
+        });
+        let spec = serde_json::from_value(spec).expect("a spec");
+        Self::admit(&spec, GateMode::Admission).expect("a plan")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

@@ -406,9 +406,8 @@ fn latency_follows_the_configured_slow_down() {
     );
 }
 
-#[test]
-fn the_table_for_people_has_a_row_for_each_line() {
-    let input = format!("{}\nnonsense\n{}\n", line("s", 15), line("s", 30));
+/// The table for people.
+fn shown(input: &str) -> String {
     let command = Judge {
         file: Some("-".into()),
         output: Some(Output::Text),
@@ -416,7 +415,13 @@ fn the_table_for_people_has_a_row_for_each_line() {
     };
     let mut out = Vec::new();
     command.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_table_for_people_has_a_row_for_each_line() {
+    let input = format!("{}\nnonsense\n{}\n", line("s", 15), line("s", 30));
+    let text = shown(&input);
     let rows: Vec<&str> = text.lines().collect();
     assert_eq!(rows.len(), 4, "{text}");
     assert!(
@@ -428,14 +433,7 @@ fn the_table_for_people_has_a_row_for_each_line() {
     assert!(rows[1].contains(" 0:15 ") && rows[3].contains(" 0:30 "), "{text}");
     // Of several streams it says how many stand where; times since 1970 are times of day.
     let input = format!("{}\n{}\nnonsense\n", line("a", 15), line("b", 1_790_946_015));
-    let command = Judge {
-        file: Some("-".into()),
-        output: Some(Output::Text),
-        ..Judge::default()
-    };
-    let mut out = Vec::new();
-    command.run(NOW, &mut input.as_bytes(), &mut out).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let text = shown(&input);
     assert!(text.contains(" 13:00:15 "), "{text}");
     assert!(
         text.ends_with("\n2 streams: 0 pass, 0 failed, 2 undecided; 1 line could not be used\n"),

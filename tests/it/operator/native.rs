@@ -5,13 +5,6 @@ use serin::world::Exposition;
 use super::*;
 
 const LATENCY: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: Rollout
-metadata: {name: checkout, namespace: shop}
-spec:
-  workload: {name: checkout}
-  traffic:
-    gatewayAPI: {routes: [{name: checkout}]}
   analysis:
     metrics:
     - name: latency
@@ -45,7 +38,8 @@ fn shop_of(stable: (Exposition, f64), fresh: (Exposition, f64), source: &str) ->
         .apply_yaml(include_str!("../../../src/cli/demo/gate.yaml"))
         .unwrap();
     world.install(&Shop::default()).unwrap();
-    world.apply_yaml(&LATENCY.replace("SOURCE", source)).unwrap();
+    let rollout = format!("{ROLLOUT}{}", LATENCY.replace("SOURCE", source));
+    world.apply_yaml(&rollout).unwrap();
     world.add_load(Load::constant("shop", "checkout", 50.0));
     world
 }

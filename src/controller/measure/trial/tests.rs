@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::engine::plan::GateMode;
 use crate::ports::{BoxFuture, Sample, SourceError};
 use crate::sources::queries::Queries;
 use crate::stats::Background;
@@ -73,20 +72,7 @@ impl MetricSource for Server {
 }
 
 fn plan() -> Plan {
-    plan_with(5)
-}
-
-fn plan_with(bake_share: i32) -> Plan {
-    let spec = serde_json::json!({
-        "workload": {"name": "app"},
-        "traffic": {"gatewayAPI": {"routes": [{"name": "app"}]}},
-        "analysis": {"baseline": {"bakeShare": bake_share}},
-    });
-    Plan::admit(
-        &serde_json::from_value(spec).expect("a spec"),
-        GateMode::Admission,
-    )
-    .expect("a plan")
+    Plan::with_bake_share(5)
 }
 
 fn learned() -> Learned {
@@ -200,7 +186,11 @@ async fn a_trial_cut_at_any_tick_ends_in_the_same_bits() {
 
 #[tokio::test]
 async fn so_does_one_whose_candidate_has_all_traffic_in_the_end() {
-    cut_at_any_tick(&plan_with(0), "with nothing beside it, 0.1 % in the past").await;
+    cut_at_any_tick(
+        &Plan::with_bake_share(0),
+        "with nothing beside it, 0.1 % in the past",
+    )
+    .await;
 }
 
 async fn cut_at_any_tick(plan: &Plan, told: &str) {
