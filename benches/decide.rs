@@ -32,6 +32,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             observed: true,
             revisions: BTreeMap::from([(Revision::named("v1"), pods)]),
             endpoints: 4,
+            since: Moment::UNIX_EPOCH,
             overdue: false,
             gated: true,
         }),

@@ -9,15 +9,15 @@ use serde_json::Value;
 use super::gather::{label, number, text};
 use super::ready;
 use super::snapshot::Snapshot;
-use crate::engine::Revision;
 use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Verb, Workload};
+use crate::engine::{Moment, Revision};
 use crate::render::{candidate, names, revision, selector};
 
 use routes::route_problem;
 pub use routes::{arms, originals, route, routing_mark};
 
-/// The user's Deployment, its pods by revision, and what the gate has put on it.
-pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
+/// The user's Deployment as it is `now`, its pods by revision, and what the gate has put on it.
+pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
     let deployment = snapshot.workload.as_ref()?;
     let mut revisions: BTreeMap<Revision, Pods> = BTreeMap::new();
     for set in &snapshot.replica_sets {
@@ -48,6 +48,7 @@ pub fn workload(snapshot: &Snapshot) -> Option<Workload> {
         endpoints: snapshot.service.as_ref().map_or(0, |service| {
             count(&ready::endpoints(snapshot, text(service, "/metadata/name")))
         }),
+        since: now,
         overdue: conditions(deployment)
             .any(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded"),
         gated: guarded && label(deployment, names::GATE).is_some(),
@@ -191,7 +192,7 @@ pub fn urgent(snapshot: &Snapshot) -> (Vec<Action>, Option<Workload>, Candidate,
         .map(|object| object.and_then(generation));
     (
         actions(snapshot),
-        workload(snapshot),
+        workload(snapshot, Moment::UNIX_EPOCH), // its age is not looked at
         candidate(snapshot, None),
         generations.collect(),
     )

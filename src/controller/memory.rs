@@ -1,10 +1,11 @@
 //! What one process has seen of one Rollout and need not write down: losing it makes Serin slower, never bolder.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::Moment;
-use crate::engine::observation::{Gate, Problem};
+use crate::engine::observation::{Gate, Pods, Problem, Workload};
 use crate::engine::reason;
+use crate::engine::{Moment, Revision};
 
 /// How long a proof of the gate is believed.
 const GATE_PROOF: Duration = Duration::from_secs(300);
@@ -16,6 +17,7 @@ const GATE_RETRY: Duration = Duration::from_secs(15);
 pub(super) struct Memory {
     routing: Option<(Vec<(String, i64)>, Moment)>,
     gate: Option<(Gate, Moment)>,
+    pods: Option<(BTreeMap<Revision, Pods>, u32, Moment)>,
 }
 
 impl Memory {
@@ -29,6 +31,18 @@ impl Memory {
                 Some(now)
             }
         }
+    }
+
+    /// The Deployment with the age of its pods and endpoints.
+    pub(super) fn with_age(&mut self, seen: Workload) -> Workload {
+        let since = match &self.pods {
+            Some((pods, endpoints, since)) if *pods == seen.revisions && *endpoints == seen.endpoints => {
+                *since
+            }
+            _ => seen.since,
+        };
+        self.pods = Some((seen.revisions.clone(), seen.endpoints, since));
+        Workload { since, ..seen }
     }
 
     /// The gate as last proved, and whether it must be proved again.

@@ -178,7 +178,7 @@ impl Worker {
         let mut problems = spec.problems.clone();
         problems.extend(observe::problems(snapshot));
         problems.extend(self.provider_problem(snapshot, spec));
-        let workload = observe::workload(snapshot);
+        let workload = observe::workload(snapshot, now).map(|seen| self.memory.with_age(seen));
         let candidate = match &state.phase {
             Phase::Releasing(release) => Some(&release.revision),
             // Told at rest too, before somebody waits for a release.

@@ -56,6 +56,8 @@ pub struct Workload {
     pub revisions: BTreeMap<Revision, Pods>,
     /// Ready endpoints behind the stable Service.
     pub endpoints: u32,
+    /// Since when pods and endpoints are these, as far as this process has seen.
+    pub since: Moment,
     /// The Deployment reports `ProgressDeadlineExceeded`.
     pub overdue: bool,
     /// The gate's label, finalizer and (where it is kept so) pause are in place.

@@ -321,6 +321,7 @@ fn first_sight() -> Observation {
             observed: true,
             revisions: BTreeMap::from([(revision, pods)]),
             endpoints: 4,
+            since: start(),
             overdue: false,
             gated: false,
         }),

@@ -82,6 +82,17 @@ impl Turn<'_> {
             && workload.serves(&promotion.revision)
             && workload.endpoints >= workload.replicas;
         if complete {
+            // The gateway may still send requests to the pods before: it learns of endpoints as late as of weights.
+            if !self.over(workload.since, self.plan.propagation) {
+                let end = after(workload.since, self.plan.propagation);
+                return Some(
+                    Waiting::on(
+                        reason::PROMOTING,
+                        "the gateway takes over the Deployment's new pods",
+                    )
+                    .until(Some(end)),
+                );
+            }
             if let Some(wait) = self.paused_wait(promotion.paused) {
                 return Some(wait);
             }

@@ -7,7 +7,7 @@ use super::course::{At, moment};
 use crate::engine::effect::Effect;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::{Action, Candidate, Gate, Observation, Pods, Route, Verb, Workload};
-use crate::engine::{Revision, Weight};
+use crate::engine::{Moment, Revision, Weight};
 
 /// A pod becomes ready so long after it is asked for.
 const READY: Duration = Duration::from_secs(20);
@@ -44,6 +44,7 @@ impl Cluster {
                 observed: true,
                 revisions: BTreeMap::from([(stable.clone(), all)]),
                 endpoints: pods,
+                since: Moment::UNIX_EPOCH,
                 overdue: false,
                 gated: true,
             }),

@@ -80,6 +80,7 @@ impl Cluster {
             observed: true,
             revisions: std::collections::BTreeMap::default(),
             endpoints: replicas,
+            since: now,
             overdue: false,
             gated: false,
         };
@@ -234,6 +235,7 @@ impl Cluster {
             deployment.facts.revisions.retain(|revision, _| *revision == keep);
             deployment.facts.revisions.insert(keep, pods(replicas, replicas));
             deployment.count();
+            deployment.facts.since = now;
         }
     }
 

@@ -148,6 +148,7 @@ impl Dice {
             observed: self.chance(90),
             revisions,
             endpoints: self.below(9),
+            since: Moment::UNIX_EPOCH,
             overdue: self.chance(10),
             gated: self.chance(80),
         }
