@@ -1,8 +1,17 @@
 //! People change what a release rests on, at the real operator: what has been given to the candidate comes back all the
 //! same, and the status says who is waited for.
 
-use super::*;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
+use serde_json::json;
+use serin::cluster::observe;
+use serin::cluster::snapshot::Snapshot;
+use serin::engine::judge::Evidence;
+use serin::engine::observation::{Candidate, Gate};
+use serin::engine::state::{Cause, Phase, Rejection};
+use serin::engine::{Moment, Observation, Plan, State, decide};
+use serin::render::revision;
+
+use super::*;
 
 /// A second way in, by a route of its own.
 const OTHER: &str = "
@@ -129,4 +138,45 @@ async fn a_rejection_outlives_a_deployment_that_is_scaled_to_zero_and_back() {
     }
     let deployment = world.object("deployments", "shop", "checkout").unwrap();
     assert_eq!(deployment["spec"]["paused"], true);
+}
+
+/// Between the Deployment's scale and its ReplicaSet's the stable revision has no pods, and yet is not gone.
+#[test]
+fn an_empty_replica_set_of_the_stable_revision_comes_back() {
+    let template = |image: &str| json!({"spec": {"containers": [{"name": "app", "image": image}]}});
+    let snapshot = Snapshot {
+        rollout: json!({"metadata": {"finalizers": ["serin.dev/traffic"]}, "spec": {"workload": {"name": "checkout"}}}),
+        workload: Some(json!({"spec": {"replicas": 4, "paused": true, "template": template("checkout:v2")}})),
+        replica_sets: vec![json!({"spec": {"replicas": 0, "template": template("checkout:v1")}})],
+        ..Snapshot::default()
+    };
+    let now = Moment::from_second(1_700_000_000).unwrap();
+    let seen = observe::workload(&snapshot, now).unwrap();
+    let stable = revision::of_template(&template("checkout:v1"));
+    let rejection = Rejection {
+        revision: seen.template.clone(),
+        since: now,
+        cause: Cause::Aborted,
+        detail: "a person asked".into(),
+    };
+    let state = State {
+        stable: Some(stable),
+        phase: Phase::RolledBack(rejection),
+        ..State::default()
+    };
+    let seen = Observation {
+        deleting: false,
+        problems: Vec::new(),
+        workload: Some(seen),
+        candidate: Candidate::default(),
+        route: observe::route(&snapshot, None),
+        gate: Gate::Closed,
+        preflight: None,
+        evidence: Evidence::none(),
+        actions: Vec::new(),
+        refusal: None,
+    };
+    let plan = Plan::fallback(GateMode::Admission);
+    let next = decide(&plan, &state, &seen, now).next;
+    assert!(matches!(next.phase, Phase::RolledBack(_)), "{next:?}");
 }
