@@ -7,8 +7,9 @@ use super::super::state::{Release, Stage};
 use super::Turn;
 
 impl Turn<'_> {
-    /// The release on the plan's ladder, if that is another one than it has climbed so far. An edit never adds weight
-    /// and never counts as proof: the release goes on with the lowest rung that is not proven yet, judged anew.
+    /// The release on the plan's ladder, if that is another one than it has climbed so far. An edit never
+    /// counts as proof: the release goes on with the lowest rung that is not proven yet, judged anew. It gets that rung's
+    /// weight, be it less or more than now, as if it had climbed so far on this ladder.
     pub(super) fn placed_anew(&mut self, release: &Release) -> Option<Release> {
         // A spec with problems has no ladder to go by.
         if !self.seen.problems.is_empty() || self.plan.ladder().eq(release.ladder.iter().copied()) {

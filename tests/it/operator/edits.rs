@@ -26,6 +26,15 @@ async fn weight_is(world: &World, wanted: i64) {
     panic!("no weight of {wanted} within a day");
 }
 
+/// The operator at work on a release that has come to its second step.
+async fn at_25(world: &World) -> JoinSet<()> {
+    let (tasks, _) = operate(world);
+    phase_is(world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    weight_is(world, 25).await;
+    tasks
+}
+
 fn events(world: &World) -> Vec<String> {
     let events = world.objects("events", "shop");
     let reasons = events.iter().filter_map(|it| it["reason"].as_str());
@@ -40,10 +49,7 @@ fn status(world: &World) -> Value {
 #[tokio::test(start_paused = true)]
 async fn other_rules_judge_the_step_anew() {
     let world = shop();
-    let (_tasks, _) = operate(&world);
-    phase_is(&world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(&world, 25).await;
+    let _tasks = at_25(&world).await;
     tokio::time::sleep(Duration::from_secs(45)).await;
     let coarse = json!([{"name": "failures", "preset": "http-requests", "unacceptable": {"ratio": 2, "absolute": 0.02}}]);
     edit(&world, json!({"analysis": {"metrics": coarse}})).await;
@@ -69,10 +75,7 @@ async fn a_rule_that_is_made_stricter_convicts() {
     let coarse = json!([{"name": "error-rate", "tolerated": {"ratio": 1.05, "absolute": 0.1},
         "unacceptable": {"ratio": 2, "absolute": 0.3}}]);
     edit(&world, json!({"analysis": {"metrics": coarse}})).await;
-    let (_tasks, _) = operate(&world);
-    phase_is(&world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(&world, 25).await;
+    let _tasks = at_25(&world).await;
     edit(&world, json!({"analysis": {"metrics": [{"name": "error-rate"}]}})).await;
     phase_is(&world, "RolledBack").await;
 }
@@ -81,10 +84,7 @@ async fn a_rule_that_is_made_stricter_convicts() {
 #[tokio::test(start_paused = true)]
 async fn finer_steps_lower_the_weight() {
     let world = shop();
-    let (_tasks, _) = operate(&world);
-    phase_is(&world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(&world, 25).await;
+    let _tasks = at_25(&world).await;
     edit(&world, json!({"steps": null, "weights": [10, 15, 40, 100]})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(in_force(&world), 15);
