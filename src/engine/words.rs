@@ -286,6 +286,7 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::{Evidence, Settings, Tick};
 
     #[test]
     fn numbers_read_like_a_person_writes_them() {
@@ -314,6 +315,17 @@ mod tests {
         ] {
             assert_eq!(told(evidence, needed), shown);
         }
+    }
+
+    #[test]
+    fn silence_beside_the_candidate_is_told_in_place_of_a_forecast() {
+        let mut evidence = Evidence::new(Settings::default());
+        evidence.begin_step(50.0, 75.0, false);
+        for _ in 0..20 {
+            evidence.observe(Tick::new(Counts::new(400, 0), Counts::default(), 15.0));
+        }
+        let said = sentence("e", &evidence.assessment());
+        assert!(said.ends_with("and no request beside it to compare with"), "{said}");
     }
 
     #[test]
