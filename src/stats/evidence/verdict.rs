@@ -66,12 +66,21 @@ impl Evidence {
         }
     }
 
-    /// What keeps the weight. It is the evidence as it stands, for what is set aside of it may be a regression; and it
-    /// ends only as that wears down, however good the release looks since.
+    /// What keeps the weight. It is the evidence as it stands, for what is set aside of it may be a regression.
+    ///
+    /// Wealth that one stretch has won wears down over hours only. So that stretch is forgiven where the release and the
+    /// step have their full proofs with it, and most of what it won is lost again; a pass needs proofs all the same.
     fn suspicion(&self) -> Evidenced {
+        let needed = self.settings().needed_to_pass();
+        let proven = self.release.evidence().min(self.step.evidence()) >= needed;
+        let forgiven = if proven {
+            f64::from(self.guard.largest) - SET_ASIDE
+        } else {
+            0.0
+        };
         Evidenced {
             evidence: self.fail.evidence(),
-            needed: SUSPICION,
+            needed: SUSPICION.max(forgiven),
         }
     }
 
