@@ -255,12 +255,12 @@ pub enum MetricPreset {
     EnvoyGateway,
     /// The pods' own `http_requests_total` with a label `code` or `status`; bad are codes 500 to 599.
     HttpRequests,
-    /// Istio's `istio_requests_total`, as the sender's sidecar counts. Not tried against the real thing yet, like those
-    /// that follow: taken only where it is named.
+    /// Istio's `istio_requests_total`, as the sender's sidecar counts. Not tried against the real thing yet, like
+    /// Linkerd's: taken only where it is named.
     Istio,
     /// Linkerd's outbound counters by backend.
     Linkerd,
-    /// Traefik's own services.
+    /// Traefik as a Gateway API gateway: `traefik_service_requests_total` of the Service's backends.
     Traefik,
 }
 

@@ -149,6 +149,20 @@ pub const PRESETS: [Preset; 8] = [
         together: Some(ENVOY_GATEWAY_RULES),
     },
     Preset {
+        name: "traefik",
+        variant: "Gateway API",
+        verified: true,
+        metric: "traefik_service_requests_total",
+        // The name ends with the backend's place in the rule, not with its port.
+        arm: r#"service=~".+-svc-{{namespace}}-{{service}}-[0-9]+@kubernetesgateway""#,
+        graded: "",
+        bad: r#"code=~"5..""#,
+        starts: None,
+        histogram: Some(("traefik_service_request_duration_seconds", SECOND)),
+        routed: true,
+        together: None,
+    },
+    Preset {
         name: "http-requests",
         variant: "label code",
         verified: true,
@@ -200,19 +214,6 @@ pub const PRESETS: [Preset; 8] = [
         routed: true,
         together: None,
     },
-    Preset {
-        name: "traefik",
-        variant: "its own resources",
-        verified: false,
-        metric: "traefik_service_requests_total",
-        arm: r#"service=~"{{namespace}}-{{service}}-({{ports}})@kubernetescrd""#,
-        graded: "",
-        bad: r#"code=~"5..""#,
-        starts: None,
-        histogram: Some(("traefik_service_request_duration_seconds", SECOND)),
-        routed: true,
-        together: None,
-    },
 ];
 
 #[cfg(test)]
@@ -254,6 +255,9 @@ contour (all requests)
 envoy-gateway (merged backends)
   envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?"}
   envoy_cluster_upstream_rq{envoy_cluster_name=~"service/shop/checkout/(80|8080)(/.*)?",envoy_response_code=~"5.."}
+traefik (Gateway API)
+  traefik_service_requests_total{service=~".+-svc-shop-checkout-[0-9]+@kubernetesgateway"}
+  traefik_service_requests_total{service=~".+-svc-shop-checkout-[0-9]+@kubernetesgateway",code=~"5.."}
 http-requests (label code)
   http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code!=""}
   http_requests_total{namespace="shop",pod=~"checkout-[a-z0-9]{1,10}-[a-z0-9]{5}",code=~"5.."}
@@ -266,9 +270,6 @@ istio (sidecars' view of the sender)
 linkerd (outbound, by backend)
   outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout"}
   outbound_http_route_backend_response_statuses_total{parent_namespace="shop",backend_name="checkout",http_status=~"5..|"}
-traefik (its own resources)
-  traefik_service_requests_total{service=~"shop-checkout-(80|8080)@kubernetescrd"}
-  traefik_service_requests_total{service=~"shop-checkout-(80|8080)@kubernetescrd",code=~"5.."}
 "#;
         assert_eq!(text, expected);
     }
@@ -307,7 +308,9 @@ traefik (its own resources)
             [
                 format!("shop_{service}_80"),
                 format!("service/shop/{service}/80/http"),
-                format!("shop-{service}-80@kubernetescrd"),
+                format!(
+                    "httproute-shop-checkout-gw-infra-gw-ep-web-0-1f2e3d4c5b6a79881f2e-svc-shop-{service}-0@kubernetesgateway"
+                ),
                 service.to_owned(),
                 pod.to_owned(),
             ]
@@ -355,6 +358,7 @@ traefik (its own resources)
                 "contour",
                 "contour",
                 "envoy-gateway",
+                "traefik",
                 "http-requests",
                 "http-requests"
             ]
