@@ -194,6 +194,54 @@ fn an_idle_use_that_nobody_knows_warns_only() {
 }
 
 #[test]
+fn a_vague_idle_use_moves_the_bound_no_further_than_a_line_through_zero() {
+    // Noisy candidates; the neighbours' pace never changes, or it does and they are noisy too.
+    let noisy = |paces: [f64; 8]| {
+        let mut saturation = Saturation::new(None).following();
+        for (tick, pace) in paces.into_iter().enumerate() {
+            let noise = if tick % 3 == 0 { 0.02 } else { -0.01 };
+            let theirs = [0.03, -0.03, -0.03, 0.03, 0.03, -0.03, 0.03, 0.03][tick];
+            let load = |pace, used| Some(Load { pace, used });
+            saturation.observe(load(10.0, 0.2 + noise), load(pace, 0.05 + 0.015 * pace + theirs));
+        }
+        saturation
+    };
+    let margin = |it: &Saturation| {
+        let idle = it.idle().0;
+        quantile(QUANTILE, 7.0) * it.candidate.through(idle).unwrap().error
+    };
+    // Two and a half times the pace.
+    let vague = noisy([10.0; 8]);
+    let upper = vague.outlook(&AHEAD).unwrap().upper;
+    let steepest = vague.candidate.through(0.0).unwrap().slope;
+    assert!(margin(&vague) > 1e-4);
+    assert!(
+        (upper - 25.0 * (steepest + margin(&vague))).abs() < 1e-9,
+        "{upper}"
+    );
+    let known = noisy([10.0, 14.0, 6.0, 12.0, 8.0, 10.0, 13.0, 7.0]);
+    assert!(known.idle().0 > 0.01 && known.idle().1 > 0.001);
+    let outlook = known.outlook(&AHEAD).unwrap();
+    let steepest = known.candidate.through(0.0).unwrap().slope;
+    assert!(steepest > outlook.forecast / 25.0 + 1e-3, "{outlook:?}");
+    assert!(
+        (outlook.upper - 25.0 * (steepest + margin(&known))).abs() < 1e-9,
+        "{outlook:?}"
+    );
+    // Half of it: the forecast lies above that line, and the bound beyond the forecast.
+    let scaled = Ahead {
+        next_pods: 10,
+        ..AHEAD
+    };
+    let outlook = known.outlook(&scaled).unwrap();
+    assert!(known.idle().0 > 0.01 && known.idle().1 > 0.001);
+    assert!(
+        (outlook.upper - outlook.forecast - 5.0 * margin(&known)).abs() < 1e-9,
+        "{outlook:?}"
+    );
+}
+
+#[test]
 fn silence_is_no_forecast() {
     let mut saturation = exact(|pace| 0.1 + 0.02 * pace, &PACES);
     assert_eq!(saturation.readings(), 8);
