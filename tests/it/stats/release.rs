@@ -290,7 +290,8 @@ proptest! {
         better.observe(Tick::new(Counts::new(c.0 + 1, c.1), Counts::new(b.0, b.1), 15.0));
         worse.observe(Tick::new(Counts::new(c.0 + 1, c.1 + 1), Counts::new(b.0, b.1), 15.0));
         let (better, worse) = (better.assessment(), worse.assessment());
-        prop_assert!(worse.fail.evidence >= better.fail.evidence - 1e-6, "{better:?} {worse:?}");
+        // What is set aside is kept in single precision: at some ten nats that is good for a millionth.
+        prop_assert!(worse.fail.evidence >= better.fail.evidence - 1e-5, "{better:?} {worse:?}");
     }
 
     #[test]
