@@ -325,7 +325,10 @@ mod tests {
             evidence.observe(Tick::new(Counts::new(400, 0), Counts::default(), 15.0));
         }
         let said = sentence("e", &evidence.assessment());
-        assert!(said.ends_with("and no request beside it to compare with"), "{said}");
+        assert!(
+            said.ends_with("and no request beside it to compare with"),
+            "{said}"
+        );
     }
 
     #[test]
