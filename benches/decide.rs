@@ -39,6 +39,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
         candidate: Candidate {
             revision: Some(Revision::named("v2")),
             service: true,
+            going: false,
             desired: 4,
             ready: 4,
             trouble: None,
@@ -89,6 +90,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             paused: false,
             lost: 0,
             restarts: Some(0),
+            gap: None,
         })
     };
     let promotion = |stage, weight| {

@@ -17,3 +17,4 @@ pub mod observe;
 pub mod ready;
 pub mod snapshot;
 pub mod watches;
+pub mod writers;

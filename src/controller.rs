@@ -3,6 +3,7 @@
 //! Each worker reads like the figure of the design: observe, decide, check, commit, apply, tell. A worker that panics
 //! or errs takes nobody with it.
 
+mod contest;
 mod live;
 pub(crate) mod measure;
 mod memory;

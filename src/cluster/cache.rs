@@ -9,6 +9,8 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::writers;
+
 /// The kinds that Serin watches, each once a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
@@ -144,7 +146,7 @@ impl Cache {
             .is_none_or(|old| uid(old) != uid(&object) || version(&object) > version(old));
         if newer {
             let namespace = key.0.clone();
-            store.insert(key, Arc::new(slim(object)));
+            store.insert(key, Arc::new(slim(kind, object)));
             drop(stores);
             self.signal(kind, &namespace);
         }
@@ -165,7 +167,7 @@ impl Cache {
     pub fn replace(&self, kind: Kind, namespace: &str, objects: Vec<Value>) {
         let fresh = objects
             .into_iter()
-            .map(|object| (key(&object), Arc::new(slim(object))));
+            .map(|object| (key(&object), Arc::new(slim(kind, object))));
         let mut stores = write(&self.stores);
         let store = stores.entry(kind).or_default();
         store.retain(|key, _| !namespace.is_empty() && key.0 != namespace);
@@ -195,9 +197,11 @@ impl Cache {
     }
 }
 
-/// What no decision needs, and what would double the memory.
-fn slim(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+/// Without what no decision needs, and what would double the memory.
+fn slim(kind: Kind, mut object: Value) -> Value {
+    if kind == Kind::HttpRoute {
+        writers::keep(&mut object);
+    } else if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
     object

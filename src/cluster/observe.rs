@@ -76,10 +76,9 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
     let others = |object: &&Value| of(object) != revision;
     Candidate {
         service: service.is_some(),
+        going: [Some(deployment), service].into_iter().flatten().any(is_going),
         desired: number(deployment, "/spec/replicas").unwrap_or(1),
-        ready: service.map_or(0, |service| {
-            count(&ready::endpoints(snapshot, text(service, "/metadata/name")))
-        }),
+        ready: service.map_or(0, |service| candidate_ready(snapshot, deployment, service)),
         trouble: trouble(snapshot, deployment),
         crashes: crashes(snapshot, revision.as_ref()),
         leftovers: snapshot
@@ -225,6 +224,23 @@ fn count<T>(all: &BTreeSet<T>) -> u32 {
     u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
+/// Ready endpoints behind the candidate's Service. Pods of a Deployment that somebody has deleted serve on until they are
+/// collected: where there are older ones than the Deployment, only as many count as it calls its own.
+fn candidate_ready(snapshot: &Snapshot, deployment: &Value, service: &Value) -> u32 {
+    let ready = count(&ready::endpoints(snapshot, text(service, "/metadata/name")));
+    let created = |object| text(object, "/metadata/creationTimestamp");
+    let older = |pod| created(pod) < created(deployment);
+    if snapshot.candidate_pods.iter().any(older) {
+        ready.min(number(deployment, "/status/readyReplicas").unwrap_or(0))
+    } else {
+        ready
+    }
+}
+
+fn is_going(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
 /// Why the candidate's pods are not there or not ready, in the cluster's own words.
 fn trouble(snapshot: &Snapshot, deployment: &Value) -> Option<String> {
     let refused = conditions(deployment)
@@ -245,14 +261,8 @@ fn crashes(snapshot: &Snapshot, revision: Option<&Revision>) -> Crashes {
         let mut restarts = 0;
         for status in statuses.into_iter().flatten() {
             restarts += number(status, "/restartCount").unwrap_or(0);
-            if let Some(last) = status.pointer("/lastState/terminated") {
-                let reason = text(last, "/reason");
-                let code = last.pointer("/exitCode").and_then(Value::as_i64).unwrap_or(0);
-                crashes.how = Some(format!(
-                    "container `{}` of pod `{}` ended with {reason}, exit code {code}",
-                    text(status, "/name"),
-                    text(pod, "/metadata/name")
-                ));
+            if let Some(end) = last_end(status) {
+                crashes.how = Some(format!("{} {end}", container(pod, status)));
             }
         }
         crashes.pods += u32::from(restarts > 0);
@@ -261,15 +271,34 @@ fn crashes(snapshot: &Snapshot, revision: Option<&Revision>) -> Crashes {
     crashes
 }
 
+/// How a container ended, now or before its last start.
+fn last_end(status: &Value) -> Option<String> {
+    let now = status.pointer("/state/terminated");
+    let end = now.or_else(|| status.pointer("/lastState/terminated"))?;
+    let code = end.pointer("/exitCode").and_then(Value::as_i64).unwrap_or(0);
+    Some(format!("ended with {}, exit code {code}", text(end, "/reason")))
+}
+
+fn container(pod: &Value, status: &Value) -> String {
+    format!(
+        "container `{}` of pod `{}`",
+        text(status, "/name"),
+        text(pod, "/metadata/name")
+    )
+}
+
 fn pod_trouble(pod: &Value) -> Option<String> {
     let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
     let waiting = statuses.into_iter().flatten().find_map(|status| {
-        let reason = status.pointer("/state/waiting/reason").and_then(Value::as_str)?;
-        Some(format!(
-            "container `{}` of pod `{}` is waiting: {reason}",
-            text(status, "/name"),
-            text(pod, "/metadata/name")
-        ))
+        let end = last_end(status);
+        let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
+        let how = match (waiting, &end) {
+            (Some(reason), Some(end)) => format!("is waiting: {reason}, after it {end}"),
+            (Some(reason), None) => format!("is waiting: {reason}"),
+            (None, Some(end)) if status.pointer("/state/terminated").is_some() => end.clone(),
+            (None, _) => return None,
+        };
+        Some(format!("{} {how}", container(pod, status)))
     });
     waiting.or_else(|| {
         let unscheduled = conditions(pod).find(|condition| {
@@ -299,3 +328,6 @@ fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
         .flatten()
         .filter_map(Value::as_str)
 }
+
+#[cfg(test)]
+mod tests;

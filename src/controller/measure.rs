@@ -289,6 +289,7 @@ impl Measure {
         }
         let pods = ready::newcomers(look.snapshot, &release.revision);
         trial.young.see(pods, trial.step(look.plan));
+        trial.leave_out(release.gap, look.plan);
         let source = look.source();
         beside::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
         self.seen = gauges.view(look);
@@ -334,6 +335,7 @@ impl Measure {
         fresh: bool,
     ) -> Result<(), String> {
         match &self.trial {
+            Some(trial) if trial.is_ahead(look.now) => self.trial = None,
             Some(trial) if trial.key == key && trial.judge.is_under(look.plan) => return Ok(()),
             // By other rules other metrics may count: they are looked for again, and the step is read again.
             Some(trial) if trial.key == key => {
@@ -354,7 +356,9 @@ impl Measure {
                 Ok(trial) => {
                     self.learned
                         .get_or_insert_with(|| (key.0.clone(), trial.learned()));
-                    if trial.key == key {
+                    if trial.is_ahead(look.now) {
+                        anew = Some("it was kept under a clock ahead of this one".to_owned());
+                    } else if trial.key == key {
                         self.trail = Trail::resume(look.trail());
                         self.trial = Some(trial);
                         return Ok(());

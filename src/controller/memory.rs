@@ -25,7 +25,8 @@ impl Memory {
     pub(super) fn accepted_since(&mut self, mark: Option<Vec<(String, i64)>>, now: Moment) -> Option<Moment> {
         let mark = mark?;
         match &self.routing {
-            Some((known, since)) if *known == mark => Some(*since),
+            // A clock that was set back must not stall what is counted from here.
+            Some((known, since)) if *known == mark && *since <= now => Some(*since),
             _ => {
                 self.routing = Some((mark, now));
                 Some(now)
@@ -37,7 +38,7 @@ impl Memory {
     pub(super) fn with_age(&mut self, seen: Workload) -> Workload {
         let since = match &self.pods {
             Some((pods, endpoints, since)) if *pods == seen.revisions && *endpoints == seen.endpoints => {
-                *since
+                (*since).min(seen.since)
             }
             _ => seen.since,
         };
@@ -55,7 +56,7 @@ impl Memory {
         } else {
             GATE_RETRY
         };
-        (gate.clone(), after(*at, believed) <= now)
+        (gate.clone(), after(*at, believed) <= now || *at > now)
     }
 
     /// When the gate must be proved again.

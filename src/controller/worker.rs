@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
 
 use super::Shared;
+use super::contest::Contest;
 use super::measure::{Measure, Report};
 use super::memory::Memory;
 use super::spec::{Spec, generation};
@@ -25,7 +26,7 @@ use crate::cluster::{gate, observe};
 use crate::engine::observation::{Gate, Observation, Problem};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
-use crate::engine::{Moment, State, check, decide, reason};
+use crate::engine::{Moment, State, Weight, check, decide, reason};
 use crate::render::names;
 use crate::telemetry::metrics::RolloutKey;
 
@@ -42,6 +43,7 @@ pub(super) struct Worker {
     key: RolloutKey,
     memory: Memory,
     troubles: Troubles,
+    contest: Contest,
     measure: Measure,
     stamped: bool,
     written: Option<Moment>,
@@ -82,6 +84,7 @@ impl Worker {
             key: RolloutKey { namespace, name },
             memory: Memory::default(),
             troubles: Troubles::default(),
+            contest: Contest::default(),
             measure: Measure::default(),
             stamped: false,
             written: None,
@@ -130,14 +133,16 @@ impl Worker {
         if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
             return turn;
         }
-        let Some(mut seen) = self.observe(&snapshot, &spec, &state, now).await else {
+        let caught_up = state.caught_up(now).map(|(state, _)| state);
+        let present = caught_up.as_ref().unwrap_or(&state);
+        let Some(mut seen) = self.observe(&snapshot, &spec, present, now).await else {
             self.hasty = true;
             return Turn::Again;
         };
         let mut decision = decide(&spec.plan, &state, &seen, now);
         if self.troubles.keep(&decision.effects) {
             // What was refused is not wanted any more.
-            seen.refusal = self.troubles.told();
+            seen.refusal = self.undoable(present, now);
             decision = decide(&spec.plan, &state, &seen, now);
         }
         let breaches = check(&spec.plan, &state, &seen, &decision);
@@ -199,8 +204,15 @@ impl Worker {
             preflight: measured.preflight,
             evidence: measured.evidence,
             actions: observe::actions(snapshot),
-            refusal: self.troubles.told(),
+            refusal: self.undoable(state, now),
         })
+    }
+
+    /// What keeps from being done: the API server refuses it, or somebody else undoes it.
+    fn undoable(&self, state: &State, now: Moment) -> Option<Problem> {
+        let weighs = state.weight() > Weight::NONE;
+        let contest = || self.contest.told(now).filter(|_| weighs);
+        self.troubles.told().or_else(contest)
     }
 
     /// What the metrics say. A person's word, lost pods or a new template do not wait until a slow provider has

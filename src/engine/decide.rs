@@ -20,6 +20,7 @@ use super::plan::Plan;
 use super::quantity::{Moment, Revision};
 use super::reason::{self, Note, Waiting};
 use super::state::{Phase, State};
+use super::words;
 
 /// What is to be committed, then done.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +66,7 @@ pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> De
         wake: None,
         notes: Vec::new(),
     };
+    turn.catch_up();
     turn.answer_people();
     // Transitions that need no new fact follow each other at once, so that a chain of them costs one write.
     for _ in 0..CHAIN_MAX {
@@ -119,19 +121,42 @@ impl Turn<'_> {
         }
     }
 
+    /// A time that lies ahead would stall everything that is counted from it.
+    fn catch_up(&mut self) {
+        let Some((next, ahead)) = self.next.caught_up(self.now) else {
+            return;
+        };
+        self.next = next;
+        self.note(Note::warning(
+            reason::CLOCK_AHEAD,
+            format!(
+                "times in the status lie {} ahead of this process's clock: they count as now, so the present wait begins \
+                 anew; look at the clocks of the nodes that Serin runs on",
+                words::span(ahead.as_secs_f64())
+            ),
+        ));
+    }
+
     /// What is refused is told in place of a wait that cannot end because of it.
     fn tell_refusal(&mut self) {
         let Some(refusal) = &self.seen.refusal else {
             return;
         };
+        // What follows from a contest would blame others.
+        let contested = refusal.reason == reason::ROUTE_CONTESTED;
+        let follows = [reason::SHARE_NOT_HONOURED, reason::NO_DATA];
         let hides = |waiting: &Waiting| {
             let others = [reason::GATING, reason::FIRST_REVISION, reason::ROUTE_NOT_ACCEPTED];
-            !waiting.is_progress() && !others.contains(&waiting.reason.as_str())
+            let reason = waiting.reason.as_str();
+            let gives_way = others.contains(&reason) || contested && follows.contains(&reason);
+            !waiting.is_progress() && !gives_way
         };
         if self.next.waiting.as_ref().is_some_and(hides) {
             return;
         }
         let until = self.next.waiting.as_ref().and_then(|waiting| waiting.until);
+        // The end of a wait that is undone again and again would be news each time.
+        let until = until.filter(|_| !contested);
         self.next.waiting = Some(Waiting::on(refusal.reason, &refusal.message).until(until));
     }
 
@@ -175,8 +200,20 @@ impl Turn<'_> {
     /// Ready pods of `revision`'s candidate that the route can reach.
     fn candidate_ready(&self, revision: &Revision) -> u32 {
         let candidate = &self.seen.candidate;
-        let there = candidate.service && candidate.revision.as_ref() == Some(revision);
+        let there = self.removed(revision).is_none();
         if there { candidate.ready } else { 0 }
+    }
+
+    /// What of `revision`'s candidate is not there, or not for long.
+    fn removed(&self, revision: &Revision) -> Option<&'static str> {
+        let candidate = &self.seen.candidate;
+        if candidate.revision.as_ref() != Some(revision) {
+            return Some("Deployment");
+        }
+        if !candidate.service {
+            return Some("Service");
+        }
+        candidate.going.then_some("Deployment or Service")
     }
 
     fn note(&mut self, note: Note) {

@@ -27,7 +27,7 @@ pub struct Observation {
     pub evidence: Evidence,
     /// Requests by people that are not finished, aborts first, then by age.
     pub actions: Vec<Action>,
-    /// What the API server keeps refusing of that which is to be done. It is tried again now and then.
+    /// What the API server keeps refusing of that which is to be done, or somebody else keeps undoing. It is tried again.
     pub refusal: Option<Problem>,
 }
 
@@ -99,6 +99,8 @@ pub struct Candidate {
     pub revision: Option<Revision>,
     /// Its Service is there too.
     pub service: bool,
+    /// One of the two is on its way out: somebody has deleted it.
+    pub going: bool,
     /// `spec.replicas`.
     pub desired: u32,
     /// Ready endpoints behind its Service.
@@ -137,7 +139,7 @@ pub enum Route {
         touched: bool,
         /// Since when every parent accepts the present generation, as far as this process has seen.
         accepted_since: Option<Moment>,
-        /// Why a parent does not accept.
+        /// Why a parent does not accept, or which one has not spoken yet.
         refusal: Option<String>,
     },
 }

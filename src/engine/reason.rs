@@ -125,6 +125,8 @@ reasons! {
     SHIFTING = "Shifting";
     /// The route has not taken the weight in time.
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted";
+    /// Somebody else keeps changing a route that is being weighed.
+    ROUTE_CONTESTED = "RouteContested";
     /// A route of the spec does not exist.
     ROUTE_NOT_FOUND = "RouteNotFound";
     /// The candidate's share of the requests is not its weight.
@@ -167,6 +169,8 @@ reasons! {
     REVERTED = "Reverted";
     /// The Rollout is going away.
     DELETING = "Deleting";
+    /// The status carries times that have not come yet.
+    CLOCK_AHEAD = "ClockAhead";
     /// The Deployment is not there.
     WORKLOAD_NOT_FOUND = "WorkloadNotFound";
     /// The stable revision has no ready pod.

@@ -1,5 +1,6 @@
 //! The committed state: what the status of a `Rollout` says, and all that survives a crash.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::{Moment, Revision, Weight};
@@ -51,6 +52,29 @@ pub enum Phase {
     Deleting(Removal),
 }
 
+/// By how much a clock may be ahead of another without anybody saying so: what waits for it is told in its own words.
+pub const AHEAD: SignedDuration = SignedDuration::from_secs(10);
+
+impl Phase {
+    /// Every moment that something is counted from.
+    fn moments(&mut self) -> Vec<&mut Moment> {
+        match self {
+            Self::Adopting | Self::Idle => Vec::new(),
+            Self::Releasing(release) => {
+                let gap = release.gap.as_mut();
+                let gap = gap
+                    .into_iter()
+                    .flat_map(|gap| gap.until.iter_mut().chain([&mut gap.from]));
+                gap.chain([&mut release.started, &mut release.entered]).collect()
+            }
+            Self::RollingBack(retreat) => vec![&mut retreat.started, &mut retreat.entered],
+            Self::RolledBack(rejection) => vec![&mut rejection.since],
+            Self::Promoting(promotion) => vec![&mut promotion.started, &mut promotion.entered],
+            Self::Deleting(removal) => vec![&mut removal.entered],
+        }
+    }
+}
+
 /// A release on its way up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,6 +112,20 @@ pub struct Release {
     /// Restarts of its containers before it had any traffic, once it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
+    /// When the candidate was last missing because somebody had removed its objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+}
+
+/// A time in which the candidate was not there, through no fault of its version: what was counted then is no evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// When it was missed.
+    pub from: Moment,
+    /// When it was given a weight again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
 }
 
 /// A release's stage.
@@ -282,6 +320,22 @@ impl State {
             Phase::RolledBack(rejection) => Some(&rejection.revision),
             Phase::Adopting | Phase::Idle | Phase::Deleting(_) => None,
         }
+    }
+
+    /// The same without moments that lie ahead of `now` by more than clocks differ: a process whose clock was wrong wrote
+    /// them, and whoever waited for them would wait in silence. They count as `now`, so that no wait becomes shorter. Gives
+    /// how far ahead the latest was; `None`: nothing is ahead.
+    pub fn caught_up(&self, now: Moment) -> Option<(Self, SignedDuration)> {
+        let mut state = self.clone();
+        let mut most = SignedDuration::ZERO;
+        for moment in state.phase.moments() {
+            let ahead = moment.duration_since(now);
+            if ahead > AHEAD {
+                *moment = now;
+                most = most.max(ahead);
+            }
+        }
+        (most > AHEAD).then_some((state, most))
     }
 
     /// Adds the outcome of a release to the history.

@@ -158,6 +158,7 @@ impl Stage0 {
             paused: false,
             lost: 0,
             restarts: None,
+            gap: None,
         });
         let originals = route::originals(&self.object("httproutes", "checkout"), &ARMS, &[]).unwrap();
         self.commit(&originals).await.unwrap();

@@ -4,6 +4,7 @@ pub(crate) mod alone;
 mod edits;
 mod gauges;
 mod hands;
+mod meddling;
 mod native;
 mod sweep;
 mod young;

@@ -62,6 +62,9 @@ fn sound(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> Result<
             return Err(format!("rests on an ordinary wait: {waiting:?}"));
         }
     }
+    if decision.next.caught_up(now).is_some() {
+        return Err("a time that has not come yet stalls it".to_owned());
+    }
     if !decision.decides(state) && decision.next.phase != state.phase {
         return Err("a change of phase is taken for a report".to_owned());
     }
@@ -193,6 +196,7 @@ fn obey(seen: &mut Observation, effects: &[Effect], now: Moment) {
             Effect::Candidate { revision, replicas } => {
                 seen.candidate.revision = Some(revision.clone());
                 seen.candidate.service = true;
+                seen.candidate.going = false;
                 seen.candidate.desired = *replicas;
                 seen.candidate.ready = *replicas;
             }

@@ -13,7 +13,7 @@ use crate::render::route;
 /// others while these name a candidate: its share must be taken away whatever else is wrong.
 pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
     let (arms, originals) = (arms(snapshot), originals(snapshot));
-    let (mut together, mut refusal, mut problem) = (None::<route::Seen>, None, None);
+    let (mut together, mut refusal, mut pending, mut problem) = (None::<route::Seen>, None, None, None);
     for (name, object) in &snapshot.routes {
         let Some(object) = object else {
             problem = problem.or_else(|| Some(missing(snapshot, name)));
@@ -26,10 +26,16 @@ pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
                 continue;
             }
         }
-        if let route::Acceptance::Refused(why) = route::acceptance(object) {
-            refusal = Some(why);
+        match route::acceptance(object) {
+            route::Acceptance::Accepted => {}
+            route::Acceptance::Pending(why) => {
+                let cure = "look whether its controller is at work, or take it out of `spec.parentRefs`";
+                pending = pending.or_else(|| Some(format!("{why}: {cure}")));
+            }
+            route::Acceptance::Refused(why) => refusal = Some(why),
         }
     }
+    let refusal = refusal.or(pending);
     let none = || Problem {
         reason: "RouteNotFound",
         message: "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned(),

@@ -11,6 +11,7 @@ use super::subject::{Learned, Subject};
 use super::young::{self, Young};
 use crate::engine::judge::{Judge, Saved};
 use crate::engine::observation::Problem;
+use crate::engine::state::{AHEAD, Gap};
 use crate::engine::{Moment, Plan, Revision};
 use crate::ports::{Increment, MetricSource};
 use crate::sources::counters::{NoData, Reading};
@@ -54,6 +55,8 @@ pub(super) struct Trial {
     lines: Vec<Line>,
     /// When pods of the version on trial were young.
     pub(super) young: Young,
+    /// Readings that touch this time are no evidence.
+    void: Option<(Moment, Moment)>,
 }
 
 /// One metric's readings.
@@ -134,6 +137,7 @@ impl Trial {
             place,
             lines,
             young: Young::default(),
+            void: None,
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -175,6 +179,7 @@ impl Trial {
             },
             lines,
             young: Young::resume(kept.young),
+            void: None,
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -220,6 +225,20 @@ impl Trial {
             self.lines.iter_mut().for_each(|line| line.straddling = true);
             self.expect_baseline(plan);
         }
+    }
+
+    /// Somebody had removed the candidate: what was counted then, and until its new pods are warm and scraped, speaks
+    /// neither for the version nor against it.
+    pub(super) fn leave_out(&mut self, gap: Option<Gap>, plan: &Plan) {
+        let grace = plan.analysis.warm_up.max(plan.analysis.interval) + plan.propagation;
+        let later = |until: Moment| until.checked_add(grace).unwrap_or(Moment::MAX);
+        self.void = gap.map(|gap| (gap.from, gap.until.map_or(Moment::MAX, later)));
+    }
+
+    /// Whether a clock that was ahead of this one has made it: nothing would be read before its time comes.
+    pub(super) fn is_ahead(&self, now: Moment) -> bool {
+        let last = self.lines.iter().filter_map(|line| line.last).max();
+        self.start.max(last.unwrap_or(self.start)).duration_since(now) > AHEAD
     }
 
     /// Whether a baseline must be counted from here on.
@@ -318,9 +337,15 @@ impl Trial {
         let line = &mut self.lines[index];
         let before = line.last.replace(reading.at);
         let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
-        let warming = self.young.between(before.unwrap_or(reading.at), reading.at);
-        self.judge
-            .observe(index, reading.at, ticks(reading, seconds, warming));
+        let from = before.unwrap_or(reading.at);
+        let warming = self.young.between(from, reading.at);
+        let void = self
+            .void
+            .is_some_and(|(begins, ends)| from < ends && begins < reading.at);
+        if !void {
+            self.judge
+                .observe(index, reading.at, ticks(reading, seconds, warming));
+        }
         // A reading that began before the rung did still speaks for the rung before.
         if line.straddling && reading.at >= self.place.entered {
             line.straddling = false;

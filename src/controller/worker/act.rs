@@ -1,5 +1,6 @@
 //! The effects of a committed decision, and what follows from those that fail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{RESYNC, RETRY, SHORTEST, Turn, Worker, tell};
@@ -25,11 +26,12 @@ impl Worker {
         seen: &Observation,
         (now, report): (Moment, Option<Moment>),
     ) -> Turn {
+        let shared = Arc::clone(&self.shared);
         let job = Job {
             snapshot,
             state: &decision.next,
             now,
-            leader: &self.shared.leadership,
+            leader: &shared.leadership,
         };
         let (mut writes, mut news) = (0, false);
         let mut again: Option<Moment> = None;
@@ -40,7 +42,8 @@ impl Worker {
                     Ok(applied) => {
                         self.troubles.done(effect);
                         writes += applied.writes();
-                        self.count(effect, seen, applied.writes());
+                        self.count(effect, applied.writes());
+                        self.undo(snapshot, (effect, &applied), decision.next.weight(), now);
                         applied
                             .written
                             .into_iter()
@@ -81,7 +84,10 @@ impl Worker {
             self.shared.gate == GateMode::Admission && seen.workload.as_ref().is_some_and(|it| it.gated);
         let proof = self.memory.gate_due().filter(|_| gated);
         let now = self.shared.clock.now();
-        let wakes = [decision.wake, self.measure.next(), proof].into_iter().flatten();
+        let quiet = self.contest.ends().filter(|end| *end > now);
+        let wakes = [decision.wake, self.measure.next(), proof, quiet]
+            .into_iter()
+            .flatten();
         let wake = wakes.chain(due.into_iter().flatten()).min();
         let rest = wake.map_or(RESYNC, |wake| {
             Duration::try_from(wake.duration_since(now)).unwrap_or_default()

@@ -32,7 +32,7 @@ impl Worker {
     ) -> Option<Moment> {
         let after = |span: Duration| {
             let due = |at: Moment| at.checked_add(span).unwrap_or(Moment::MAX);
-            self.written.map_or(now, due)
+            self.written.map_or(now, |at| due(at.min(now)))
         };
         if judged(next) && self.measure.lacks(status) {
             return Some(after(LACKS));

@@ -1,13 +1,18 @@
 //! What a worker tells: events, logs and figures, in the words of the decision.
 
+use serde_json::Value;
+
 use super::{RESYNC, Turn, Worker};
 use crate::api;
+use crate::cluster::apply::Applied;
 use crate::cluster::events::{Notice, Reference};
 use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
+use crate::cluster::writers;
+use crate::controller::contest::Contest;
 use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
-use crate::engine::{Decision, Effect, report};
+use crate::engine::{Decision, Effect, Moment, Weight, report};
 use crate::telemetry::metrics::{WeightArm, WeightKind};
 
 impl Worker {
@@ -83,25 +88,42 @@ impl Worker {
         Turn::Rest(RESYNC)
     }
 
-    pub(super) fn count(&self, effect: &Effect, seen: &Observation, writes: usize) {
-        if writes == 0 {
-            return;
-        }
+    pub(super) fn count(&self, effect: &Effect, writes: usize) {
         for _ in 0..writes {
             self.shared.metrics.wrote(kind(effect));
         }
-        // The route was in force and is written again: somebody else had changed it.
-        let settled = matches!(
-            &seen.route,
-            Route::Seen {
-                accepted_since: Some(_),
-                touched: true,
-                weight: None,
-                ..
-            }
-        );
-        if settled && matches!(effect, Effect::Route { .. }) {
-            self.shared.metrics.drift_corrected(&self.key, "HTTPRoute");
+    }
+
+    /// A route was written: whether that put back what somebody else had changed, and what is to be said of it.
+    pub(super) fn undo(
+        &mut self,
+        snapshot: &Snapshot,
+        (effect, applied): (&Effect, &Applied),
+        weight: Weight,
+        now: Moment,
+    ) {
+        if matches!(effect, Effect::RestoreRoute) {
+            self.contest = Contest::default();
+        }
+        if !matches!(effect, Effect::Route { .. }) || applied.writes() == 0 {
+            return;
+        }
+        let written = |route: &&Value| {
+            let mut written = applied.written.iter().map(|(_, object)| object);
+            written.any(|object| object["metadata"]["uid"] == route["metadata"]["uid"])
+        };
+        let mut routes = snapshot.routes.iter().filter_map(|(_, route)| route.as_ref());
+        let changed = routes.by_ref().filter(written).find_map(|route| {
+            let name = format!("{}/{}", self.key.namespace, text(route, "/metadata/name"));
+            Some((name, writers::since_ours(route)?))
+        });
+        let changed = changed.as_ref().map(|(name, writer)| (name.as_str(), *writer));
+        let Some(undone) = self.contest.wrote(weight, changed, now) else {
+            return;
+        };
+        self.shared.metrics.drift_corrected(&self.key, "HTTPRoute");
+        if let Some(problem) = undone.news {
+            self.publish(snapshot, &Note::warning(problem.reason, problem.message));
         }
     }
 }

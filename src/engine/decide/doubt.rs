@@ -5,32 +5,56 @@ use super::super::observation::Workload;
 use super::super::plan::OnSilence;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Cause, Phase, Release, Stage};
+use super::super::state::{Cause, Gap, Phase, Release, Stage};
 use super::{LOST_MAX, Turn, after};
 
 /// A pod whose containers crash this often under traffic is no accident.
 const CRASHES_MAX: u32 = 3;
 
 impl Turn<'_> {
-    /// Ready pods are gone under traffic: all of it goes back in this decision, the third time for good.
+    /// Ready pods are gone under traffic: all of it goes back in this decision, the third time for good. Where somebody
+    /// has removed the candidate the version is not to blame, however often.
     pub(super) fn lose_capacity(&mut self, release: Release, needed: u32) -> Option<Waiting> {
+        if let Some(object) = self.removed(&release.revision) {
+            self.note(Note::warning(
+                reason::CAPACITY_LOST,
+                format!(
+                    "somebody has removed the candidate's {object} under {}: all traffic goes to the stable pods, and the \
+                     step begins anew when the candidate is back",
+                    release.weight
+                ),
+            ));
+            let open = release.gap.filter(|gap| gap.until.is_none());
+            let from = open.map_or(self.now, |gap| gap.from);
+            self.next.phase = Phase::Releasing(Release {
+                stage: Stage::Scaling,
+                entered: self.now,
+                weight: Weight::NONE,
+                granted: 0,
+                restarts: None,
+                gap: Some(Gap { from, until: None }),
+                ..release
+            });
+            return None;
+        }
         let ready = self.seen.candidate.ready;
         let lost = release.lost.saturating_add(1);
         let detail = format!(
             "{ready} of {needed} candidate pods are ready under {}",
             release.weight
         );
+        let why = self.fallen(&release);
         if lost >= LOST_MAX {
             return self.retreat(
                 &release.revision,
                 release.started,
                 Cause::CapacityLost,
-                format!("{detail}, for the third time"),
+                format!("{detail}, for the third time{why}"),
             );
         }
         self.note(Note::warning(
             reason::CAPACITY_LOST,
-            format!("{detail}: all traffic goes to the incumbent"),
+            format!("{detail}: all traffic goes to the incumbent{why}"),
         ));
         self.next.phase = Phase::Releasing(Release {
             stage: Stage::Scaling,
@@ -41,6 +65,21 @@ impl Turn<'_> {
             ..release
         });
         None
+    }
+
+    /// Why the candidate's pods are not ready, in words to append, as far as the cluster tells.
+    fn fallen(&self, release: &Release) -> String {
+        let candidate = &self.seen.candidate;
+        let crashes = &candidate.crashes;
+        let before = release.restarts.unwrap_or(crashes.restarts);
+        let restarts = match crashes.restarts.saturating_sub(before) {
+            0 => String::new(),
+            1 => "; 1 restart under traffic".to_owned(),
+            more => format!("; {more} restarts under traffic"),
+        };
+        let crash = crashes.how.as_ref().filter(|_| !restarts.is_empty());
+        let why = candidate.trouble.as_ref().or(crash);
+        why.map_or_else(String::new, |why| format!(": {why}{restarts}"))
     }
 
     /// Containers that crash under traffic, in words, once they are too many: two pods, or one three times. Metrics may

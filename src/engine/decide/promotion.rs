@@ -38,7 +38,10 @@ impl Turn<'_> {
         }
         let ready = self.candidate_ready(&promotion.revision);
         if ready == 0 {
-            let detail = "no candidate pod is ready under all traffic".to_owned();
+            let detail = match self.removed(&promotion.revision) {
+                Some(object) => format!("somebody has removed the candidate's {object} under all traffic"),
+                None => "no candidate pod is ready under all traffic".to_owned(),
+            };
             return self.retreat(
                 &promotion.revision,
                 promotion.started,

@@ -5,7 +5,7 @@ use super::super::observation::{Gate, Problem, Route, Workload};
 use super::super::plan::RungKind;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Cause, Phase, Promotion, PromotionStage, Release, Stage};
+use super::super::state::{Cause, Gap, Phase, Promotion, PromotionStage, Release, Stage};
 use super::super::words;
 use super::{Turn, after};
 
@@ -105,7 +105,9 @@ impl Turn<'_> {
         let ready = self.candidate_ready(&release.revision);
         if ready < needed {
             if self.over(release.entered, self.plan.scaling_deadline) {
-                let refused = self.seen.refusal.as_ref().map(|refusal| refusal.message.clone());
+                let refusal = self.seen.refusal.as_ref();
+                let refusal = refusal.filter(|refusal| refusal.reason != reason::ROUTE_CONTESTED);
+                let refused = refusal.map(|refusal| refusal.message.clone());
                 let why = refused
                     .or_else(|| candidate.trouble.clone())
                     .unwrap_or_else(|| "its pods did not become ready".into());
@@ -113,7 +115,13 @@ impl Turn<'_> {
                 return self.retreat(&release.revision, release.started, Cause::NotReady, detail);
             }
             let until = after(release.entered, self.plan.scaling_deadline);
-            let why = candidate.trouble.as_ref().map(|why| format!("; {why}"));
+            let removed = release.gap.filter(|gap| gap.until.is_none());
+            let removed = removed.map(|_| "; somebody has removed the candidate".to_owned());
+            let why = candidate
+                .trouble
+                .as_ref()
+                .map(|why| format!("; {why}"))
+                .or(removed);
             let message = format!(
                 "{needed} ready candidate pods are needed for {}{}",
                 self.plan.rung(release.rung).weight,
@@ -132,6 +140,10 @@ impl Turn<'_> {
             weight,
             granted: needed,
             restarts: release.restarts.or(Some(self.seen.candidate.crashes.restarts)),
+            gap: release.gap.map(|gap| Gap {
+                until: gap.until.or(Some(self.now)),
+                ..gap
+            }),
             ..release
         });
         None
@@ -325,6 +337,16 @@ impl Turn<'_> {
         }
         match (&self.seen.route, late) {
             (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
+            // No gateway is to blame for what the route does not ask for. It names the candidate before it gives it a share.
+            (Route::Seen { weight, touched, .. }, true)
+                if *weight != Some(release.weight) && !(*touched && *weight == Some(Weight::NONE)) =>
+            {
+                let message = format!(
+                    "the route is written anew, with {} for the candidate",
+                    release.weight
+                );
+                Waiting::on(reason::SHIFTING, message)
+            }
             (
                 Route::Seen {
                     refusal: Some(refusal),
@@ -349,18 +371,25 @@ impl Turn<'_> {
             return wait;
         }
         let rung = self.plan.rung(release.rung);
+        let again = release.gap.is_some_and(|gap| gap.until == Some(release.entered));
+        let anew = if again {
+            "; the step was begun anew, because somebody had removed the candidate"
+        } else {
+            ""
+        };
         match rung.kind {
             RungKind::Proof => {
                 let evidence = &self.seen.evidence;
                 let young = evidence.young && evidence.verdict == Verdict::Continue;
-                Waiting::on(reason::JUDGING, words::waits_for(release.weight, young)).until(Some(deadline))
+                let message = format!("{}{anew}", words::waits_for(release.weight, young));
+                Waiting::on(reason::JUDGING, message).until(Some(deadline))
             }
             RungKind::Bake => {
                 let end = after(since, rung.hold);
                 let message = if self.plan.is_alone(release.rung) {
-                    format!("the bake at {}, compared with the past", release.weight)
+                    format!("the bake at {}, compared with the past{anew}", release.weight)
                 } else {
-                    format!("the bake at {}", release.weight)
+                    format!("the bake at {}{anew}", release.weight)
                 };
                 Waiting::on(reason::BAKING, message).until(Some(end))
             }

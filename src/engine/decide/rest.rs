@@ -92,6 +92,7 @@ impl Turn<'_> {
             paused: false,
             lost: 0,
             restarts: None,
+            gap: None,
         });
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Cluster {
     pub(crate) refused: Option<(String, Problem)>,
     /// What was refused of the last decision.
     refusal: Option<Problem>,
+    /// Somebody else keeps changing the route.
+    pub(crate) contest: Option<Problem>,
     pub(crate) deleting: bool,
     /// The finalizer is off: the Rollout is gone.
     pub(crate) gone: bool,
@@ -113,6 +115,7 @@ impl Cluster {
             actions: Vec::new(),
             refused: None,
             refusal: None,
+            contest: None,
             deleting: false,
             gone: false,
         }
@@ -133,7 +136,7 @@ impl Cluster {
             preflight: self.preflight.clone(),
             evidence: self.evidence(plan, state),
             actions: self.actions.clone(),
-            refusal: self.refusal.clone(),
+            refusal: self.refusal.clone().or_else(|| self.contest.clone()),
         }
     }
 

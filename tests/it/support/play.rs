@@ -222,7 +222,8 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone",
+                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
+                | "clock",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -299,18 +300,10 @@ impl Play {
                 deployment.facts.revisions.insert(serving, pods(count, count));
                 deployment.count();
             }
-            ["someone", "resets", "the", "route"] => {
-                self.cluster.route.weight = Weight::NONE;
-                self.cluster.route.touched = false;
-                self.cluster.route.written = now;
+            ["someone", rest @ ..] => self.someone(rest),
+            ["clock", "was", time, "ahead"] => {
+                self.state = in_the_future(&self.state, span(time));
             }
-            ["someone", "resumes", "the", "deployment"] => {
-                self.cluster.deployment.as_mut().unwrap().resume(now);
-            }
-            ["someone", "takes", "the", "gate", "off"] => {
-                self.cluster.deployment.as_mut().unwrap().facts.gated = false;
-            }
-            ["someone", "deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
             ["rollout", "deleted"] => self.cluster.deleting = true,
             ["deployment", "deleted"] => self.cluster.deployment = None,
             ["deployment", "made", "anew", "paused", name] => self.make_anew(name, true),
@@ -344,6 +337,34 @@ impl Play {
                 }
             }
             other => panic!("no such event: {other:?}"),
+        }
+    }
+
+    /// Who has no business there.
+    fn someone(&mut self, words: &[&str]) {
+        let now = self.cluster.now;
+        match words {
+            ["resets", "the", "route"] => {
+                self.cluster.route.weight = Weight::NONE;
+                self.cluster.route.touched = false;
+                self.cluster.route.written = now;
+            }
+            ["resumes", "the", "deployment"] => {
+                self.cluster.deployment.as_mut().unwrap().resume(now);
+            }
+            ["takes", "the", "gate", "off"] => {
+                self.cluster.deployment.as_mut().unwrap().facts.gated = false;
+            }
+            ["deletes", "the", "candidate"] => self.cluster.candidate = Candidate::default(),
+            ["deletes", "the", "candidate's", "service"] => self.cluster.candidate.service = false,
+            ["keeps", "resetting", "the", "route"] => {
+                self.cluster.contest = Some(problem(
+                    "RouteContested",
+                    "HTTPRoute shop/checkout is changed again and again",
+                ));
+            }
+            ["leaves", "the", "route", "alone"] => self.cluster.contest = None,
+            other => panic!("no such event: someone {other:?}"),
         }
     }
 
@@ -410,6 +431,17 @@ fn problem(reason: &'static str, message: &str) -> Problem {
         reason,
         message: message.to_owned(),
     }
+}
+
+/// The state as a process would have written it whose clock is so far ahead.
+fn in_the_future(state: &State, span: Duration) -> State {
+    let mut state = state.clone();
+    match &mut state.phase {
+        Phase::Releasing(release) => release.entered += span,
+        Phase::Promoting(promotion) => promotion.entered += span,
+        other => panic!("no clock in {other:?}"),
+    }
+    state
 }
 
 /// The state as another process reads it.

@@ -10,7 +10,7 @@ use serin::engine::observation::{
 use serin::engine::plan::{Analysis, GateMode, OnSilence, Plan, Promotion, Rollback, Step, rungs};
 use serin::engine::reason::Waiting;
 use serin::engine::state::{
-    Cause, Handled, Outcome, Phase, PromotionStage, Rejection, Release, Removal, Retreat, Stage,
+    Cause, Gap, Handled, Outcome, Phase, PromotionStage, Rejection, Release, Removal, Retreat, Stage,
 };
 use serin::engine::{Moment, Revision, State, Weight, state};
 
@@ -158,6 +158,7 @@ impl Dice {
         Candidate {
             revision: self.maybe(70, Self::revision),
             service: self.chance(90),
+            going: self.chance(2),
             desired: self.below(6),
             ready: self.below(6),
             trouble: self.maybe(5, |_| "quota".to_owned()),
@@ -324,6 +325,10 @@ impl Dice {
                 paused: self.chance(10),
                 lost: self.below(256) as u8,
                 restarts: self.maybe(50, |random| random.below(3)),
+                gap: self.maybe(10, |random| Gap {
+                    from: random.moment(now),
+                    until: random.maybe(50, |random| random.moment(now)),
+                }),
             }),
             3 => Phase::RollingBack(Retreat {
                 revision,

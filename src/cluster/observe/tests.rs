@@ -1,0 +1,96 @@
+use super::*;
+use serde_json::json;
+
+const NAME: &str = "checkout-canary-v2";
+
+/// A candidate of revision `v2` with one pod whose container's status is `status`.
+fn snapshot(status: &Value) -> Snapshot {
+    let labels = json!({names::REVISION: "v2"});
+    Snapshot {
+        candidates: vec![json!({"metadata": {"name": NAME, "labels": labels}, "spec": {"replicas": 1}})],
+        candidate_services: vec![json!({"metadata": {"name": NAME, "labels": labels}})],
+        candidate_pods: vec![json!({
+            "metadata": {"name": "checkout-0", "labels": labels},
+            "status": {"containerStatuses": [status]},
+        })],
+        ..Snapshot::default()
+    }
+}
+
+fn seen(snapshot: &Snapshot) -> Candidate {
+    candidate(snapshot, Some(&Revision::named("v2")))
+}
+
+#[test]
+fn a_container_that_is_down_is_told_with_how_it_ended() {
+    let waiting = |reason: &str| json!({"waiting": {"reason": reason}});
+    let oom = json!({"terminated": {"reason": "OOMKilled", "exitCode": 137}});
+    let of = "container `app` of pod `checkout-0`";
+    for (state, last, told) in [
+        (
+            waiting("ImagePullBackOff"),
+            json!({}),
+            Some("is waiting: ImagePullBackOff"),
+        ),
+        (
+            waiting("CrashLoopBackOff"),
+            oom.clone(),
+            Some("is waiting: CrashLoopBackOff, after it ended with OOMKilled, exit code 137"),
+        ),
+        (
+            oom.clone(),
+            json!({}),
+            Some("ended with OOMKilled, exit code 137"),
+        ),
+        (json!({"running": {}}), oom, None),
+    ] {
+        let snapshot = snapshot(&json!({"name": "app", "state": state, "lastState": last}));
+        assert_eq!(seen(&snapshot).trouble, told.map(|told| format!("{of} {told}")));
+    }
+}
+
+#[test]
+fn a_pod_that_is_not_scheduled_is_told_in_the_schedulers_words() {
+    let mut snapshot = snapshot(&json!({}));
+    snapshot.candidate_pods[0]["status"] = json!({"conditions": [
+        {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 Insufficient cpu."},
+    ]});
+    assert_eq!(
+        seen(&snapshot).trouble.as_deref(),
+        Some("pod `checkout-0` is not scheduled: 0/3 nodes are available: 3 Insufficient cpu.")
+    );
+}
+
+#[test]
+fn an_object_that_is_being_deleted_is_as_good_as_gone() {
+    let all = snapshot(&json!({}));
+    assert!(!seen(&all).going);
+    let going = |mut snapshot: Snapshot, service: bool| {
+        let object = if service {
+            &mut snapshot.candidate_services[0]
+        } else {
+            &mut snapshot.candidates[0]
+        };
+        object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        seen(&snapshot).going
+    };
+    assert!(going(all.clone(), false) && going(all, true));
+}
+
+#[test]
+fn pods_of_a_deployment_that_was_deleted_are_not_its_successors() {
+    let mut all = snapshot(&json!({}));
+    let at = |second: u32| json!(format!("2026-01-01T00:00:{second:02}Z"));
+    all.candidates[0]["metadata"]["creationTimestamp"] = at(30);
+    all.candidate_pods[0]["metadata"]["creationTimestamp"] = at(31);
+    all.endpoint_slices = vec![json!({
+        "metadata": {"labels": {"kubernetes.io/service-name": NAME}},
+        "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"name": "checkout-0"}}],
+    })];
+    assert_eq!(seen(&all).ready, 1);
+    all.candidate_pods[0]["metadata"]["creationTimestamp"] = at(29);
+    assert_eq!(seen(&all).ready, 0);
+    // It may have adopted them.
+    all.candidates[0]["status"] = json!({"readyReplicas": 1});
+    assert_eq!(seen(&all).ready, 1);
+}

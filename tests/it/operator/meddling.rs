@@ -1,0 +1,181 @@
+//! Others at work on what a release owns, and clocks that were wrong, at the real operator.
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use serde_json::json;
+
+use super::gauges::{comes_to, status};
+use super::*;
+
+async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+    api.delete(name, &DeleteParams::default()).await.unwrap();
+}
+
+/// The operator at work on a release at 25 %, in the middle of its step.
+async fn at_25(world: &World) -> JoinSet<()> {
+    let (tasks, _) = operate(world);
+    phase_is(world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    while in_force(world) != 25 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tasks
+}
+
+fn events(world: &World, reason: &str) -> Vec<String> {
+    let events = world.objects("events", "shop");
+    let told = events.iter().filter(|it| it["reason"] == reason);
+    told.map(|it| it["note"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// The route as a repository has it.
+async fn sync(world: &World) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "gateway.networking.k8s.io",
+        "v1",
+        "HTTPRoute",
+    ));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client_as("argocd"), "shop", &resource);
+    let spec = json!({"spec": {"rules": [{"backendRefs": [{"name": "checkout", "port": 80}]}]}});
+    let parameters = PatchParams {
+        field_manager: Some("argocd-controller".into()),
+        ..PatchParams::default()
+    };
+    api.patch("checkout", &parameters, &Patch::Merge(spec))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_keeps_putting_the_route_back_is_named_and_the_weight_does_not_grow() {
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    sync(&world).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(in_force(&world), 25);
+    let told = events(&world, "RouteContested");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with(
+            "HTTPRoute shop/checkout was changed by `argocd-controller`: its weights are put back"
+        ),
+        "{told:?}"
+    );
+    let before = world.trace().len();
+    for turn in 0..90 {
+        sync(&world).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let status = status(&world);
+        let message = status["message"].as_str().unwrap();
+        if turn > 0 {
+            assert!(
+                message
+                    .starts_with("HTTPRoute shop/checkout is changed again and again by `argocd-controller`"),
+                "{message}"
+            );
+        }
+        assert_eq!(status["release"]["weight"]["desired"], 25, "{message}");
+    }
+    let writes = world.trace().split_off(before);
+    let writes = writes.iter().filter(|call| call.user == SERIN && call.is_write());
+    let writes = writes
+        .filter(|call| call.resource != "httproutes" && call.resource != "leases")
+        .count();
+    assert!(
+        writes < 30,
+        "{writes} writes beside the route's own in three minutes"
+    );
+    assert_eq!(events(&world, "RouteContested").len(), 2);
+    comes_to(&world, "Promoted").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_that_somebody_deletes_comes_back_and_its_absence_is_no_evidence() {
+    for (group, version, kind) in [("apps", "v1", "Deployment"), ("", "v1", "Service")] {
+        let world = shop();
+        let _tasks = at_25(&world).await;
+        let all = world.objects(
+            if kind == "Service" {
+                "services"
+            } else {
+                "deployments"
+            },
+            "shop",
+        );
+        let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
+        let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
+        delete(&world, (group, version, kind), &name).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let told = events(&world, "CapacityLost");
+        assert!(
+            told.len() == 1
+                && told[0].starts_with(&format!("somebody has removed the candidate's {kind} under 25 %")),
+            "{told:?}"
+        );
+        let seen = status(&world);
+        assert_eq!(in_force(&world), 25, "{seen}");
+        assert_eq!(
+            seen["message"],
+            "evidence at 25 %; the step was begun anew, because somebody had removed the candidate",
+            "{seen}"
+        );
+        for _ in 0..240 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let seen = status(&world);
+            assert!(!seen.to_string().contains("looks worse"), "{seen}");
+        }
+        assert!(in_force(&world) > 25, "{}", status(&world));
+        comes_to(&world, "Promoted").await;
+    }
+}
+
+/// What a process left behind whose clock was an hour ahead: in the state and in the evidence.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_an_hour_ahead_stalls_nobody() {
+    let world = shop();
+    let mut tasks = at_25(&world).await;
+    tasks.abort_all();
+    while tasks.join_next().await.is_some() {}
+    let mut ahead = status(&world);
+    shift(&mut ahead["course"]["phase"]);
+    shift(&mut ahead["evidence"]);
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("serin.dev", "v1alpha1", "Rollout"));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+    let patch = Patch::Merge(json!({"status": {"course": ahead["course"], "evidence": ahead["evidence"]}}));
+    api.patch_status("checkout", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let (_tasks, _) = operate_with(&world, Arc::new(world.metrics()));
+    for _ in 0..900 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if status(&world)["release"]["weight"]["desired"] == 80 {
+            break;
+        }
+    }
+    assert_eq!(
+        status(&world)["release"]["weight"]["desired"],
+        80,
+        "{}",
+        status(&world)
+    );
+    let told = events(&world, "ClockAhead");
+    assert_eq!(told.len(), 1, "{told:?}");
+    comes_to(&world, "Promoted").await;
+}
+
+/// Moves every moment in a value an hour on.
+fn shift(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(shift),
+        Value::Array(items) => items.iter_mut().for_each(shift),
+        Value::String(text) => {
+            if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+                *text = (moment + Duration::from_secs(3600)).to_string();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
