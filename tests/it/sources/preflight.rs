@@ -27,8 +27,8 @@ fn look(total: Vec<Sample>) -> Look {
     }
 }
 
-/// A look at the five searched variants, each with this count, or with no series.
-fn looks(counts: [Option<u32>; 5]) -> Vec<Look> {
+/// A look at the six searched variants, each with this count, or with no series.
+fn looks(counts: [Option<u32>; 6]) -> Vec<Look> {
     let total = |count: Option<u32>| count.map_or_else(Vec::new, |count| codes(0, &[(200, count)]));
     counts.map(|count| look(total(count))).into()
 }
@@ -58,12 +58,12 @@ fn words(outlook: Outlook) -> String {
 #[test]
 fn moving_series_are_found_at_the_second_look() {
     let mut preflight = search();
-    let first = preflight.observe(looks([None, None, None, Some(5), None]));
+    let first = preflight.observe(looks([None, None, None, None, Some(5), None]));
     assert_eq!(
         words(first),
         "series of http-requests found for Service shop/checkout; a second look will show whether they move"
     );
-    let second = preflight.observe(looks([None, None, None, Some(6), None]));
+    let second = preflight.observe(looks([None, None, None, None, Some(6), None]));
     let (name, total) = found(&second).expect("found");
     assert_eq!(name, "http-requests");
     assert!(total.contains(r#"code!="""#), "{total}");
@@ -71,11 +71,11 @@ fn moving_series_are_found_at_the_second_look() {
 
 #[test]
 fn nothing_at_all_names_what_was_looked_for() {
-    let outlook = search().observe(looks([None; 5]));
+    let outlook = search().observe(looks([None; 6]));
     assert_eq!(
         words(outlook),
-        "no series matched for Service shop/checkout; looked for contour, envoy-gateway, http-requests: scrape the \
-         gateway or the pods, or give your own query"
+        "no series matched for Service shop/checkout; looked for contour, envoy-gateway, traefik, http-requests: \
+         scrape the gateway or the pods, or give your own query"
     );
 }
 
@@ -83,17 +83,17 @@ fn nothing_at_all_names_what_was_looked_for() {
 fn series_that_stand_still_or_start_again_are_not_evidence() {
     let mut preflight = search();
     let still = "series of contour found for Service shop/checkout, but they do not move: send requests through the route";
-    preflight.observe(looks([Some(9), None, None, None, None]));
+    preflight.observe(looks([Some(9), None, None, None, None, None]));
     assert_eq!(
-        words(preflight.observe(looks([Some(9), None, None, None, None]))),
+        words(preflight.observe(looks([Some(9), None, None, None, None, None]))),
         still
     );
     assert_eq!(
-        words(preflight.observe(looks([Some(2), None, None, None, None]))),
+        words(preflight.observe(looks([Some(2), None, None, None, None, None]))),
         still
     );
     assert_eq!(
-        words(preflight.observe(looks([Some(3), None, None, None, None]))),
+        words(preflight.observe(looks([Some(3), None, None, None, None, None]))),
         "found contour"
     );
 }
@@ -101,18 +101,18 @@ fn series_that_stand_still_or_start_again_are_not_evidence() {
 #[test]
 fn the_gateway_goes_before_the_pods_unless_nobody_uses_it() {
     let mut preflight = search();
-    preflight.observe(looks([Some(9), None, None, Some(1), None]));
+    preflight.observe(looks([Some(9), None, None, None, Some(1), None]));
     // Health probes move the pods' counters at once; users may take a moment.
     assert_eq!(
-        found(&preflight.observe(looks([Some(9), None, None, Some(2), None]))),
+        found(&preflight.observe(looks([Some(9), None, None, None, Some(2), None]))),
         None
     );
-    let found = words(preflight.observe(looks([Some(10), None, None, Some(3), None])));
+    let found = words(preflight.observe(looks([Some(10), None, None, None, Some(3), None])));
     assert_eq!(found, "found contour");
     let mut preflight = search();
     let mut last = String::new();
     for n in 0..4 {
-        last = words(preflight.observe(looks([Some(9), None, None, Some(n), None])));
+        last = words(preflight.observe(looks([Some(9), None, None, None, Some(n), None])));
     }
     assert_eq!(last, "found http-requests");
 }
@@ -120,7 +120,7 @@ fn the_gateway_goes_before_the_pods_unless_nobody_uses_it() {
 #[test]
 fn sums_and_refusals_say_what_to_do() {
     let mut preflight = search();
-    let mut summed = looks([Some(1), None, None, None, None]);
+    let mut summed = looks([Some(1), None, None, None, None, None]);
     for sample in summed[0].total.as_mut().expect("samples") {
         sample.labels.remove("instance");
     }
