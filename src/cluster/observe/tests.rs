@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::observation::Route;
 use serde_json::json;
 
 const NAME: &str = "checkout-canary-v2";
@@ -93,4 +94,36 @@ fn pods_of_a_deployment_that_was_deleted_are_not_its_successors() {
     // It may have adopted them.
     all.candidates[0]["status"] = json!({"readyReplicas": 1});
     assert_eq!(seen(&all).ready, 1);
+}
+
+#[test]
+fn a_gateway_that_says_nothing_of_a_route_is_named() {
+    let gateway = |name: &str| json!({"name": name});
+    let accepted = |name: &str| {
+        let holds = |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": 2});
+        json!({"parentRef": gateway(name), "conditions": [holds("Accepted"), holds("ResolvedRefs")]})
+    };
+    let snapshot = Snapshot {
+        rollout: json!({"spec": {"workload": {"name": "checkout"}}}),
+        routes: vec![(
+            "checkout".to_owned(),
+            Some(json!({
+                "metadata": {"generation": 2, "namespace": "shop", "name": "checkout"},
+                "spec": {
+                    "parentRefs": [gateway("public"), gateway("other")],
+                    "rules": [{"backendRefs": [{"name": "checkout", "port": 80}]}],
+                },
+                "status": {"parents": [accepted("public")]},
+            })),
+        )],
+        ..Snapshot::default()
+    };
+    let Route::Seen { refusal, .. } = route(&snapshot, None) else {
+        panic!("it can be used");
+    };
+    let refusal = refusal.unwrap_or_default();
+    assert!(
+        refusal.starts_with("Gateway other has not answered yet: "),
+        "{refusal}"
+    );
 }

@@ -111,8 +111,20 @@ impl Turn<'_> {
         release
     }
 
+    /// What is said where the stable pods could not take all traffic back.
+    pub(super) fn incumbent_wait(&self) -> Option<Waiting> {
+        let scaled = self.seen.workload.as_ref().is_some_and(|it| it.replicas == 0);
+        let message = if scaled {
+            "the Deployment is scaled to zero, and its pods may have to take all traffic back: scale it up"
+        } else {
+            "too few pods of the stable revision are ready: they may have to take all traffic back"
+        };
+        self.incumbent_short()
+            .then(|| Waiting::on(reason::STABLE_NOT_READY, message))
+    }
+
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
-    pub(super) fn incumbent_short(&self) -> bool {
+    fn incumbent_short(&self) -> bool {
         let pods = match (&self.seen.workload, &self.next.stable) {
             (Some(workload), Some(stable)) => workload.pods(stable),
             _ => return false,

@@ -298,18 +298,6 @@ impl Turn<'_> {
         self.incumbent_wait().or_else(|| self.paused_wait(release.paused))
     }
 
-    /// The stable pods could not take all traffic back.
-    fn incumbent_wait(&self) -> Option<Waiting> {
-        let scaled = self.seen.workload.as_ref().is_some_and(|it| it.replicas == 0);
-        let message = if scaled {
-            "the Deployment is scaled to zero, and its pods may have to take all traffic back: scale it up"
-        } else {
-            "too few pods of the stable revision are ready: they may have to take all traffic back"
-        };
-        self.incumbent_short()
-            .then(|| Waiting::on(reason::STABLE_NOT_READY, message))
-    }
-
     /// What will forbid the next weight, told while the step still looks for its proof. It takes long enough that
     /// somebody may cure it.
     fn foreseen(&self) -> Option<Waiting> {
