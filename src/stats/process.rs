@@ -70,3 +70,20 @@ impl<const K: usize> Process<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_dealt_between_the_parts_of_one_tick() {
+        let prior = [0.2, 0.3, 0.5];
+        let mut process = Process::new(prior);
+        process.observe(&prior, &[0.0, 1.0, -1.0], 15.0);
+        let before = process.weights;
+        process.observe(&prior, &[0.0; 3], 0.0);
+        for (now, then) in process.weights.iter().zip(before) {
+            assert!((now - then).abs() < 1e-12, "{now} {then}");
+        }
+    }
+}

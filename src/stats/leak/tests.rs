@@ -186,6 +186,17 @@ fn the_numbers_are_those_of_the_line() {
 }
 
 #[test]
+fn the_range_of_a_few_pods_stands_for_that_of_many() {
+    let mut leak = Leak::default();
+    let baseline = Level::of([0.3, 0.4, 0.5]).unwrap();
+    for _ in 0..3 {
+        leak.observe(Level::of([0.4]).unwrap(), baseline, 15.0);
+    }
+    // Three pods show half of it.
+    assert!((leak.wander() - 0.4).abs() < 1e-9, "{}", leak.wander());
+}
+
+#[test]
 fn a_record_of_any_length_takes_the_same_room() {
     assert!(size_of::<Leak>() <= 1024, "{}", size_of::<Leak>());
     let mut leak = Leak::default();
