@@ -21,8 +21,9 @@ pub(super) fn all() -> Vec<Trial> {
 const MORE: u32 = 600;
 /// From the first failure on: three scrapes, and a second for the provider, the verdict and the gateway.
 const BACK_WITHIN: Duration = Duration::from_secs(4);
-/// What comes on top where other scenarios keep the machine busy.
-const BUSY_MACHINE: Duration = Duration::from_millis(1500);
+/// What comes on top where other scenarios keep the machine busy, and where the first of the three scrapes shows little
+/// more than the beginning.
+const BUSY_MACHINE: Duration = Duration::from_millis(2500);
 
 /// A fifth of the answers at 10 % are errors: taken back within seconds, not tried again, and the next image is
 /// promoted.
