@@ -1,0 +1,111 @@
+use super::*;
+use crate::stats::{Evidence, Settings, Tick};
+
+#[test]
+fn numbers_read_like_a_person_writes_them() {
+    assert_eq!(percent(31.0 / 1480.0), "2.1 %");
+    assert_eq!(percent(15.0 / 13302.0), "0.11 %");
+    assert_eq!(percent(0.0), "0 %");
+    assert_eq!(percent(1.0), "100 %");
+    assert_eq!(digits(38.4), "38");
+    assert_eq!(grouped(13302), "13,302");
+    assert_eq!(grouped(999), "999");
+    assert_eq!(span(600.0), "10 min");
+    assert_eq!(rate(Counts::new(1480, 31)), "2.1 % (31/1,480)");
+}
+
+#[test]
+fn evidence_looks_sufficient_only_where_it_is() {
+    let told = |evidence, needed| reaches(Evidenced { evidence, needed });
+    for (evidence, needed, shown) in [
+        (0.66, 0.693, "0.6 of 0.7"),
+        (0.693, 0.693, "0.7 of 0.7"),
+        (2.9961, 2.9957, "3.0 of 3.0"),
+        (4.64, 4.65, "4.6 of 4.7"),
+        (4.605, 4.6052, "4.5 of 4.6"),
+        (-3.64, 4.6, "-3.6 of 4.6"),
+        (9.28, 4.6, "9.3 of 4.6"),
+    ] {
+        assert_eq!(told(evidence, needed), shown);
+    }
+}
+
+#[test]
+fn silence_beside_the_candidate_is_told_in_place_of_a_forecast() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(50.0, 75.0, false);
+    for _ in 0..20 {
+        evidence.observe(Tick::new(Counts::new(400, 0), Counts::default(), 15.0));
+    }
+    let said = sentence("e", &evidence.assessment());
+    assert!(
+        said.ends_with("and no request beside it to compare with"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_gauge_is_told_with_its_remedy() {
+    let seen = Outlook {
+        used: 0.35,
+        forecast: 0.93,
+        upper: 0.97,
+        full: 0.93,
+        limit: 0.8,
+        weight: 100.0,
+        fits: Fits::No,
+        pods: Some(5),
+        if_it_follows: None,
+    };
+    let told = |change: &dyn Fn(&mut Outlook)| {
+        let mut seen = seen;
+        change(&mut seen);
+        saturated("cpu", &seen)
+    };
+    assert_eq!(
+        told(&|_| {}),
+        "cpu: at 100 % each pod would use 93 % of its limit, where 80 % is the most: 5 pods would suffice"
+    );
+    assert_eq!(
+        told(&|it| (it.forecast, it.upper, it.pods) = (0.79, 0.82, None)),
+        "cpu: at 100 % each pod would use 79 % (up to 82 %) of its limit, where 80 % is the most, and more pods do not \
+         help"
+    );
+    assert_eq!(
+        told(&|it| (it.fits, it.upper, it.forecast, it.weight) = (Fits::Warn, 0.5, 0.41, 25.0)),
+        "cpu: at 100 % each pod would use 93 % of its limit, where 80 % is the most"
+    );
+    assert_eq!(
+        told(&|it| (it.fits, it.forecast, it.weight) = (Fits::Yes, 0.405, 12.5)),
+        "cpu: at 12 % each pod would use 40 % of its limit"
+    );
+    assert!(told(&|it| it.fits = Fits::Warn).ends_with("too vague to hold for"));
+    assert_eq!(
+        told(&|it| (it.fits, it.upper, it.forecast, it.if_it_follows) = (Fits::Warn, 0.67, 0.65, Some(0.88))),
+        "cpu: at 100 % each pod would use 65 % of its limit; if it followed the traffic, which it has not shown, it \
+         would be 88 %, where 80 % is the most"
+    );
+}
+
+#[test]
+fn a_leak_says_how_long_there_is() {
+    let seen = Growth {
+        hourly: 0.32,
+        used: 0.61,
+        until: 4390.0,
+        danger: crate::stats::leak::Danger::Holds,
+    };
+    assert_eq!(
+        leaking("memory", &seen),
+        "memory: each pod grows by 32 % of its limit an hour beyond those beside it; the fullest is at 61 % and has 73 min"
+    );
+    let cost = Cost {
+        low: 1.31,
+        ratio: 1.42,
+        high: 1.58,
+    };
+    assert_eq!(
+        costly("cpu", &cost),
+        "cpu: a request costs 1.4× (1.3–1.6×) what it costs beside it"
+    );
+}
