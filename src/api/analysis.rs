@@ -13,7 +13,7 @@ pub struct Analysis {
     pub interval: Duration,
     /// Confidence, margins, holds and bake in one word.
     pub preset: Preset,
-    /// Time after a weight change whose data is not judged, 0s to 30m.
+    /// Time at the start of a step, and of a pod that comes in mid-step, in which only gross faults count, 0s to 30m.
     pub warm_up: Duration,
     /// What the candidate is compared with.
     pub baseline: Baseline,

@@ -114,6 +114,29 @@ async fn without_limits_there_is_no_gauge_and_the_status_says_so() {
     );
 }
 
+/// The template sets the limit, so the API server cannot compare the two.
+#[tokio::test(start_paused = true)]
+async fn an_idle_use_above_the_templates_limit_stops_a_release_before_its_first_request() {
+    let world = shop_with(0.005, STEADY);
+    let gauges = "analysis: {gauges: [{name: cpu, preset: Cpu, idle: 600m}]}";
+    world.apply_yaml(&format!("{ROLLOUT}  {gauges}\n")).unwrap();
+    let (_tasks, _) = operate(&world);
+    released(&world).await;
+    comes_to(&world, "Preflight").await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let held = status(&world);
+    assert_eq!(held["phase"], "Preflight", "{held}");
+    let message = held["message"].as_str().unwrap();
+    assert!(
+        message.contains("gauge `cpu`: its `idle` of 600m is above what a pod may use"),
+        "{message}"
+    );
+    assert_eq!(in_force(&world), 0);
+    let mended = gauges.replace("600m", "10m");
+    world.apply_yaml(&format!("{ROLLOUT}  {mended}\n")).unwrap();
+    comes_to(&world, "Promoted").await;
+}
+
 /// Files that requests leave open: the preset divides what a process has open by what it may.
 #[tokio::test(start_paused = true)]
 async fn connections_that_are_not_closed_are_a_leak() {
