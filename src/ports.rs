@@ -88,6 +88,30 @@ impl Span {
         let next = move |at: &Timestamp| at.checked_add(self.step).ok().filter(|at| *at <= self.end);
         std::iter::successors(Some(self.start), next)
     }
+
+    /// The same times in spans of `size` of them at most.
+    pub fn pieces(self, size: usize) -> impl Iterator<Item = Self> {
+        let times: Vec<Timestamp> = self.times().collect();
+        let pieces: Vec<Self> = times
+            .chunks(size.max(1))
+            .filter_map(|piece| {
+                Some(Self {
+                    start: *piece.first()?,
+                    end: *piece.last()?,
+                    step: self.step,
+                })
+            })
+            .collect();
+        pieces.into_iter()
+    }
+
+    /// Whether all of these are among its times.
+    pub fn holds<'a>(self, mut times: impl Iterator<Item = &'a Timestamp>) -> bool {
+        let step = i128::try_from(self.step.as_nanos()).unwrap_or(i128::MAX).max(1);
+        times.all(|at| {
+            (self.start..=self.end).contains(at) && at.duration_since(self.start).as_nanos() % step == 0
+        })
+    }
 }
 
 /// What a query gives at each of several times; a time without samples is absent.

@@ -27,7 +27,7 @@ use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
 use gauges::Gauges;
 use look::Look;
-use search::{Findings, Search, When};
+use search::{Findings, METRICS_NOT_FOUND, Search, When};
 use subject::Learned;
 use trail::Trail;
 use trial::{Place, Served, Trial};
@@ -235,10 +235,7 @@ impl Measure {
         };
         match search.look(&*source, look.plan, &baseline, when).await {
             Findings::Looking => None,
-            Findings::Missing(message) => Some(vec![Problem {
-                reason: "MetricsNotFound",
-                message,
-            }]),
+            Findings::Lacking(problem) => Some(vec![problem]),
             Findings::Found(learned) => {
                 if let Some(message) = learned.unfit_alone(look.plan) {
                     return Some(vec![Problem {
@@ -251,7 +248,7 @@ impl Measure {
                 self.gauges = Some(gauges);
                 if let Some(message) = missing {
                     return Some(vec![Problem {
-                        reason: "MetricsNotFound",
+                        reason: METRICS_NOT_FOUND,
                         message,
                     }]);
                 }

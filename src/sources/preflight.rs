@@ -81,6 +81,8 @@ pub enum Outlook {
     Found(Choice),
     /// Not yet; look again one interval later. The text says what is missing and how to cure it.
     Looking(String),
+    /// They count them, but what the server says of a moment is not final when it is read. The text says how to cure it.
+    Late(String),
 }
 
 /// What one query gave, as far as preflight cares.
@@ -90,6 +92,8 @@ pub struct Look {
     pub total: Result<Vec<Sample>, SourceError>,
     /// Those of its bad requests; nothing for a histogram.
     pub bad: Result<Vec<Sample>, SourceError>,
+    /// What is said now of the moment of the look before, if that look has found counters.
+    pub again: Option<Result<Vec<Sample>, SourceError>>,
 }
 
 /// The search for a baseline's metrics.
@@ -98,6 +102,8 @@ pub struct Preflight {
     choices: Vec<Candidate>,
     together: Vec<Lumped>,
     service: String,
+    /// The moment of the last look.
+    looked: Option<Timestamp>,
 }
 
 /// Series in which the baseline may be counted together with others.
@@ -113,6 +119,8 @@ struct Candidate {
     choice: Choice,
     queries: ArmQueries,
     last: BTreeMap<Labels, f64>,
+    /// What the last look alone has found.
+    found: BTreeMap<Labels, f64>,
     /// At how many looks its counters stood still.
     still: u32,
     state: State,
@@ -126,6 +134,7 @@ enum State {
     Absent,
     Summed,
     Still,
+    Late,
     Moving,
 }
 
@@ -140,6 +149,7 @@ impl Preflight {
                 queries: choice.queries.render(baseline)?,
                 choice,
                 last: BTreeMap::new(),
+                found: BTreeMap::new(),
                 still: 0,
                 state: State::Unseen,
             })
@@ -157,6 +167,7 @@ impl Preflight {
             together: together.into_iter().map(lumped).collect::<Result<_, _>>()?,
             choices: choices.into_iter().map(candidate).collect::<Result<_, _>>()?,
             service: format!("{}/{}", baseline.namespace, baseline.service),
+            looked: None,
         })
     }
 
@@ -170,9 +181,14 @@ impl Preflight {
                     None => Ok(Vec::new()),
                 }
             };
-            let (total, bad) = futures::join!(candidate.queries.totals(source, at), bad);
-            looks.push(Look { total, bad });
+            let again = async {
+                let before = self.looked.filter(|_| !candidate.found.is_empty())?;
+                Some(candidate.queries.totals(source, before).await)
+            };
+            let (total, bad, again) = futures::join!(candidate.queries.totals(source, at), bad, again);
+            looks.push(Look { total, bad, again });
         }
+        self.looked = Some(at);
         let absent = |look: &Look| look.total.as_ref().is_ok_and(Vec::is_empty);
         let absent = looks.iter().all(absent);
         for lumped in &mut self.together {
@@ -194,6 +210,7 @@ impl Preflight {
         for candidate in &self.choices {
             match candidate.state {
                 State::Moving => return Outlook::Found(candidate.choice.clone()),
+                State::Late => return Outlook::Late(self.late(&candidate.choice)),
                 // It has the right series, and somebody may send a request any moment.
                 State::Still if candidate.still < PATIENCE => break,
                 State::Still | State::Unseen | State::Refused(_) | State::Absent | State::Summed => {}
@@ -206,9 +223,20 @@ impl Preflight {
     pub fn hopeless(&self) -> bool {
         let hopeless = |state: &State| match state {
             State::Refused(_) | State::Absent | State::Summed => true,
-            State::Unseen | State::Still | State::Moving => false,
+            State::Unseen | State::Still | State::Late | State::Moving => false,
         };
         self.choices.iter().all(|choice| hopeless(&choice.state))
+    }
+
+    /// Counters that are read again later (by a new leader, or after an outage) would seem to run backwards.
+    fn late(&self, choice: &Choice) -> String {
+        format!(
+            "series of {} found for Service {}, but what the provider says of a moment still changes once its `lag` is \
+             over: raise `lag` above the time until samples can be seen (VictoriaMetrics hides the last 30 s), and let \
+             one server answer instead of several in turn",
+            choice.title(),
+            self.service
+        )
     }
 
     /// What is missing, and how to cure it: the most promising choice speaks.
@@ -235,7 +263,9 @@ impl Preflight {
         }
         let mut refusals = self.choices.iter().filter_map(|choice| match &choice.state {
             State::Refused(error) => Some(error),
-            State::Unseen | State::Absent | State::Summed | State::Still | State::Moving => None,
+            State::Unseen | State::Absent | State::Summed | State::Still | State::Late | State::Moving => {
+                None
+            }
         });
         if let Some(error) = refusals.next() {
             return format!("no metrics can be read for Service {service}: {error}");
@@ -262,9 +292,10 @@ impl Preflight {
 
 impl Candidate {
     fn observe(&mut self, look: Look) {
-        let total = match (look.total, look.bad) {
-            (Ok(total), Ok(_)) => total,
-            (Err(error), _) | (_, Err(error)) => {
+        let before = std::mem::take(&mut self.found);
+        let (total, again) = match (look.total, look.bad, look.again.transpose()) {
+            (Ok(total), Ok(_), Ok(again)) => (total, again),
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
                 self.state = State::Refused(error);
                 return;
             }
@@ -277,16 +308,23 @@ impl Candidate {
             self.state = State::Summed;
             return;
         }
-        let now: BTreeMap<Labels, f64> = total
-            .into_iter()
-            .filter(|sample| sample.value.is_finite())
-            .map(|sample| (sample.labels, sample.value))
-            .collect();
+        let now = counts(total);
         // Only growth counts: a series that is new or starts again may be the work of a restart.
         let grown = |(labels, value): (&Labels, &f64)| self.last.get(labels).is_some_and(|last| value > last);
         let moves = now.iter().any(grown);
         self.still = if self.last.is_empty() { 0 } else { self.still + 1 };
-        self.state = if moves { State::Moving } else { State::Still };
-        self.last.extend(now);
+        let changed = again.is_some_and(|again| counts(again) != before);
+        self.state = match (moves, changed) {
+            (false, _) => State::Still,
+            (true, true) => State::Late,
+            (true, false) => State::Moving,
+        };
+        self.last.extend(now.clone());
+        self.found = now;
     }
+}
+
+fn counts(samples: Vec<Sample>) -> BTreeMap<Labels, f64> {
+    let finite = samples.into_iter().filter(|sample| sample.value.is_finite());
+    finite.map(|sample| (sample.labels, sample.value)).collect()
 }

@@ -3,5 +3,6 @@
 mod http;
 mod native;
 mod preflight;
+mod range;
 mod reader;
 mod script;

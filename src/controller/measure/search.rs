@@ -15,6 +15,11 @@ use crate::sources::queries::Queries;
 /// After so many intervals a search without result is news.
 const PATIENCE: u32 = 3;
 
+/// No series counts the stable pods' requests, or they stand still.
+pub(super) const METRICS_NOT_FOUND: &str = "MetricsNotFound";
+/// The provider's samples come later than its `lag`.
+const METRICS_LATE: &str = "MetricsLate";
+
 /// Preflight of one release: a search a metric, looked at once an interval.
 pub(super) struct Search {
     pub(super) revision: Revision,
@@ -28,8 +33,8 @@ pub(super) struct Search {
 pub(super) enum Findings {
     /// It goes on.
     Looking,
-    /// It goes on, and somebody should know what is missing.
-    Missing(String),
+    /// It goes on, and somebody should know what is in its way.
+    Lacking(Problem),
     /// All that a release needs is known.
     Found(Learned),
 }
@@ -40,6 +45,15 @@ pub(super) struct When {
     pub(super) now: Moment,
     /// The latest moment whose samples are visible.
     pub(super) sampled: Moment,
+}
+
+impl Findings {
+    fn lacking(reason: &'static str, why: &str) -> Self {
+        Self::Lacking(Problem {
+            reason,
+            message: why.to_owned(),
+        })
+    }
 }
 
 impl Search {
@@ -100,14 +114,21 @@ impl Search {
             .zip(&self.searches)
             .zip(&self.outlook)
         {
-            match outlook {
-                Outlook::Found(choice) => found.push((metric, choice)),
-                Outlook::Looking(why) if metric.optional && (preflight.hopeless() || !patient) => {
-                    left_out.push((metric.name.clone(), why.clone()));
+            let (reason, why) = match outlook {
+                Outlook::Found(choice) => {
+                    found.push((metric, choice));
+                    continue;
                 }
+                Outlook::Looking(why) => (METRICS_NOT_FOUND, why),
+                Outlook::Late(why) => (METRICS_LATE, why),
+            };
+            if metric.optional && (preflight.hopeless() || !patient) {
+                left_out.push((metric.name.clone(), why.clone()));
+            } else if patient {
                 // The first looks only set the base that a counter must move from.
-                Outlook::Looking(_) if patient => return Findings::Looking,
-                Outlook::Looking(why) => return Findings::Missing(why.clone()),
+                return Findings::Looking;
+            } else {
+                return Findings::lacking(reason, why);
             }
         }
         if found.is_empty() {
@@ -129,7 +150,7 @@ impl Search {
                 return if patient {
                     Findings::Looking
                 } else {
-                    Findings::Missing(why.clone())
+                    Findings::lacking(METRICS_NOT_FOUND, why)
                 };
             }
         }

@@ -27,7 +27,7 @@ fn latency() -> Preflight {
 
 fn words(outlook: &Outlook) -> String {
     match outlook {
-        Outlook::Looking(words) => words.clone(),
+        Outlook::Looking(words) | Outlook::Late(words) => words.clone(),
         Outlook::Found(choice) => choice.title(),
     }
 }

@@ -24,6 +24,7 @@ fn look(total: Vec<Sample>) -> Look {
     Look {
         total: Ok(total),
         bad: Ok(vec![]),
+        again: None,
     }
 }
 
@@ -36,7 +37,7 @@ fn looks(counts: [Option<u32>; 6]) -> Vec<Look> {
 fn found(outlook: &Outlook) -> Option<(&str, &str)> {
     match outlook {
         Outlook::Found(choice) => Some((&choice.name, total(&choice.queries))),
-        Outlook::Looking(_) => None,
+        Outlook::Looking(_) | Outlook::Late(_) => None,
     }
 }
 
@@ -50,7 +51,7 @@ fn total(queries: &Queries) -> &str {
 
 fn words(outlook: Outlook) -> String {
     match outlook {
-        Outlook::Looking(words) => words,
+        Outlook::Looking(words) | Outlook::Late(words) => words,
         Outlook::Found(choice) => format!("found {}", choice.name),
     }
 }
@@ -128,6 +129,7 @@ fn sums_and_refusals_say_what_to_do() {
     let refused = || Look {
         total: Err(SourceError::Denied(401)),
         bad: Ok(vec![]),
+        again: None,
     };
     let outlook = search().observe((0..5).map(|_| refused()).collect());
     assert_eq!(
@@ -138,6 +140,7 @@ fn sums_and_refusals_say_what_to_do() {
     let broken = Look {
         total: Ok(codes(0, &[(200, 1)])),
         bad: Err(SourceError::Refused("HTTP 400: bad_data".into())),
+        again: None,
     };
     let custom = Choice::custom(Queries::custom("a", "b"));
     let mut preflight = Preflight::new(vec![custom], &baseline()).expect("renders");
@@ -158,7 +161,8 @@ async fn a_look_asks_every_choice_at_one_time() {
         preflight.look(&script, second(15)).await,
         Outlook::Found(Choice::custom(custom))
     );
-    assert_eq!(script.asked(), 4);
+    // Both queries at each look, and at the second what the first had found.
+    assert_eq!(script.asked(), 5);
     let unknown = Queries::custom("{{pod}}", "x");
     let error = Preflight::new(vec![Choice::custom(unknown)], &baseline()).expect_err("refused");
     assert!(error.to_string().contains("`{{pod}}`"));
@@ -200,4 +204,34 @@ async fn a_gateway_that_counts_all_backends_together_is_named_with_its_cure() {
     );
     let mut preflight = Preflight::new(Choice::preset(Some("contour"), false), &baseline()).expect("renders");
     assert!(words(preflight.look(&script, second(0)).await).starts_with("no series matched"));
+}
+
+/// A counter that has more once than when it was first read, or less: in both cases a later reading of the same moment
+/// would make increments of nothing.
+#[tokio::test]
+async fn samples_that_come_after_the_lag_are_told_before_a_release() {
+    for (settled, late) in [(7, false), (9, true), (5, true)] {
+        let mut script = Script::default();
+        let custom = Choice::custom(Queries::custom("all", "bad"));
+        let mut preflight = Preflight::new(vec![custom], &baseline()).expect("renders");
+        script.put("all", 0, Ok(codes(0, &[(200, 7)])));
+        assert_eq!(found(&preflight.look(&script, second(0)).await), None);
+        script.put("all", 0, Ok(codes(0, &[(200, settled)])));
+        script.put("all", 15, Ok(codes(15, &[(200, 11)])));
+        let outlook = preflight.look(&script, second(15)).await;
+        assert_eq!(matches!(outlook, Outlook::Late(_)), late, "{outlook:?}");
+        if late {
+            let words = words(outlook);
+            assert!(
+                words.contains("still changes once its `lag` is over: raise `lag`"),
+                "{words}"
+            );
+        }
+        // What came late is there now: the next look finds nothing wrong.
+        script.put("all", 30, Ok(codes(30, &[(200, 12)])));
+        assert!(matches!(
+            preflight.look(&script, second(30)).await,
+            Outlook::Found(_)
+        ));
+    }
 }

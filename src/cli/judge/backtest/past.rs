@@ -196,8 +196,11 @@ async fn learn(
                     return Err(Failure::usage(named(why), hint));
                 }
             }
-            Outlook::Looking(why) if metric.optional => learned.left_out.push((metric.name.clone(), why)),
+            Outlook::Looking(why) | Outlook::Late(why) if metric.optional => {
+                learned.left_out.push((metric.name.clone(), why));
+            }
             Outlook::Looking(why) => return Err(Failure::usage(named(&why), hint)),
+            Outlook::Late(why) => return Err(Failure::usage(named(&why), "end the window earlier (--to)")),
         }
     }
     Ok(learned)
