@@ -102,6 +102,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             weight: Weight::clamped(weight),
             paused: false,
             lost: 0,
+            replicas: None,
         })
     };
     vec![

@@ -11,6 +11,7 @@ mod release;
 mod removal;
 mod rest;
 mod retreat;
+mod setback;
 
 use std::time::Duration;
 

@@ -141,7 +141,7 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
         && seen.evidence.revision.as_ref() == Some(revision)
         && stable_left;
-    let replaced = workload.template != *revision;
+    let replaced = workload.template != *revision && stable_left;
     let aborted = seen.actions.iter().any(|action| {
         action.verb == Verb::Abort
             && action.revision.as_ref().is_none_or(|meant| meant == revision)
@@ -182,7 +182,12 @@ fn keeps_incumbent(decision: &Decision) -> bool {
             (
                 Effect::Unpause { template } | Effect::Purge { keep: template },
                 Phase::Promoting(promotion),
-            ) => promotion.stage != PromotionStage::Handover && *template == promotion.revision,
+            ) => match promotion.stage {
+                PromotionStage::Handover => false,
+                // Given up: the revision that served before may serve again.
+                PromotionStage::Failed => *template == promotion.revision || stable == Some(template),
+                _ => *template == promotion.revision,
+            },
             (Effect::Unpause { template } | Effect::Purge { keep: template }, Phase::Deleting(removal)) => {
                 removal.approved.as_ref().or(stable) == Some(template)
             }
@@ -209,7 +214,9 @@ fn never_silent(next: &State) -> bool {
 
 fn downs_before_ends(seen: &Observation, decision: &Decision) -> bool {
     let bare = match &seen.route {
-        Route::Unusable(problem) => problem.reason == reason::ROUTE_NOT_FOUND,
+        Route::Unusable(problem) => {
+            problem.reason == reason::ROUTE_NOT_FOUND || problem.reason == reason::ROUTE_WITHOUT_SERVICE
+        }
         Route::Seen { highest, .. } => *highest == Weight::NONE,
     };
     decision.effects.iter().all(|effect| match effect {

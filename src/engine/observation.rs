@@ -168,10 +168,11 @@ impl Route {
         }
     }
 
-    /// Whether it is known not to exist (any more), so that it sends nobody anywhere. A route that cannot be used
-    /// for another reason may still send requests to a candidate.
+    /// Whether it is known not to exist (any more), or to name neither the stable Service nor a candidate, so that it sends
+    /// nobody to one. A route that cannot be used for another reason may still send requests to a candidate.
     pub fn gone(&self) -> bool {
-        matches!(self, Self::Unusable(problem) if problem.reason == reason::ROUTE_NOT_FOUND)
+        let gone = [reason::ROUTE_NOT_FOUND, reason::ROUTE_WITHOUT_SERVICE];
+        matches!(self, Self::Unusable(problem) if gone.contains(&problem.reason))
     }
 
     /// Whether it is known to give no candidate a share.

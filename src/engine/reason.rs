@@ -129,6 +129,8 @@ reasons! {
     ROUTE_CONTESTED = "RouteContested";
     /// A route of the spec does not exist.
     ROUTE_NOT_FOUND = "RouteNotFound";
+    /// No rule of a route names the stable Service, nor a candidate.
+    ROUTE_WITHOUT_SERVICE = "RouteWithoutService";
     /// The candidate's share of the requests is not its weight.
     SHARE_NOT_HONOURED = "ShareNotHonoured";
     /// At the next weight the pods would use more than is good for them.

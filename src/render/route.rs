@@ -21,9 +21,8 @@ use super::names;
 use crate::api::Original;
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Weight;
+use crate::engine::reason::ROUTE_WITHOUT_SERVICE;
 
-/// Reason: no rule of the route names the stable Service.
-pub const ROUTE_WITHOUT_SERVICE: &str = "RouteWithoutService";
 /// Reason: weights that cannot be divided exactly.
 pub const ROUTE_WEIGHTS: &str = "RouteWeights";
 

@@ -99,7 +99,11 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
                 && action.revision.as_ref().is_none_or(|meant| meant == revision)
                 && state.handled.iter().all(|handled| handled.id != action.id)
         });
-        if (fails || aborted || workload.template != *revision) && next.weight() > Weight::NONE {
+        // Where the stable pods are gone there is nothing that the traffic could go back to.
+        let stable = state.stable.as_ref();
+        let replaced =
+            workload.template != *revision && stable.is_none_or(|stable| workload.pods(stable).desired > 0);
+        if (fails || aborted || replaced) && next.weight() > Weight::NONE {
             return err("a condemned revision keeps its weight");
         }
     }

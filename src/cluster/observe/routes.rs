@@ -32,7 +32,7 @@ pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
                 let cure = "look whether its controller is at work, or take it out of `spec.parentRefs`";
                 pending = pending.or_else(|| Some(format!("{why}: {cure}")));
             }
-            route::Acceptance::Refused(why) => refusal = Some(why),
+            route::Acceptance::Unresolved(why) | route::Acceptance::Refused(why) => refusal = Some(why),
         }
     }
     let refusal = refusal.or(pending);
@@ -103,7 +103,8 @@ pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
 }
 
 /// Whether every route is accepted as it stands, and by which generations: the mark of one routing state. A route that
-/// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share.
+/// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does, no
+/// backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken.
 pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     let there: Vec<&Value> = snapshot
         .routes
@@ -113,6 +114,7 @@ pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     if there.is_empty() || (route_problem(snapshot).is_some() && !route(snapshot, None).bare()) {
         return None;
     }
+    let bare = route(snapshot, None).bare();
     there
         .into_iter()
         .map(|object| {
@@ -120,8 +122,12 @@ pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
                 .pointer("/metadata/generation")
                 .and_then(Value::as_i64)
                 .unwrap_or(0);
-            matches!(route::acceptance(object), route::Acceptance::Accepted)
-                .then(|| (text(object, "/metadata/uid").to_owned(), generation))
+            let taken = match route::acceptance(object) {
+                route::Acceptance::Accepted => true,
+                route::Acceptance::Unresolved(_) => bare,
+                route::Acceptance::Pending(_) | route::Acceptance::Refused(_) => false,
+            };
+            taken.then(|| (text(object, "/metadata/uid").to_owned(), generation))
         })
         .collect()
 }

@@ -201,6 +201,23 @@ impl Turn<'_> {
         ))
     }
 
+    /// Nothing but the candidate is left to serve: it helps until the Deployment does, whatever its template.
+    pub(super) fn unheld(&mut self, release: &Release, workload: &Workload) -> Option<Option<Waiting>> {
+        if !self.replaced(workload) {
+            return None;
+        }
+        if !workload.serves(&workload.template) {
+            let message = "the stable revision is gone: waits until the Deployment serves again";
+            return Some(Some(Waiting::on(reason::UNGATED, message)));
+        }
+        let detail = if workload.template == release.revision {
+            "the Deployment runs it already, without a release".to_owned()
+        } else {
+            format!("revision {} came, without a release", workload.template)
+        };
+        Some(self.retreat(&release.revision, release.started, Cause::Superseded, detail))
+    }
+
     /// The step's deadline came without a verdict, or the gauges stood in its way.
     pub(super) fn inconclusive(&mut self, release: &Release, gauges: Option<&str>) -> Option<Waiting> {
         let step = self.plan.rung(release.rung).step + 1;

@@ -175,9 +175,9 @@ impl Turn<'_> {
     /// The gateway has known the candidate, without a share, for as long as it takes to honour a weight.
     fn named(&self) -> bool {
         let route = &self.seen.route;
-        route
-            .settled(Weight::NONE, self.plan.propagation, self.now)
-            .is_some()
+        let resolved = !matches!(route, Route::Seen { refusal: Some(_), .. });
+        let settled = route.settled(Weight::NONE, self.plan.propagation, self.now);
+        resolved && settled.is_some()
     }
 
     /// Ready candidate pods without which `weight` is not given.
@@ -256,7 +256,10 @@ impl Turn<'_> {
         let revision = &promotion.revision;
         let full = workload.replicas.max(self.seen.candidate.desired);
         self.around_route(effects, |effects| {
-            if promotion.stage != PromotionStage::Baking && self.seen.candidate.desired < full {
+            let seen = &self.seen.candidate;
+            // A route that names a Service which is gone settles no more, and its share is lost.
+            let there = seen.revision.as_ref() == Some(revision) && seen.service;
+            if !there || promotion.stage != PromotionStage::Baking && seen.desired < full {
                 effects.push(Effect::Candidate {
                     revision: revision.clone(),
                     replicas: full,
@@ -268,9 +271,7 @@ impl Turn<'_> {
                 effects.push(Effect::Pause);
             }
         } else if workload.template != *revision {
-            if !purge(effects, workload, revision) && !workload.paused {
-                effects.push(Effect::Pause);
-            }
+            self.way_back(effects, promotion, workload);
         } else if promotion.stage == PromotionStage::Rolling {
             if workload.paused {
                 effects.push(Effect::Unpause {
@@ -278,6 +279,26 @@ impl Turn<'_> {
                 });
             }
         } else if self.plan.gate == GateMode::Paused && !workload.paused && workload.serves(revision) {
+            effects.push(Effect::Pause);
+        }
+    }
+
+    /// Another template came while the Deployment was becoming the promoted revision: whose pods stay?
+    fn way_back(&self, effects: &mut Vec<Effect>, promotion: &Promotion, workload: &Workload) {
+        let failed = promotion.stage == PromotionStage::Failed;
+        let stable = self.next.stable.as_ref().filter(|_| failed);
+        if stable == Some(&workload.template) {
+            // The pods before are wanted again, and proven.
+            if workload.paused {
+                effects.push(Effect::Unpause {
+                    template: workload.template.clone(),
+                });
+            }
+            return;
+        }
+        // What could not be promoted makes room for the pods before, as long as there are any.
+        let keep = stable.filter(|stable| workload.pods(stable).desired > 0);
+        if !purge(effects, workload, keep.unwrap_or(&promotion.revision)) && !workload.paused {
             effects.push(Effect::Pause);
         }
     }

@@ -4,7 +4,7 @@ use super::super::observation::{Route, Workload};
 use super::super::quantity::Weight;
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Outcome, Phase, Promotion, PromotionStage};
-use super::{LOST_MAX, Turn, after};
+use super::{Turn, after};
 
 impl Turn<'_> {
     pub(super) fn promoting(&mut self, promotion: Promotion) -> Option<Waiting> {
@@ -17,13 +17,7 @@ impl Turn<'_> {
             PromotionStage::Rolling => self.rolling(promotion, workload),
             PromotionStage::Returning(index) => self.returning(promotion, workload, index),
             PromotionStage::Baking => self.baking(promotion, workload),
-            PromotionStage::Failed => Some(Waiting::on(
-                reason::PROMOTION_FAILED,
-                format!(
-                    "the candidate serves all traffic; cure the Deployment, then resume revision {}",
-                    promotion.revision
-                ),
-            )),
+            PromotionStage::Failed => self.failed(promotion, workload),
         }
     }
 
@@ -63,9 +57,20 @@ impl Turn<'_> {
         }
         let needed = Weight::FULL.share_of(workload.replicas);
         if ready < needed {
+            let until = after(promotion.entered, self.plan.scaling_deadline);
+            if until <= self.now {
+                let detail =
+                    format!("{ready} of {needed} candidate pods ready under all traffic at the deadline");
+                return self.retreat(
+                    &promotion.revision,
+                    promotion.started,
+                    Cause::CapacityLost,
+                    detail,
+                );
+            }
             let message =
                 format!("{needed} ready candidate pods must serve alone while the Deployment rolls");
-            return Some(Waiting::on(reason::SCALING, message));
+            return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Rolling,
@@ -76,10 +81,15 @@ impl Turn<'_> {
     }
 
     fn rolling(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
-        if workload.template != promotion.revision && workload.pods(&promotion.revision).desired == 0 {
-            // It never began to roll, so the old pods are all there.
-            let detail = format!("revision {} came", workload.template);
-            return self.retreat(&promotion.revision, promotion.started, Cause::Superseded, detail);
+        let unrolled =
+            workload.template != promotion.revision && workload.pods(&promotion.revision).desired == 0;
+        // It never began to roll. But a Deployment that replaces all pods at once, or was made anew, may have none before.
+        if unrolled && self.stable_serves(workload) {
+            return self.retreat_to_stable(&promotion, workload);
+        }
+        if self.forsaken(&promotion, workload) {
+            self.give_back(promotion, workload, PromotionStage::Rolling);
+            return None;
         }
         let complete = workload.replicas > 0
             && workload.serves(&promotion.revision)
@@ -99,6 +109,10 @@ impl Turn<'_> {
             if let Some(wait) = self.paused_wait(promotion.paused) {
                 return Some(wait);
             }
+            if promotion.weight == Weight::NONE {
+                self.return_to(promotion, self.plan.promotion.returns.len());
+                return None;
+            }
             self.note(Note::detail(
                 reason::RETURNING,
                 format!(
@@ -112,10 +126,15 @@ impl Turn<'_> {
         // While it is paused, or not yet looked at, that condition is about an earlier template.
         let overdue = workload.overdue && workload.observed && !workload.paused;
         if overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
+            let keeps = if promotion.weight == Weight::NONE {
+                "it keeps all traffic as it is, for the candidate has lost its pods"
+            } else {
+                "the candidate keeps all traffic"
+            };
             self.note(Note::warning(
                 reason::PROMOTION_FAILED,
                 format!(
-                    "the Deployment did not become ready with revision {}: the candidate keeps all traffic",
+                    "the Deployment did not become ready with revision {}: {keeps}",
                     promotion.revision
                 ),
             ));
@@ -123,16 +142,26 @@ impl Turn<'_> {
             return None;
         }
         let until = after(promotion.entered, self.plan.promotion.deadline);
-        Some(
-            Waiting::on(
-                reason::PROMOTING,
-                "the Deployment's own rolling update, which bears no traffic",
+        let message = if unrolled {
+            format!(
+                "revision {} came: traffic goes back as soon as the stable pods are ready again",
+                workload.template
             )
-            .until(Some(until)),
-        )
+        } else if promotion.weight == Weight::NONE {
+            "the Deployment's own rolling update, under all traffic: the candidate has lost its pods"
+                .to_owned()
+        } else {
+            "the Deployment's own rolling update, which bears no traffic".to_owned()
+        };
+        Some(Waiting::on(reason::PROMOTING, message).until(Some(until)))
     }
 
     fn returning(&mut self, promotion: Promotion, workload: &Workload, index: usize) -> Option<Waiting> {
+        let promotion = self.with_fewest(promotion, workload);
+        if self.forsaken(&promotion, workload) {
+            self.give_back(promotion, workload, PromotionStage::Baking);
+            return None;
+        }
         if let Some(wait) = self.setback(&promotion, workload) {
             return wait;
         }
@@ -159,6 +188,7 @@ impl Turn<'_> {
     }
 
     fn baking(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
+        let promotion = self.with_fewest(promotion, workload);
         if let Some(wait) = self.setback(&promotion, workload) {
             return wait;
         }
@@ -194,60 +224,6 @@ impl Turn<'_> {
         None
     }
 
-    /// What takes the traffic from the promoted Deployment again. `Some` ends the turn.
-    fn setback(&mut self, promotion: &Promotion, workload: &Workload) -> Option<Option<Waiting>> {
-        let revision = &promotion.revision;
-        let convicted = self
-            .seen
-            .evidence
-            .convicts(revision)
-            .filter(|_| promotion.stage != PromotionStage::Baking);
-        let stray = workload.stray(revision);
-        let ready = workload.pods(revision).ready;
-        let short = ready < promotion.weight.rest().share_of(workload.replicas);
-        if convicted.is_none() && !stray && !short {
-            return None;
-        }
-        let what = if let Some((_, why)) = convicted {
-            format!("the promoted pods are worse than the candidate's: {why}")
-        } else if stray {
-            format!("the Deployment has pods of revision {}", workload.template)
-        } else {
-            format!(
-                "{ready} promoted pods are ready under {}",
-                promotion.weight.rest()
-            )
-        };
-        let candidate = self.candidate_ready(revision);
-        if candidate < Weight::FULL.share_of(workload.replicas) && candidate <= ready {
-            let message = format!("{what}; the candidate has not the pods to take over: the weight stays");
-            return Some(Some(Waiting::on(reason::CAPACITY_LOST, message)));
-        }
-        let lost = promotion.lost.saturating_add(u8::from(short));
-        let over = convicted.is_some() || lost >= LOST_MAX;
-        let told = if over {
-            reason::PROMOTION_FAILED
-        } else {
-            reason::CAPACITY_LOST
-        };
-        self.note(Note::warning(
-            told,
-            format!("{what}: the candidate takes all traffic"),
-        ));
-        self.next.phase = Phase::Promoting(Promotion {
-            stage: if over {
-                PromotionStage::Failed
-            } else {
-                PromotionStage::Rolling
-            },
-            entered: self.now,
-            weight: Weight::FULL,
-            lost,
-            ..promotion.clone()
-        });
-        Some(None)
-    }
-
     fn return_to(&mut self, promotion: Promotion, index: usize) {
         let share = self.plan.promotion.returns.get(index).copied();
         let weight = share.map_or(Weight::NONE, Weight::rest);
@@ -256,20 +232,12 @@ impl Turn<'_> {
         } else {
             PromotionStage::Returning(index)
         };
+        let replicas = self.seen.workload.as_ref().map(|workload| workload.replicas);
         self.next.phase = Phase::Promoting(Promotion {
             stage,
             weight,
             entered: self.now,
-            ..promotion
-        });
-    }
-
-    /// All traffic on the candidate, which stays the incumbent, until a person decides.
-    pub(super) fn fail_promotion(&mut self, promotion: Promotion) {
-        self.next.phase = Phase::Promoting(Promotion {
-            stage: PromotionStage::Failed,
-            weight: Weight::FULL,
-            entered: self.now,
+            replicas: promotion.replicas.or(replicas),
             ..promotion
         });
     }

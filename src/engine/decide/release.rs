@@ -19,6 +19,9 @@ impl Turn<'_> {
         if let Some((cause, why)) = seen.evidence.convicts(&release.revision) {
             return self.retreat(&release.revision, release.started, cause, why.to_owned());
         }
+        if let Some(wait) = self.unheld(&release, workload) {
+            return wait;
+        }
         if workload.template != release.revision {
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
                 (
@@ -29,15 +32,6 @@ impl Turn<'_> {
                 (Cause::Superseded, format!("revision {} came", workload.template))
             };
             return self.retreat(&release.revision, release.started, cause, detail);
-        }
-        if self.replaced(workload) {
-            // Nothing else is left to serve: the candidate helps until that revision does.
-            if workload.serves(&workload.template) {
-                let detail = "the Deployment runs it already, without a release".to_owned();
-                return self.retreat(&release.revision, release.started, Cause::Superseded, detail);
-            }
-            let message = "the stable revision is gone: waits until the Deployment serves again";
-            return Some(Waiting::on(reason::UNGATED, message));
         }
         let release = self.forgive(release, workload);
         if let Some(detail) = self.crashing(&release) {
@@ -89,6 +83,13 @@ impl Turn<'_> {
             }
             Some([problem, ..]) => Some(Waiting::on(problem.reason, &problem.message)),
             Some([]) => {
+                // A weight in a route that is refused as it is would never come into force.
+                if let Route::Seen {
+                    refusal: Some(why), ..
+                } = &self.seen.route
+                {
+                    return Some(Waiting::on(reason::ROUTE_NOT_ACCEPTED, why));
+                }
                 self.next.phase = Phase::Releasing(Release {
                     stage: Stage::Scaling,
                     entered: self.now,
@@ -255,6 +256,7 @@ impl Turn<'_> {
                 weight: Weight::FULL,
                 paused: release.paused,
                 lost: 0,
+                replicas: None,
             });
         } else {
             let rung = release.rung + 1;

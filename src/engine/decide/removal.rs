@@ -40,7 +40,11 @@ impl Turn<'_> {
                 (Some(workload), Some(approved)) => {
                     // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
                     let clean = workload.template == *approved || !workload.stray(approved);
-                    clean && workload.pods(approved).ready >= workload.replicas.max(1)
+                    let whole = workload.pods(approved).ready >= workload.replicas;
+                    // It may never become ready: then it is enough that no fewer pods serve than now, of whatever approved
+                    // revision.
+                    let late = self.over(removal.entered, self.plan.promotion.deadline);
+                    clean && (whole || late && workload.endpoints >= self.candidate_ready(approved).max(1))
                 }
                 _ => true,
             };

@@ -11,6 +11,8 @@ pub enum Acceptance {
     Accepted,
     /// A parent has not spoken of this generation yet: which one.
     Pending(String),
+    /// Every parent has taken it, but one does not find a backend: which parent, and which backend.
+    Unresolved(String),
     /// A parent refuses it: which one, and why.
     Refused(String),
 }
@@ -21,15 +23,19 @@ pub fn acceptance(route: &Value) -> Acceptance {
     if parents.is_empty() {
         return Acceptance::Refused("it names no parent: spec.parentRefs is empty".into());
     }
-    let mut pending = None;
+    let (mut pending, mut unresolved) = (None, None);
     for parent in parents {
         match of_parent(route, parent) {
             Acceptance::Accepted => {}
             Acceptance::Pending(why) => pending = pending.or(Some(why)),
+            Acceptance::Unresolved(why) => unresolved = unresolved.or(Some(why)),
             refused @ Acceptance::Refused(_) => return refused,
         }
     }
-    pending.map_or(Acceptance::Accepted, Acceptance::Pending)
+    let pending = pending.map(Acceptance::Pending);
+    pending
+        .or_else(|| unresolved.map(Acceptance::Unresolved))
+        .unwrap_or(Acceptance::Accepted)
 }
 
 /// A parent may have entries of several controllers. Those that stayed behind at an older generation do not count:
@@ -42,23 +48,26 @@ fn of_parent(route: &Value, parent: &Value) -> Acceptance {
     let entries = list(route, "/status/parents")
         .iter()
         .filter(|entry| same_parent(route, parent, &entry["parentRef"]));
-    let mut accepted = false;
+    let (mut accepted, mut unresolved) = (false, None);
     for entry in entries {
         let (taken, resolved) = (
             condition(entry, "Accepted", generation),
             condition(entry, "ResolvedRefs", generation),
         );
-        for refusal in [&taken, &resolved] {
-            if let Condition::False(why) = refusal {
-                return Acceptance::Refused(format!("{}: {why}", name(parent)));
+        let told = |why| format!("{}: {why}", name(parent));
+        match (taken, resolved) {
+            (Condition::False(why), _) | (Condition::Unknown, Condition::False(why)) => {
+                return Acceptance::Refused(told(why));
             }
+            (Condition::True, Condition::False(why)) => unresolved = Some(told(why)),
+            (Condition::True, Condition::True) => accepted = true,
+            (_, Condition::Unknown) | (Condition::Unknown, Condition::True) => {}
         }
-        accepted |= taken == Condition::True && resolved == Condition::True;
     }
-    if accepted {
-        Acceptance::Accepted
-    } else {
-        Acceptance::Pending(format!("{} has not answered yet", name(parent)))
+    match unresolved {
+        Some(why) => Acceptance::Unresolved(why),
+        None if accepted => Acceptance::Accepted,
+        None => Acceptance::Pending(format!("{} has not answered yet", name(parent))),
     }
 }
 

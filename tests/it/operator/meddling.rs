@@ -136,6 +136,43 @@ async fn a_candidate_that_somebody_deletes_comes_back_and_its_absence_is_no_evid
     }
 }
 
+/// Deletes the candidate's Service.
+async fn tidy_up(world: &World) {
+    let all = world.objects("services", "shop");
+    let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
+    let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
+    delete(world, ("", "v1", "Service"), &name).await;
+}
+
+/// A route that names a Service which is gone is never resolved: nothing may wait for that, and no share may stay there.
+#[tokio::test(start_paused = true)]
+async fn a_candidates_service_that_somebody_deletes_keeps_nothing_from_its_end() {
+    for phase in ["Promoting", "Returning"] {
+        let world = shop();
+        let (_tasks, _) = operate(&world);
+        phase_is(&world, "Idle").await;
+        world.set_image("shop", "checkout", "checkout:v2").unwrap();
+        comes_to(&world, phase).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        tidy_up(&world).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let told = events(&world, "CapacityLost");
+        let there = world.objects("services", "shop");
+        let there = there
+            .iter()
+            .any(|it| it["metadata"]["name"].to_string().contains("-canary-"));
+        assert!(there, "{phase}: it is made again; {}", status(&world));
+        assert_eq!(in_force(&world), 0, "{phase}: {told:?}");
+        comes_to(&world, "Promoted").await;
+    }
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    world.set_image("shop", "checkout", "checkout:v1").unwrap();
+    comes_to(&world, "RollingBack").await;
+    tidy_up(&world).await;
+    comes_to(&world, "Idle").await;
+}
+
 /// What a process left behind whose clock was an hour ahead: in the state and in the evidence.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_an_hour_ahead_stalls_nobody() {

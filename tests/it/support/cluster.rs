@@ -324,7 +324,9 @@ impl Deployment {
                 let (replicas, stuck) = (self.facts.replicas, self.stuck);
                 self.facts.revisions.retain(|revision, _| revision == keep);
                 if let Some(kept) = self.facts.revisions.get_mut(keep) {
-                    *kept = pods(replicas, if stuck { kept.ready } else { replicas });
+                    // Of a revision that serves more pods can be had.
+                    let more = !stuck || kept.ready > 0;
+                    *kept = pods(replicas, if more { replicas } else { 0 });
                 }
                 self.count();
             }

@@ -251,6 +251,11 @@ impl Play {
                 self.cluster.route.weight = Weight::NONE;
                 self.cluster.route.touched = false;
             }
+            ["route", "names", "neither"] => {
+                self.cluster.route.unusable = Some(problem("RouteWithoutService", "no rule names checkout"));
+                self.cluster.route.weight = Weight::NONE;
+                self.cluster.route.touched = false;
+            }
             ["route", "unreadable", why] => self.cluster.route.unusable = Some(problem("Forbidden", why)),
             ["route", "back"] => {
                 self.cluster.route.unusable = None;
@@ -324,6 +329,12 @@ impl Play {
                         if let Some(seen) = deployment.facts.revisions.get_mut(&template) {
                             seen.ready = count.parse().unwrap();
                         }
+                        deployment.count();
+                    }
+                    ["runs", count, "of", name] => {
+                        let count = count.parse().unwrap();
+                        let revision = Revision::named(*name);
+                        deployment.facts.revisions.insert(revision, pods(count, count));
                         deployment.count();
                     }
                     ["has", count, "ready", "of", name] => {

@@ -27,7 +27,11 @@ fn acceptance_needs_every_parent_at_the_present_generation() {
         (vec![entry(&full, 4, "True", "True")], Acceptance::Accepted),
         (vec![entry(&full, 2, "True", "True")], pending.clone()),
         (vec![entry(&full, 3, "False", "True")], refused.clone()),
-        (vec![entry(&full, 3, "True", "False")], refused.clone()),
+        (
+            vec![entry(&full, 3, "True", "False")],
+            Acceptance::Unresolved("Gateway public: so (Because)".into()),
+        ),
+        (vec![entry(&full, 3, "Unknown", "False")], refused.clone()),
         (vec![entry(&full, 3, "True", "Unknown")], pending.clone()),
         (vec![entry(&other, 3, "True", "True")], pending.clone()),
         // Another controller's entry that stayed behind says nothing.
