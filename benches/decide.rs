@@ -33,7 +33,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             revisions: BTreeMap::from([(Revision::named("v1"), pods)]),
             endpoints: 4,
             since: Moment::UNIX_EPOCH,
-            overdue: false,
+            overdue: None,
             gated: true,
         }),
         candidate: Candidate {

@@ -50,7 +50,8 @@ pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
         }),
         since: now,
         overdue: conditions(deployment)
-            .any(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded"),
+            .find(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded")
+            .map(|condition| text(condition, "/lastUpdateTime").parse().unwrap_or(now)),
         gated: guarded && label(deployment, names::GATE).is_some(),
     })
 }

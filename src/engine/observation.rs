@@ -58,8 +58,9 @@ pub struct Workload {
     pub endpoints: u32,
     /// Since when pods and endpoints are these, as far as this process has seen.
     pub since: Moment,
-    /// The Deployment reports `ProgressDeadlineExceeded`.
-    pub overdue: bool,
+    /// Since when the Deployment reports `ProgressDeadlineExceeded`. It goes on to do so while it is paused, and until pods of
+    /// another template make progress.
+    pub overdue: Option<Moment>,
     /// The gate's label, finalizer and (where it is kept so) pause are in place.
     pub gated: bool,
 }

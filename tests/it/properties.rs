@@ -330,7 +330,7 @@ fn first_sight() -> Observation {
             revisions: BTreeMap::from([(revision, pods)]),
             endpoints: 4,
             since: start(),
-            overdue: false,
+            overdue: None,
             gated: false,
         }),
         candidate: Candidate::default(),

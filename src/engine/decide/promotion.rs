@@ -95,36 +95,12 @@ impl Turn<'_> {
             && workload.serves(&promotion.revision)
             && workload.endpoints >= workload.replicas;
         if complete {
-            // The gateway may still send requests to the pods before: it learns of endpoints as late as of weights.
-            if !self.over(workload.since, self.plan.propagation) {
-                let end = after(workload.since, self.plan.propagation);
-                return Some(
-                    Waiting::on(
-                        reason::PROMOTING,
-                        "the gateway takes over the Deployment's new pods",
-                    )
-                    .until(Some(end)),
-                );
-            }
-            if let Some(wait) = self.paused_wait(promotion.paused) {
-                return Some(wait);
-            }
-            if promotion.weight == Weight::NONE {
-                self.return_to(promotion, self.plan.promotion.returns.len());
-                return None;
-            }
-            self.note(Note::detail(
-                reason::RETURNING,
-                format!(
-                    "the Deployment runs revision {}: traffic comes back in steps",
-                    promotion.revision
-                ),
-            ));
-            self.return_to(promotion, 0);
-            return None;
+            return self.rolled(promotion, workload);
         }
-        // While it is paused, or not yet looked at, that condition is about an earlier template.
-        let overdue = workload.overdue && workload.observed && !workload.paused;
+        // What was reported before is about an earlier template, or an earlier try.
+        let overdue = workload.overdue.is_some_and(|since| since >= promotion.entered)
+            && workload.observed
+            && !workload.paused;
         if overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
             let keeps = if promotion.weight == Weight::NONE {
                 "it keeps all traffic as it is, for the candidate has lost its pods"
@@ -154,6 +130,37 @@ impl Turn<'_> {
             "the Deployment's own rolling update, which bears no traffic".to_owned()
         };
         Some(Waiting::on(reason::PROMOTING, message).until(Some(until)))
+    }
+
+    /// The Deployment runs the promoted revision alone.
+    fn rolled(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
+        // The gateway may still send requests to the pods before: it learns of endpoints as late as of weights.
+        if !self.over(workload.since, self.plan.propagation) {
+            let end = after(workload.since, self.plan.propagation);
+            return Some(
+                Waiting::on(
+                    reason::PROMOTING,
+                    "the gateway takes over the Deployment's new pods",
+                )
+                .until(Some(end)),
+            );
+        }
+        if let Some(wait) = self.paused_wait(promotion.paused) {
+            return Some(wait);
+        }
+        if promotion.weight == Weight::NONE {
+            self.return_to(promotion, self.plan.promotion.returns.len());
+            return None;
+        }
+        self.note(Note::detail(
+            reason::RETURNING,
+            format!(
+                "the Deployment runs revision {}: traffic comes back in steps",
+                promotion.revision
+            ),
+        ));
+        self.return_to(promotion, 0);
+        None
     }
 
     fn returning(&mut self, promotion: Promotion, workload: &Workload, index: usize) -> Option<Waiting> {

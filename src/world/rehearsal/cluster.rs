@@ -45,7 +45,7 @@ impl Cluster {
                 revisions: BTreeMap::from([(stable.clone(), all)]),
                 endpoints: pods,
                 since: Moment::UNIX_EPOCH,
-                overdue: false,
+                overdue: None,
                 gated: true,
             }),
             candidate: Candidate::default(),

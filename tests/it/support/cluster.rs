@@ -83,7 +83,7 @@ impl Cluster {
             revisions: std::collections::BTreeMap::default(),
             endpoints: replicas,
             since: now,
-            overdue: false,
+            overdue: None,
             gated: false,
         };
         facts.revisions.insert(revision.clone(), pods(replicas, replicas));

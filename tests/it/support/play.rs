@@ -317,9 +317,9 @@ impl Play {
                 let deployment = self.cluster.deployment.as_mut().unwrap();
                 match rest {
                     ["is", "stuck"] => deployment.stuck = true,
-                    ["is", "overdue"] => deployment.facts.overdue = true,
+                    ["is", "overdue"] => deployment.facts.overdue = Some(now),
                     ["is", "cured"] => {
-                        (deployment.stuck, deployment.facts.overdue) = (false, false);
+                        deployment.stuck = false;
                         if !deployment.facts.paused {
                             deployment.rolls_until = Some(now + deployment.roll_takes);
                         }

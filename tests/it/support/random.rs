@@ -149,7 +149,7 @@ impl Dice {
             revisions,
             endpoints: self.below(9),
             since: Moment::UNIX_EPOCH,
-            overdue: self.chance(10),
+            overdue: self.maybe(10, |dice| dice.one(&[Moment::UNIX_EPOCH, Moment::MAX])),
             gated: self.chance(80),
         }
     }
