@@ -132,7 +132,8 @@ fn blocks_dispersion(ticks: &[PodCounts], pods: usize, length: usize) -> Option<
         expected += sum.bad as f64 * (1.0 - squares);
         freedom += present - 1.0;
     }
-    if freedom < 1.0 || expected <= 0.0 {
+    // Nothing failed, or there was never a second pod beside.
+    if expected <= 0.0 {
         return None;
     }
     let ratio = seen / expected;
@@ -164,7 +165,7 @@ fn bursts(ticks: &[PodCounts], pods: usize, flicker: usize, limit: &dyn Fn(u64) 
                     to: at,
                     sure: false,
                 });
-                let sure = known.sure || at > known.from || c.bad >= 2 * limit;
+                let sure = at > known.from || c.bad >= 2 * limit;
                 present = Some(Burst {
                     to: at,
                     sure,
@@ -226,6 +227,9 @@ fn spread(totals: &[Counts], dispersion: f64) -> f64 {
     // The variance of a log-normal factor with mean 1 is exp(spread²) - 1.
     (excess / scale).max(0.0).ln_1p().sqrt()
 }
+
+#[cfg(test)]
+mod facts;
 
 #[cfg(test)]
 mod tests {
