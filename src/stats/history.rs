@@ -208,9 +208,10 @@ fn merged(ticks: &[PodCounts], seconds: f64) -> (Vec<PodCounts>, f64) {
 /// The standard deviation of the pods' log rates beyond chance, if it is significant.
 fn spread(totals: &[Counts], dispersion: f64) -> f64 {
     let sum = totals.iter().copied().fold(Counts::default(), Counts::plus);
-    let Some(rate) = sum.rate().filter(|r| *r > 0.0) else {
+    if sum.bad == 0 {
         return 0.0;
-    };
+    }
+    let rate = sum.bad as f64 / sum.requests as f64;
     let (mut chi, mut excess, mut scale, mut present) = (0.0, 0.0, 0.0, 0.0);
     for c in totals.iter().filter(|c| c.requests > 0) {
         let expected = c.requests as f64 * rate;
