@@ -1,5 +1,7 @@
 //! What each measure of the past is, by figures that can be reckoned in the head, and where its limits lie.
 
+#![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
+
 use super::*;
 
 const MARGIN: Margin = Margin::new(1.05, 5e-5);

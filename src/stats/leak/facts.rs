@@ -1,6 +1,8 @@
 //! What a record is made of, and when it means a leak: figures small enough to be reckoned in the head. Where a limit is
 //! met exactly, all numbers are halves of halves, so that nothing is rounded.
 
+#![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
+
 use super::*;
 
 fn level(mean: f64) -> Level {
@@ -56,7 +58,8 @@ fn a_reading_brings_its_difference_its_fullest_pod_and_what_the_baseline_does() 
     assert_eq!((leak.most, leak.range), (0.5, [0.21875, 0.375]));
     // The range of four pods to that of many is as 3 to 5; it was taken three times.
     let [sum, times] = leak.apart;
-    assert!((sum - (0.25 + 0.375) * 5.0 / 3.0).abs() < 1e-12 && times == 3.0);
+    assert!((sum - (0.25 + 0.375) * 5.0 / 3.0).abs() < 1e-12);
+    assert_eq!(times, 3.0);
     // One pod has no range.
     leak.observe(level(0.5), level(0.5), 15.0);
     assert_eq!((leak.apart, leak.range), ([sum, 3.0], [0.21875, 0.5]));
@@ -125,8 +128,8 @@ fn a_new_record_keeps_only_how_far_the_baselines_pods_lie_apart() {
 fn the_baseline_wanders_by_the_range_of_its_pods_or_of_its_mean_in_time() {
     let wander = |apart: [f64; 2], range: [f64; 2]| {
         Leak {
-            apart,
             range,
+            apart,
             ..Leak::default()
         }
         .wander()
@@ -178,7 +181,7 @@ fn a_pod_that_does_not_grow_never_reaches_its_limit() {
     // From 0.8125 with 1/32 in half a minute it is six of them; beyond the limit it is none.
     assert_eq!(until(line(0.03125)), Some((0.8125, 180.0)));
     assert_eq!(until(line(0.0625)), Some((1.125, 0.0)));
-    assert_eq!(until(line(-0.015625)), Some((0.34375, f64::INFINITY)));
+    assert_eq!(until(line(-0.015_625)), Some((0.34375, f64::INFINITY)));
 }
 
 fn flat(slope: f64) -> Trend {

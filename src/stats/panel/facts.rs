@@ -1,5 +1,7 @@
 //! What a panel hands on to which of its comparisons, and which of them it lets speak.
 
+#![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
+
 use super::*;
 use crate::stats::{Bursts, Counts, Margin};
 
