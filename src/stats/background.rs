@@ -29,6 +29,10 @@ pub enum Bursts {
 /// Most ticks that a burst is believed to last: an hour of seconds.
 const LONGEST: usize = 3600;
 
+fn at_least(x: f64, least: f64) -> f64 {
+    if x.is_finite() { x.max(least) } else { least }
+}
+
 impl Default for Background {
     /// No history: no typical rate, independent requests, bursts within one tick, pods alike.
     fn default() -> Self {
@@ -51,7 +55,6 @@ impl Background {
     /// ones, at least 1. `burst_ticks`: length of one pod's bursts in ticks, 1..=3600. `pod_spread`: standard
     /// deviation of the log rate between pods, at least 0. Values outside are moved to the nearest end.
     pub fn new(rate: Option<f64>, dispersion: f64, burst_ticks: usize, pod_spread: f64) -> Self {
-        let at_least = |x: f64, least: f64| if x.is_finite() { x.max(least) } else { least };
         Self {
             rate: rate.filter(|r| r.is_finite()).map(|r| r.clamp(0.0, 1.0)),
             dispersion: at_least(dispersion, 1.0),
@@ -65,9 +68,8 @@ impl Background {
     /// compared with them. Anything but a positive number means unknown.
     #[must_use]
     pub fn with_tick_seconds(self, seconds: f64) -> Self {
-        let known = seconds.is_finite() && seconds > 0.0;
         Self {
-            tick_seconds: if known { seconds } else { 0.0 },
+            tick_seconds: at_least(seconds, 0.0),
             ..self
         }
     }
@@ -146,5 +148,43 @@ impl Background {
     /// Spread of the log rate between pods.
     pub const fn pod_spread(&self) -> f64 {
         self.pod_spread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_past_tells_of_bursts() {
+        // What is told, whether there is a rate, ticks of a burst: whether it is calm, bursty, short; whether bursts
+        // last.
+        for (bursts, rate, ticks, want) in [
+            (Bursts::None, Some(0.01), 1, [true, false, false, false]),
+            (Bursts::None, Some(0.01), 4, [true, false, false, false]),
+            (Bursts::None, None, 1, [false, false, false, false]),
+            (Bursts::None, None, 4, [false, false, false, true]),
+            (Bursts::Seen, Some(0.01), 1, [false, true, false, true]),
+            (Bursts::Seen, None, 4, [false, true, false, true]),
+            (Bursts::Unknown, Some(0.01), 1, [false, false, true, false]),
+            (Bursts::Unknown, None, 4, [false, false, true, true]),
+        ] {
+            let past = Background::new(rate, 1.0, ticks, 0.0).with_bursts(bursts);
+            let seen = [past.calm(), past.bursty(), past.short(), past.lasting_bursts()];
+            assert_eq!(seen, want, "{bursts:?} {rate:?} {ticks}");
+        }
+    }
+
+    #[test]
+    fn another_rate_leaves_all_else_as_it_was() {
+        let past = Background::new(Some(0.01), 1.5, 4, 0.25)
+            .with_tick_seconds(15.0)
+            .with_bursts(Bursts::Seen);
+        let other = Background::new(Some(0.02), 1.5, 4, 0.25)
+            .with_tick_seconds(15.0)
+            .with_bursts(Bursts::Seen);
+        assert_eq!(past.with_rate(0.02), other);
+        assert_eq!(past.with_rate(7.0).rate(), Some(1.0));
+        assert_eq!(past.with_rate(f64::NAN).rate(), None);
     }
 }

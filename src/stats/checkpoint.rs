@@ -302,3 +302,6 @@ impl FromStr for Checkpoint {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,7 +132,8 @@ fn blocks_dispersion(ticks: &[PodCounts], pods: usize, length: usize) -> Option<
         expected += sum.bad as f64 * (1.0 - squares);
         freedom += present - 1.0;
     }
-    if freedom < 1.0 || expected <= 0.0 {
+    // Nothing failed, or there was never a second pod beside.
+    if expected <= 0.0 {
         return None;
     }
     let ratio = seen / expected;
@@ -164,7 +165,7 @@ fn bursts(ticks: &[PodCounts], pods: usize, flicker: usize, limit: &dyn Fn(u64) 
                     to: at,
                     sure: false,
                 });
-                let sure = known.sure || at > known.from || c.bad >= 2 * limit;
+                let sure = at > known.from || c.bad >= 2 * limit;
                 present = Some(Burst {
                     to: at,
                     sure,
@@ -207,9 +208,10 @@ fn merged(ticks: &[PodCounts], seconds: f64) -> (Vec<PodCounts>, f64) {
 /// The standard deviation of the pods' log rates beyond chance, if it is significant.
 fn spread(totals: &[Counts], dispersion: f64) -> f64 {
     let sum = totals.iter().copied().fold(Counts::default(), Counts::plus);
-    let Some(rate) = sum.rate().filter(|r| *r > 0.0) else {
+    if sum.bad == 0 {
         return 0.0;
-    };
+    }
+    let rate = sum.bad as f64 / sum.requests as f64;
     let (mut chi, mut excess, mut scale, mut present) = (0.0, 0.0, 0.0, 0.0);
     for c in totals.iter().filter(|c| c.requests > 0) {
         let expected = c.requests as f64 * rate;
@@ -226,6 +228,9 @@ fn spread(totals: &[Counts], dispersion: f64) -> f64 {
     // The variance of a log-normal factor with mean 1 is exp(spread²) - 1.
     (excess / scale).max(0.0).ln_1p().sqrt()
 }
+
+#[cfg(test)]
+mod facts;
 
 #[cfg(test)]
 mod tests {

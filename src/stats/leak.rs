@@ -186,11 +186,7 @@ impl Leak {
 
     /// By how much the baseline's pods wander and differ anyway.
     fn wander(&self) -> f64 {
-        let apart = if self.apart[1] > 0.0 {
-            self.apart[0] / self.apart[1]
-        } else {
-            0.0
-        };
+        let apart = self.apart[0] / self.apart[1].max(1.0);
         apart.max(self.range[1] - self.range[0]).max(0.0)
     }
 
@@ -308,5 +304,7 @@ impl Leak {
     }
 }
 
+#[cfg(test)]
+mod facts;
 #[cfg(test)]
 mod tests;

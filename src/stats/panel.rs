@@ -315,4 +315,6 @@ fn telling(worst: Assessment, next: Assessment) -> Assessment {
 }
 
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod tests;

@@ -36,7 +36,7 @@ fn visit_all(alone: &mut Alone, visit: &mut dyn FnMut(&mut f64)) {
     }
     let mut failed = f64::from(u8::from(alone.failed));
     visit(&mut failed);
-    alone.failed = failed > 0.5;
+    alone.failed = failed != 0.0;
 }
 
 /// Its numbers.

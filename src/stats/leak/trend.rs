@@ -60,3 +60,6 @@ fn alike(points: &[(f64, f64)], slope: f64) -> f64 {
     let raw = products / squares;
     (raw + (1.0 + 4.0 * raw) / n).clamp(0.0, ALIKE)
 }
+
+#[cfg(test)]
+mod tests;
