@@ -6,6 +6,7 @@ mod gauges;
 mod hands;
 mod meddling;
 mod native;
+mod refusals;
 mod sweep;
 mod young;
 
