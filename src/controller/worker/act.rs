@@ -56,6 +56,7 @@ impl Worker {
                         None
                     }
                     Err(error) => {
+                        self.count(effect, usize::from(matches!(error, ApplyError::NotKept { .. })));
                         let verdict = self.troubles.failed(effect, &error, now);
                         news |= verdict.news.is_some();
                         self.log(tell::name(effect), &error);

@@ -72,3 +72,24 @@ async fn a_new_leader_lets_nothing_grow_before_every_stamp_is_on_and_says_so() {
     world.heal();
     comes_to(&world, "Promoted").await;
 }
+
+/// The chart's gate pauses again what another user than its own resumes, and answers 200.
+#[tokio::test(start_paused = true)]
+async fn a_resume_that_the_gate_s_policy_undoes_is_told_and_not_repeated_without_a_pause() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let _tasks = lead_as("someone-else", &world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let seen = status(&world);
+    let message = seen["message"].as_str().unwrap();
+    assert!(message.contains("Deployment shop/checkout does not keep `spec.paused`"), "{seen}");
+    assert!(message.contains("the service account that Serin runs as"), "{seen}");
+    let calls = world.trace().split_off(before);
+    let patches = calls.iter().filter(|call| (call.verb.as_str(), call.resource.as_str()) == ("patch", "deployments"));
+    let patches = patches.count();
+    assert!((2..40).contains(&patches), "{patches} in ten minutes");
+}
