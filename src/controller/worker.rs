@@ -166,7 +166,7 @@ impl Worker {
         let decided = decision.decides(&state) || outdated(&status, &snapshot);
         let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
-                .commit(snapshot, &spec, &status, (&seen, &decision), now)
+                .commit(snapshot, &spec, (&status, &state), (&seen, &decision), now)
                 .await
             {
                 Ok(snapshot) => snapshot,
