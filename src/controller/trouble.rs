@@ -56,6 +56,8 @@ struct Trouble {
     deed: Deed,
     problem: Problem,
     since: Moment,
+    /// When it failed last.
+    last: Moment,
     /// Not before then.
     again: Moment,
     told: bool,
@@ -80,7 +82,8 @@ impl Troubles {
     pub(super) fn held(&self, deed: impl Into<Deed>, now: Moment) -> Option<Moment> {
         let deed = deed.into();
         let trouble = self.0.iter().find(|trouble| trouble.deed == deed)?;
-        Some(trouble.again).filter(|again| *again > now)
+        // A clock that was set back must not make the pause longer.
+        Some(trouble.again).filter(|again| *again > now && trouble.last <= now)
     }
 
     /// `deed` has failed.
@@ -96,11 +99,13 @@ impl Troubles {
                 deed,
                 problem: problem.clone(),
                 since: now,
+                last: now,
                 again: now,
                 told: false,
             });
         }
         let trouble = &mut self.0[index];
+        (trouble.since, trouble.last) = (trouble.since.min(now), now);
         if trouble.problem.reason != problem.reason {
             (trouble.problem, trouble.told) = (problem, false);
         }
@@ -218,6 +223,20 @@ mod tests {
         assert!(troubles.failed(&answer, &denied(), at(0)).news.is_some());
         assert_eq!(troubles.told(), None);
         assert!(troubles.held(&answer, at(1)).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing() {
+        let mut troubles = Troubles::default();
+        for error in [denied(), late()] {
+            troubles.failed(&Effect::Pause, &error, at(3600));
+            assert_eq!(troubles.held(&Effect::Pause, at(0)), None);
+        }
+        // What goes on failing is told as soon as ever.
+        troubles.failed(&Effect::Guard, &late(), at(3600));
+        assert!(troubles.failed(&Effect::Guard, &late(), at(0)).news.is_none());
+        assert_eq!(troubles.held(&Effect::Guard, at(1)), Some(at(2)));
+        assert!(troubles.failed(&Effect::Guard, &late(), at(10)).news.is_some());
     }
 
     #[test]
