@@ -1,5 +1,7 @@
 //! From the cache to the snapshot of one Rollout.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::cache::{Cache, Kind};
@@ -48,11 +50,15 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
     ] {
         neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
     }
+    let others = cache.select(Kind::Rollout, namespace, |other| text(other, "/metadata/name") != name);
+    let names = route_names(&rollout);
+    let taken: BTreeSet<String> = others.iter().flat_map(route_names).collect();
     Some(Snapshot {
+        shared: names.iter().filter(|name| taken.contains(*name)).cloned().collect(),
         namespace: namespace.to_owned(),
         replica_sets: cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &workload_uid)),
         service: get(Kind::Service, &service_name),
-        routes: route_names(&rollout)
+        routes: names
             .into_iter()
             .map(|name| (name.clone(), get(Kind::HttpRoute, &name)))
             .collect(),
