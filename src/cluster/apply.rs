@@ -170,6 +170,14 @@ impl Writer {
         }
     }
 
+    /// Takes the gate from a Deployment that its Rollout does not name any more; `resume`: it may run.
+    ///
+    /// # Errors
+    /// See [`ApplyError::class`].
+    pub async fn leave(&self, workload: &Value, resume: bool) -> Result<Applied, ApplyError> {
+        self.patch(Kind::Deployment, workload, gate::release(workload, resume)).await
+    }
+
     /// The finalizer comes first: a gate without one would outlive its Rollout.
     async fn guard(&self, job: &Job<'_>) -> Result<Applied, ApplyError> {
         let rollout = &job.snapshot.rollout;

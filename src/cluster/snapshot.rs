@@ -35,6 +35,9 @@ pub struct Snapshot {
     /// Other objects of the namespace whose selectors might catch the candidate's pods:
     /// Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies.
     pub neighbours: Vec<Value>,
+    /// Deployments that carry this Rollout's gate though it names another one now, and no other Rollout names them; each
+    /// with its ReplicaSets.
+    pub left: Vec<(Value, Vec<Value>)>,
     /// `RolloutAction`s for this Rollout.
     pub actions: Vec<Value>,
     /// Other Rollouts of the namespace.

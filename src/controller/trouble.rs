@@ -29,6 +29,8 @@ pub(super) struct Troubles(Vec<Trouble>);
 pub(super) enum Deed {
     /// To stamp what a new leader finds.
     Stamp,
+    /// To take the gate from a Deployment of this name.
+    Leave(String),
     /// To make an effect true.
     Apply(Effect),
 }
@@ -142,7 +144,7 @@ impl Troubles {
         let told = self.told();
         self.0.retain(|trouble| match &trouble.deed {
             Deed::Apply(effect) => wanted.contains(effect),
-            Deed::Stamp => true,
+            Deed::Stamp | Deed::Leave(_) => true,
         });
         self.told() != told
     }

@@ -2,6 +2,7 @@
 
 mod act;
 mod commit;
+mod leave;
 mod restore;
 mod takeover;
 mod tell;
@@ -175,7 +176,11 @@ impl Worker {
         } else {
             snapshot
         };
-        self.act(&snapshot, &decision, &seen, (now, report)).await
+        let left = self.leave(&snapshot, now).await;
+        match self.act(&snapshot, &decision, &seen, (now, report)).await {
+            Turn::Rest(rest) => Turn::Rest(left.map_or(rest, |left| left.min(rest))),
+            turn @ (Turn::Gone | Turn::Again) => turn,
+        }
     }
 
     /// `None`: what is in the snapshot was overtaken while the metrics were read.

@@ -138,3 +138,43 @@ async fn a_route_that_is_given_back_late_is_forgotten_then() {
     let (writes, kept) = kept_at(&world, "Promoted").await;
     assert!(!kept && writes <= 3, "{writes}, {}", status(&world));
 }
+
+/// Whether the Deployment waits for a Rollout with its next template.
+fn gated(world: &World) -> bool {
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    !deployment["metadata"]["labels"]["serin.dev/gate"].is_null()
+}
+
+/// Nobody would ever let its next template through.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_named_no_more_is_freed() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(gated(&world));
+    edit(&world, json!({"workload": {"name": "other"}})).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!gated(&world));
+    assert!(events(&world).contains(&"GateTakenOff".to_owned()));
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let calls = world.trace().split_off(before);
+    let writes = calls.iter().filter(|call| call.resource == "deployments" && call.is_write());
+    assert_eq!(writes.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_another_rollout_has_taken_over_keeps_its_gate() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let heir = ROLLOUT.replace("{name: checkout, namespace", "{name: heir, namespace");
+    world.apply_yaml(&heir).unwrap();
+    edit(&world, json!({"workload": {"name": "other"}})).await;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(gated(&world));
+    }
+}
