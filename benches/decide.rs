@@ -50,6 +50,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             weight: Some(Weight::clamped(weight)),
             highest: Weight::clamped(weight),
             touched: true,
+            named: true,
             accepted_since: Some(now - Duration::from_secs(20)),
             refusal: None,
         },

@@ -55,6 +55,8 @@ pub const MAX_HISTORY: u32 = 10;
 
 /// Moments kept in `status.release.trail`.
 pub const MAX_TRAIL: u32 = 64;
+/// The most verdicts that the status keeps: a line for each step, metric and gauge.
+pub const MAX_VERDICTS: u32 = MAX_STEPS * (MAX_ITEMS + MAX_GAUGES);
 
 /// A DNS-1123 subdomain: the names of most objects.
 pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

@@ -6,6 +6,7 @@
 
 pub mod candidate;
 pub mod gate;
+pub mod kept;
 pub mod labels;
 pub mod names;
 pub mod patch;

@@ -184,7 +184,7 @@ pub struct ReleaseStatus {
     pub waiting_for: Option<String>,
     /// The verdicts of the release, a line per step and metric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 480))]
+    #[schemars(length(max = super::MAX_VERDICTS))]
     pub verdicts: Vec<VerdictStatus>,
     /// What is measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

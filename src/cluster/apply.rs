@@ -170,6 +170,14 @@ impl Writer {
         }
     }
 
+    /// Takes the gate from a Deployment that its Rollout does not name any more; `resume`: it may run.
+    ///
+    /// # Errors
+    /// See [`ApplyError::class`].
+    pub async fn leave(&self, workload: &Value, resume: bool) -> Result<Applied, ApplyError> {
+        self.patch(Kind::Deployment, workload, gate::release(workload, resume)).await
+    }
+
     /// The finalizer comes first: a gate without one would outlive its Rollout.
     async fn guard(&self, job: &Job<'_>) -> Result<Applied, ApplyError> {
         let rollout = &job.snapshot.rollout;
@@ -211,29 +219,26 @@ impl Writer {
     }
 
     /// Writes our stamp on every managed object of an active release, so that a delayed write of an earlier holder
-    /// finds another version. Call it before the first decision of a term.
-    ///
-    /// # Errors
-    /// See [`ApplyError::class`].
-    pub async fn touch(&self, snapshot: &Snapshot) -> Result<Applied, ApplyError> {
+    /// finds another version. Call it before the first decision of a term. What one object refuses keeps no other from
+    /// its stamp: the answers, and what failed.
+    pub async fn touch(&self, snapshot: &Snapshot) -> (Applied, Vec<ApplyError>) {
         let stamp = self.stamp.to_string();
         let routes = snapshot
             .routes
             .iter()
             .filter_map(|(_, route)| Some((Kind::HttpRoute, route.as_ref()?)));
-        let candidates = snapshot
-            .candidates
-            .iter()
-            .map(|candidate| (Kind::Deployment, candidate));
-        let workload = snapshot
-            .workload
-            .iter()
-            .map(|workload| (Kind::Deployment, workload));
-        let mut applied = Applied::default();
-        for (kind, object) in routes.chain(candidates).chain(workload) {
-            applied.and(self.patch(kind, object, patch::touch(object, &stamp)).await?);
+        let deployments = snapshot.candidates.iter().chain(&snapshot.workload);
+        let all = routes.chain(deployments.map(|deployment| (Kind::Deployment, deployment)));
+        let touches = all.map(|(kind, object)| self.patch(kind, object, patch::touch(object, &stamp)));
+        let (mut applied, mut errors) = (Applied::default(), Vec::new());
+        // At once: a server that does not answer costs one deadline, not one for each.
+        for answer in futures::future::join_all(touches).await {
+            match answer {
+                Ok(done) => applied.and(done),
+                Err(error) => errors.push(error),
+            }
         }
-        Ok(applied)
+        (applied, errors)
     }
 }
 

@@ -1,9 +1,12 @@
 //! From the cache to the snapshot of one Rollout.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::cache::{Cache, Kind};
 use super::snapshot::Snapshot;
+use crate::render::names;
 
 /// The label that ties what Serin made to its Rollout.
 const ROLLOUT_UID: &str = "serin.dev/rollout-uid";
@@ -48,11 +51,27 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
     ] {
         neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
     }
+    let others = cache.select(Kind::Rollout, namespace, |other| text(other, "/metadata/name") != name);
+    let named = route_names(&rollout);
+    let cared: BTreeSet<&str> = others.iter().map(|other| text(other, "/spec/workload/name")).collect();
+    let left = cache.select(Kind::Deployment, namespace, |object| {
+        let named = text(object, "/metadata/name");
+        label(object, names::GATE) == Some(&uid)
+            && label(object, ROLLOUT_UID).is_none()
+            && named != workload_name
+            && !cared.contains(named)
+    });
+    let sets = |owner: &Value| {
+        let owner = text(owner, "/metadata/uid").to_owned();
+        cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &owner))
+    };
+    let taken: BTreeSet<String> = others.iter().flat_map(route_names).collect();
     Some(Snapshot {
+        shared: named.iter().filter(|name| taken.contains(*name)).cloned().collect(),
         namespace: namespace.to_owned(),
         replica_sets: cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &workload_uid)),
         service: get(Kind::Service, &service_name),
-        routes: route_names(&rollout)
+        routes: named
             .into_iter()
             .map(|name| (name.clone(), get(Kind::HttpRoute, &name)))
             .collect(),
@@ -67,6 +86,7 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
         rivals: cache.select(Kind::Rollout, namespace, |other| {
             text(other, "/metadata/name") != name && text(other, "/spec/workload/name") == workload_name
         }),
+        left: left.into_iter().map(|object| (object.clone(), sets(&object))).collect(),
         candidate_services,
         neighbours,
         workload,

@@ -3,6 +3,8 @@
 //! They stay JSON: a typed round trip would lose the fields that this build does not know, and the user's
 //! template must be copied whole.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// All objects that concern one Rollout, read from the caches (or live, before a risky write).
@@ -20,6 +22,8 @@ pub struct Snapshot {
     pub service: Option<Value>,
     /// The routes that the Rollout names, in its order; `None` where one is not there.
     pub routes: Vec<(String, Option<Value>)>,
+    /// Those of them that other Rollouts name too.
+    pub shared: BTreeSet<String>,
     /// Deployments that carry this Rollout's `serin.dev/rollout-uid`.
     pub candidates: Vec<Value>,
     /// Services that carry this Rollout's `serin.dev/rollout-uid`.
@@ -31,6 +35,9 @@ pub struct Snapshot {
     /// Other objects of the namespace whose selectors might catch the candidate's pods:
     /// Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies.
     pub neighbours: Vec<Value>,
+    /// Deployments that carry this Rollout's gate though it names another one now, and no other Rollout names them; each
+    /// with its ReplicaSets.
+    pub left: Vec<(Value, Vec<Value>)>,
     /// `RolloutAction`s for this Rollout.
     pub actions: Vec<Value>,
     /// Other Rollouts of the namespace.

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::engine::observation::Problem;
 use crate::engine::reason::ROUTE_CONTESTED;
+use crate::engine::state::AHEAD;
 use crate::engine::{Moment, Weight};
 
 /// Changes so far apart are taken together.
@@ -63,6 +64,8 @@ impl Contest {
     /// What the status says while it goes on.
     pub(super) fn told(&self, now: Moment) -> Option<Problem> {
         self.ends().filter(|end| *end > now)?;
+        // A clock that was set back must not make it longer.
+        self.last.filter(|last| last.duration_since(now) <= AHEAD)?;
         if self.changes == 1 {
             let (routes, writers) = (self.routes(), self.writers());
             let message = format!("{routes} was changed by {writers}: its weights are put back");
@@ -142,6 +145,19 @@ mod tests {
         // Long after, it is a single change again.
         assert!(contest.wrote(ten, ARGO, at(2000)).unwrap().news.is_some());
         assert!(contest.told(at(2010)).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_a_contest() {
+        let mut contest = Contest::default();
+        let ten = Weight::clamped(10);
+        for second in [3600, 3601, 3602] {
+            contest.wrote(ten, ARGO, at(second));
+        }
+        assert!(contest.told(at(3603)).is_some());
+        assert!(contest.told(at(0)).is_none());
+        assert!(contest.wrote(ten, ARGO, at(1)).unwrap().news.is_some());
+        assert!(contest.told(at(2)).is_some());
     }
 
     #[test]

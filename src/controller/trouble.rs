@@ -24,10 +24,42 @@ const REFUSED: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(super) struct Troubles(Vec<Trouble>);
 
+/// What can fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// To stamp what a new leader finds.
+    Stamp,
+    /// To take the gate from a Deployment of this name.
+    Leave(String),
+    /// To make an effect true.
+    Apply(Effect),
+}
+
+impl From<&Effect> for Deed {
+    fn from(effect: &Effect) -> Self {
+        Self::Apply(effect.clone())
+    }
+}
+
+impl From<&Self> for Deed {
+    fn from(deed: &Self) -> Self {
+        deed.clone()
+    }
+}
+
+impl Deed {
+    /// Whether it takes traffic from a candidate: nothing may hold that up.
+    fn lowers(&self) -> bool {
+        matches!(self, Self::Apply(effect) if lowers(effect))
+    }
+}
+
 struct Trouble {
-    effect: Effect,
+    deed: Deed,
     problem: Problem,
     since: Moment,
+    /// When it failed last.
+    last: Moment,
     /// Not before then.
     again: Moment,
     told: bool,
@@ -44,32 +76,38 @@ pub(super) struct Verdict {
 impl Troubles {
     /// What the status says of it. An answer to a person is that person's alone, and holds nothing up.
     pub(super) fn told(&self) -> Option<Problem> {
-        let told = |trouble: &&Trouble| trouble.told && !matches!(trouble.effect, Effect::Finish { .. });
+        let told = |trouble: &&Trouble| trouble.told && !matches!(trouble.deed, Deed::Apply(Effect::Finish { .. }));
         self.0.iter().find(told).map(|trouble| trouble.problem.clone())
     }
 
-    /// Until when `effect` is not tried again.
-    pub(super) fn held(&self, effect: &Effect, now: Moment) -> Option<Moment> {
-        let trouble = self.0.iter().find(|trouble| trouble.effect == *effect)?;
-        Some(trouble.again).filter(|again| *again > now)
+    /// Until when `deed` is not tried again.
+    pub(super) fn held(&self, deed: impl Into<Deed>, now: Moment) -> Option<Moment> {
+        let deed = deed.into();
+        let trouble = self.0.iter().find(|trouble| trouble.deed == deed)?;
+        // A clock that was set back must not make the pause longer.
+        Some(trouble.again).filter(|again| *again > now && trouble.last <= now)
     }
 
-    /// `effect` has failed.
-    pub(super) fn failed(&mut self, effect: &Effect, error: &ApplyError, now: Moment) -> Verdict {
+    /// `deed` has failed.
+    pub(super) fn failed(&mut self, deed: impl Into<Deed>, error: &ApplyError, now: Moment) -> Verdict {
+        let deed = deed.into();
+        let lowers = deed.lowers();
         let class = error.class();
         let problem = error.problem();
-        let known = self.0.iter().position(|trouble| trouble.effect == *effect);
+        let known = self.0.iter().position(|trouble| trouble.deed == deed);
         let index = known.unwrap_or(self.0.len());
         if known.is_none() {
             self.0.push(Trouble {
-                effect: effect.clone(),
+                deed,
                 problem: problem.clone(),
                 since: now,
+                last: now,
                 again: now,
                 told: false,
             });
         }
         let trouble = &mut self.0[index];
+        (trouble.since, trouble.last) = (trouble.since.min(now), now);
         if trouble.problem.reason != problem.reason {
             (trouble.problem, trouble.told) = (problem, false);
         }
@@ -77,7 +115,7 @@ impl Troubles {
         let lasting = cureless || after(trouble.since, PATIENCE) <= now;
         let pause = match class {
             Class::Conflict if !lasting => CONFLICT,
-            Class::Denied | Class::Invalid if !lowers(effect) => REFUSED,
+            Class::Denied | Class::Invalid if !lowers => REFUSED,
             Class::Transient
             | Class::Conflict
             | Class::Denied
@@ -85,7 +123,7 @@ impl Troubles {
             | Class::Unknown
             | Class::Bug => RETRY,
         };
-        let at_once = lowers(effect) || class == Class::Conflict && !lasting;
+        let at_once = lowers || class == Class::Conflict && !lasting;
         trouble.again = if at_once { now } else { after(now, pause) };
         let news = (lasting && !trouble.told).then(|| trouble.problem.clone());
         trouble.told |= lasting;
@@ -95,21 +133,25 @@ impl Troubles {
         }
     }
 
-    /// `effect` has been done.
-    pub(super) fn done(&mut self, effect: &Effect) {
-        self.0.retain(|trouble| trouble.effect != *effect);
+    /// `deed` has been done.
+    pub(super) fn done(&mut self, deed: impl Into<Deed>) {
+        let deed = deed.into();
+        self.0.retain(|trouble| trouble.deed != deed);
     }
 
-    /// Forgets what is not `wanted` any more. Whether there was anything to forget that had been told.
+    /// Forgets the effects that are not `wanted` any more. Whether there was anything to forget that had been told.
     pub(super) fn keep(&mut self, wanted: &[Effect]) -> bool {
         let told = self.told();
-        self.0.retain(|trouble| wanted.contains(&trouble.effect));
+        self.0.retain(|trouble| match &trouble.deed {
+            Deed::Apply(effect) => wanted.contains(effect),
+            Deed::Stamp | Deed::Leave(_) => true,
+        });
         self.told() != told
     }
 }
 
 /// Whether it takes traffic from a candidate: nothing may hold that up.
-fn lowers(effect: &Effect) -> bool {
+pub(super) fn lowers(effect: &Effect) -> bool {
     matches!(effect, Effect::Route { up: false, .. } | Effect::RestoreRoute)
 }
 
@@ -183,6 +225,20 @@ mod tests {
         assert!(troubles.failed(&answer, &denied(), at(0)).news.is_some());
         assert_eq!(troubles.told(), None);
         assert!(troubles.held(&answer, at(1)).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing() {
+        let mut troubles = Troubles::default();
+        for error in [denied(), late()] {
+            troubles.failed(&Effect::Pause, &error, at(3600));
+            assert_eq!(troubles.held(&Effect::Pause, at(0)), None);
+        }
+        // What goes on failing is told as soon as ever.
+        troubles.failed(&Effect::Guard, &late(), at(3600));
+        assert!(troubles.failed(&Effect::Guard, &late(), at(0)).news.is_none());
+        assert_eq!(troubles.held(&Effect::Guard, at(1)), Some(at(2)));
+        assert!(troubles.failed(&Effect::Guard, &late(), at(10)).news.is_some());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod act;
 mod commit;
+mod leave;
 mod restore;
+mod takeover;
 mod tell;
 
 use std::sync::Arc;
@@ -45,6 +47,7 @@ pub(super) struct Worker {
     troubles: Troubles,
     contest: Contest,
     measure: Measure,
+    /// What an earlier leader still sends finds another version everywhere.
     stamped: bool,
     written: Option<Moment>,
     /// Something came that cannot wait for the metrics: the next turn decides on those that are known.
@@ -130,9 +133,10 @@ impl Worker {
             Ok(log) => log,
             Err(turn) => return turn,
         };
-        if let Some(turn) = self.take_over(&snapshot, &status, &state).await {
-            return turn;
-        }
+        let behind = match self.take_over(&snapshot, &state, now).await {
+            Ok(behind) => behind,
+            Err(turn) => return turn,
+        };
         let caught_up = state.caught_up(now).map(|(state, _)| state);
         let present = caught_up.as_ref().unwrap_or(&state);
         let Some(mut seen) = self.observe(&snapshot, &spec, present, now).await else {
@@ -150,6 +154,9 @@ impl Worker {
             let breaches: Vec<String> = breaches.iter().map(ToString::to_string).collect();
             return self.alarm(&snapshot, &breaches.join("; "));
         }
+        if let Some(wait) = behind.filter(|_| !self.may_go_on(&state, &decision)) {
+            return wait;
+        }
         self.shared.live.set(
             &self.key.namespace,
             &self.key.name,
@@ -160,7 +167,7 @@ impl Worker {
         let decided = decision.decides(&state) || outdated(&status, &snapshot);
         let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
-                .commit(snapshot, &spec, &status, (&seen, &decision), now)
+                .commit(snapshot, &spec, (&status, &state), (&seen, &decision), now)
                 .await
             {
                 Ok(snapshot) => snapshot,
@@ -169,7 +176,11 @@ impl Worker {
         } else {
             snapshot
         };
-        self.act(&snapshot, &decision, &seen, (now, report)).await
+        let left = self.leave(&snapshot, now).await;
+        match self.act(&snapshot, &decision, &seen, (now, report)).await {
+            Turn::Rest(rest) => Turn::Rest(left.map_or(rest, |left| left.min(rest))),
+            turn @ (Turn::Gone | Turn::Again) => turn,
+        }
     }
 
     /// `None`: what is in the snapshot was overtaken while the metrics were read.
@@ -266,35 +277,6 @@ impl Worker {
             }
             _ => gate,
         }
-    }
-
-    /// A holder's first act on an active release: what an earlier one still sends must find another version.
-    async fn take_over(
-        &mut self,
-        snapshot: &Snapshot,
-        status: &api::RolloutStatus,
-        state: &State,
-    ) -> Option<Turn> {
-        if self.stamped {
-            return None;
-        }
-        let ours = self.shared.writer.stamp().to_string();
-        let active = !matches!(state.phase, Phase::Adopting | Phase::Idle | Phase::RolledBack(_));
-        if active && status.stamp.as_deref() != Some(ours.as_str()) {
-            match self.shared.writer.touch(snapshot).await {
-                Ok(applied) => applied
-                    .written
-                    .into_iter()
-                    .for_each(|(kind, object)| self.shared.cache.put(kind, object)),
-                // Whoever may not write these objects shares the fate of the leader before, with the same rights.
-                Err(error) if matches!(error.class(), Class::Denied | Class::Invalid) => {
-                    self.complain(snapshot, "stamp the release's objects", &error);
-                }
-                Err(error) => return Some(self.failed(snapshot, "stamp the release's objects", &error)),
-            }
-        }
-        self.stamped = true;
-        None
     }
 }
 

@@ -138,6 +138,8 @@ pub enum Route {
         highest: Weight,
         /// A rule names the candidate, or differs from the user's original.
         touched: bool,
+        /// Every managed rule names a candidate, with whatever share.
+        named: bool,
         /// Since when every parent accepts the present generation, as far as this process has seen.
         accepted_since: Option<Moment>,
         /// Why a parent does not accept, or which one has not spoken yet.

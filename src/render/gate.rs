@@ -131,6 +131,13 @@ pub fn release(workload: &Value, resume: bool) -> Option<Vec<Value>> {
     patch.ops()
 }
 
+/// Whether the Deployment may run: the template that it holds is the one whose pods serve already.
+pub fn holds_nothing(workload: &Value, replica_sets: &[Value]) -> bool {
+    let held = revision::of_template(&workload["spec"]["template"]);
+    let mut running = replica_sets.iter().filter(|set| desired(set) > 0).peekable();
+    running.peek().is_some() && running.all(|set| revision_of(set) == held)
+}
+
 /// The steps, in order, after which only the pods of `keep` are left: the Deployment is paused, and the Deployment
 /// controller then gives the one ReplicaSet that has pods the full count.
 ///

@@ -44,6 +44,10 @@ pub struct Seen {
     pub highest: Weight,
     /// Something of Serin is in it.
     pub touched: bool,
+    /// Its rules say so, and not the stamp alone, which another Rollout may have put on it.
+    pub ruled: bool,
+    /// Every rule that gives traffic to the stable Service names a candidate too.
+    pub named: bool,
 }
 
 impl Seen {
@@ -58,6 +62,8 @@ impl Seen {
             },
             highest: self.highest.max(other.highest),
             touched: self.touched || other.touched,
+            ruled: self.ruled || other.ruled,
+            named: self.named && other.named,
         }
     }
 }
@@ -70,7 +76,8 @@ impl Seen {
 pub fn seen(route: &Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Seen, Problem> {
     let rules = originals::read(route, arms, originals);
     let stamped = map(route, "/metadata/annotations").is_some_and(|all| all.contains_key(names::STAMP));
-    let touched = stamped || rules.iter().any(Rule::is_touched);
+    let ruled = rules.iter().any(Rule::is_touched);
+    let touched = stamped || ruled;
     if !touched {
         check(route, arms, &rules)?;
     }
@@ -83,6 +90,8 @@ pub fn seen(route: &Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Se
         weight: first.filter(|_| shares.all(|share| share == first)),
         highest: rules.iter().map(Rule::at_most).max().unwrap_or_default(),
         touched,
+        ruled,
+        named: rules.iter().filter(|rule| rule.serves()).all(Rule::names_candidate),
     })
 }
 

@@ -6,6 +6,7 @@ mod gauges;
 mod hands;
 mod meddling;
 mod native;
+mod refusals;
 mod sweep;
 mod young;
 
@@ -92,7 +93,17 @@ fn operate_with(world: &World, source: Arc<dyn MetricSource>) -> (JoinSet<()>, A
 
 /// An operator of this identity on a world that runs by itself. It dies with its tasks.
 fn lead(world: &World, source: Arc<dyn MetricSource>, identity: &str) -> (JoinSet<()>, Arc<Metrics>) {
-    let clients = Clients::both(world.client_as(SERIN));
+    lead_as(SERIN, world, source, identity)
+}
+
+/// The same under another name.
+fn lead_as(
+    user: &str,
+    world: &World,
+    source: Arc<dyn MetricSource>,
+    identity: &str,
+) -> (JoinSet<()>, Arc<Metrics>) {
+    let clients = Clients::both(world.client_as(user));
     let lease = lease::Settings {
         namespace: "serin".into(),
         name: "serin".into(),

@@ -250,6 +250,7 @@ fn routed(weight: Weight, touched: bool, now: Moment) -> Route {
         weight: Some(weight),
         highest: weight,
         touched,
+        named: touched,
         accepted_since: Some(now),
         refusal: None,
     }

@@ -11,7 +11,7 @@ use crate::cluster::error::{Call, Error};
 use crate::cluster::gather::text;
 use crate::cluster::lease::Stamp;
 use crate::cluster::watches::api_resource;
-use crate::render::{names, patch};
+use crate::render::{kept, names, patch};
 
 impl Writer {
     /// Reads an object from the server, not from a cache.
@@ -27,7 +27,8 @@ impl Writer {
         Ok(object.and_then(|object| value(kind, object)))
     }
 
-    /// Sends a patch of `object`, if there is one to send, and if no later leader has written the object.
+    /// Sends a patch of `object`, if there is one to send, and if no later leader has written the object. What the server
+    /// answers must be what was written.
     pub(super) async fn patch(
         &self,
         kind: Kind,
@@ -43,10 +44,18 @@ impl Writer {
             text(object, "/metadata/name"),
         );
         let what = call("patch", kind, "", namespace, name);
-        let patch = json_patch(&what, ops)?;
+        let patch = json_patch(&what, ops.clone())?;
         let api = api(&self.client, kind, namespace);
         let answer = client::call(what, self.deadline, api.patch(name, &params(), &patch)).await?;
-        Ok(written(kind, answer))
+        let applied = written(kind, answer);
+        let lost = |(_, answer): &(Kind, Value)| kept::unkept(&ops, answer);
+        match applied.written.iter().find_map(lost) {
+            Some(field) => Err(ApplyError::NotKept {
+                object: format!("{} {namespace}/{name}", kind.resource().2),
+                field,
+            }),
+            None => Ok(applied),
+        }
     }
 
     /// The same on the status.

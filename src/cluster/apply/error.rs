@@ -18,6 +18,8 @@ const CONFLICT: &str = "Conflict";
 const INTERNAL_ERROR: &str = "InternalError";
 /// Reason: an object of the candidate's name is somebody else's.
 const NAME_TAKEN: &str = "NameTaken";
+/// Reason: a write was answered, and is not there.
+const WRITE_NOT_KEPT: &str = "WriteNotKept";
 /// Reason: an object carries the stamp of a later leader than there is.
 const STAMP_TAMPERED: &str = "StampTampered";
 
@@ -41,6 +43,17 @@ pub enum ApplyError {
         /// Its name.
         name: String,
     },
+    /// The server took the write and answered with something else.
+    #[error(
+        "{object} does not keep `{field}` as it was written: an admission policy or webhook, or another controller, puts \
+         something else there; let Serin's write through{}", gate(.field)
+    )]
+    NotKept {
+        /// Kind, namespace and name.
+        object: String,
+        /// Which field.
+        field: String,
+    },
     /// The object carries the stamp of a later term.
     #[error("{object} was written by a later leader ({stamp}): the Lease is to be read")]
     Outranked {
@@ -52,6 +65,16 @@ pub enum ApplyError {
     /// This process does not lead any more.
     #[error("this process does not lead any more")]
     NotLeader,
+}
+
+/// What is known of the one policy that does this on purpose.
+fn gate(field: &str) -> &'static str {
+    if field == "spec.paused" {
+        " (the gate's own policy lets only one user resume a Deployment: the one that `gate.serin.dev` names must be the \
+         service account that Serin runs as)"
+    } else {
+        ""
+    }
 }
 
 impl From<Error> for ApplyError {
@@ -80,7 +103,7 @@ impl ApplyError {
         match self {
             Self::Call(error) => error.class(),
             Self::Stale(_) | Self::Outranked { .. } | Self::NotLeader => Class::Conflict,
-            Self::Blocked(_) | Self::Foreign { .. } => Class::Invalid,
+            Self::Blocked(_) | Self::Foreign { .. } | Self::NotKept { .. } => Class::Invalid,
         }
     }
 
@@ -91,6 +114,7 @@ impl ApplyError {
             Self::Stale(_) => "stale",
             Self::Blocked(_) => "blocked",
             Self::Foreign { .. } => "foreign",
+            Self::NotKept { .. } => "not_kept",
             Self::Outranked { .. } => "outranked",
             Self::NotLeader => "not_leader",
         }
@@ -110,6 +134,7 @@ impl ApplyError {
             },
             Self::Stale(_) => CONFLICT,
             Self::Foreign { .. } => NAME_TAKEN,
+            Self::NotKept { .. } => WRITE_NOT_KEPT,
             Self::Outranked { .. } => STAMP_TAMPERED,
             Self::NotLeader => "NotLeader",
         };

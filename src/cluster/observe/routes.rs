@@ -20,7 +20,11 @@ pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
             continue;
         };
         match route::seen(object, &arms, &originals) {
-            Ok(seen) => together = Some(together.map_or(seen, |all: route::Seen| all.and(seen))),
+            // Of a shared route another Rollout's stamp says nothing about this one.
+            Ok(mut seen) => {
+                seen.touched = seen.ruled || seen.touched && !snapshot.shared.contains(name);
+                together = Some(together.map_or(seen, |all: route::Seen| all.and(seen)));
+            }
             Err(why) => {
                 problem = problem.or(Some(why));
                 continue;
@@ -53,6 +57,7 @@ fn shown(seen: route::Seen, accepted_since: Option<Moment>, refusal: Option<Stri
         weight: seen.weight,
         highest: seen.highest,
         touched: seen.touched,
+        named: seen.named,
         accepted_since,
         refusal,
     }

@@ -38,6 +38,7 @@ impl Worker {
         for effect in &decision.effects {
             let failure = match self.troubles.held(effect, now) {
                 Some(until) => Some(until),
+                None if !self.fenced(effect) => Some(now.checked_add(RETRY).unwrap_or(Moment::MAX)),
                 None => match self.shared.writer.apply(effect, &job).await {
                     Ok(applied) => {
                         self.troubles.done(effect);
@@ -55,6 +56,7 @@ impl Worker {
                         None
                     }
                     Err(error) => {
+                        self.count(effect, usize::from(matches!(error, ApplyError::NotKept { .. })));
                         let verdict = self.troubles.failed(effect, &error, now);
                         news |= verdict.news.is_some();
                         self.log(tell::name(effect), &error);
@@ -121,7 +123,7 @@ impl Worker {
         self.publish(snapshot, &Note::warning(problem.reason, problem.message));
     }
 
-    fn log(&self, what: &str, error: &ApplyError) {
+    pub(super) fn log(&self, what: &str, error: &ApplyError) {
         self.shared
             .metrics
             .reconciled(Duration::ZERO, Some(error.label()));

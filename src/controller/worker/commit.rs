@@ -1,16 +1,22 @@
 //! What goes into the status, and when: a decision at once and before anything is done, a report in its own time.
+//!
+//! One thing is done before: at the end of a release the route becomes the user's again, at a weight of 0 that has long
+//! been committed, so that the last commit can take the originals out. Whoever dies in between waits out the drain or the
+//! bake once more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::spec::{Spec, generation};
 use super::{Turn, Worker};
 use crate::api;
+use crate::cluster::apply::Job;
 use crate::cluster::cache::Kind;
 use crate::cluster::observe;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::{Observation, Route};
 use crate::engine::state::Phase;
-use crate::engine::{Decision, Moment, State, Weight, report};
+use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::render::route;
 
 /// From one write of the status to the next that has nothing new but how an ordinary wait is getting on. Whoever looks
@@ -40,6 +46,9 @@ impl Worker {
         if next.waiting != before.waiting || arrived(status, next, seen) {
             return Some(after(REPORT));
         }
+        if spent(status, next, seen) {
+            return Some(after(REPORT));
+        }
         let numbers = matches!(next.phase, Phase::Releasing(_)) && self.written.is_some();
         numbers.then(|| after(REFRESH))
     }
@@ -49,15 +58,20 @@ impl Worker {
         &mut self,
         mut snapshot: Snapshot,
         spec: &Spec,
-        status: &api::RolloutStatus,
+        (status, before): (&api::RolloutStatus, &State),
         (seen, decision): (&Observation, &Decision),
         now: Moment,
     ) -> Result<Snapshot, Turn> {
+        let restored = self.clean(&mut snapshot, (before, decision), now).await;
         let frame = report::Frame {
             before: status,
             generation: generation(&snapshot.rollout),
             stamp: Some(self.shared.writer.stamp().to_string()),
-            originals: originals(&snapshot, &decision.next, seen),
+            originals: if restored {
+                Vec::new()
+            } else {
+                originals(&snapshot, &decision.next, seen)
+            },
             verdicts: self.measure.verdicts(&spec.plan),
             metrics: self.measure.metrics(),
             trail: self.measure.trail(),
@@ -83,6 +97,53 @@ impl Worker {
             Err(error) => Err(self.failed(&snapshot, "commit the status", &error)),
         }
     }
+}
+
+impl Worker {
+    /// At the end of a release: the route as it was before it. Whether it is.
+    async fn clean(
+        &mut self,
+        snapshot: &mut Snapshot,
+        (before, decision): (&State, &Decision),
+        now: Moment,
+    ) -> bool {
+        let effect = Effect::RestoreRoute;
+        let ends = matches!(before.phase, Phase::Promoting(_) | Phase::RollingBack(_))
+            && matches!(decision.next.phase, Phase::Idle | Phase::RolledBack(_))
+            && before.weight() == Weight::NONE;
+        if !ends || !decision.effects.contains(&effect) {
+            return false;
+        }
+        let shared = Arc::clone(&self.shared);
+        let job = Job {
+            snapshot,
+            state: before,
+            now,
+            leader: &shared.leadership,
+        };
+        // What fails is tried again after the commit, and told then.
+        let Ok(applied) = shared.writer.apply(&effect, &job).await else {
+            return false;
+        };
+        self.count(&effect, applied.writes());
+        self.undo(snapshot, (&effect, &applied), Weight::NONE, now);
+        for (kind, object) in applied.written {
+            let uid = object["metadata"]["uid"].clone();
+            let routes = snapshot.routes.iter_mut().filter_map(|(_, route)| route.as_mut());
+            routes
+                .filter(|route| route["metadata"]["uid"] == uid)
+                .for_each(|route| route.clone_from(&object));
+            self.shared.cache.put(kind, object);
+        }
+        !observe::route(snapshot, None).touched()
+    }
+}
+
+/// Whether the status keeps a route as it was, which it is again: it forbids to change what the Rollout names.
+fn spent(status: &api::RolloutStatus, next: &State, seen: &Observation) -> bool {
+    let rests = matches!(next.phase, Phase::Idle | Phase::RolledBack(_));
+    let free = seen.route.gone() || matches!(seen.route, Route::Seen { .. }) && !seen.route.touched();
+    rests && !status.originals.is_empty() && free
 }
 
 /// Whether somebody may go on with the evidence.

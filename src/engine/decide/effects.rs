@@ -132,6 +132,7 @@ impl Turn<'_> {
         let Route::Seen {
             weight: seen,
             highest,
+            named,
             ..
         } = &self.seen.route
         else {
@@ -147,9 +148,12 @@ impl Turn<'_> {
         let able = self.next.active().is_some_and(|revision| {
             self.seen.workload.is_some() && self.candidate_ready(revision) >= self.weighed(weight)
         });
+        // A stamp is in it before any name is.
+        let first = matches!(&self.next.phase, Phase::Releasing(release) if release.passed == 0);
+        let unnamed = first && !named && *highest == Weight::NONE;
         if lower {
             Some(Effect::Route { weight, up: false })
-        } else if able && !self.seen.route.touched() {
+        } else if able && (unnamed || !self.seen.route.touched()) {
             // A gateway answers 503 for a Service that it has just heard of: first the name, then the share.
             Some(Effect::Route {
                 weight: Weight::NONE,

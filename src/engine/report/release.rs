@@ -142,17 +142,19 @@ fn numbers(seen: &stats::Assessment) -> api::VerdictNumbers {
     }
 }
 
-/// The newest verdict of each step and metric of this revision.
+/// The newest verdict of each step and metric of this revision, as many as the status may hold.
 fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
     let earlier = frame
         .before
         .release
         .as_ref()
         .filter(|release| release.revision == revision);
-    let mut all: Vec<api::VerdictStatus> = earlier
-        .map(|release| release.verdicts.clone())
-        .unwrap_or_default();
-    for new in &frame.verdicts {
+    let all = earlier.map(|release| release.verdicts.clone());
+    merged(all.unwrap_or_default(), &frame.verdicts)
+}
+
+fn merged(mut all: Vec<api::VerdictStatus>, present: &[api::VerdictStatus]) -> Vec<api::VerdictStatus> {
+    for new in present {
         let same = |old: &&mut api::VerdictStatus| (new.step, &new.metric) == (old.step, &old.metric);
         match all.iter_mut().find(same) {
             // The bake of the last step before its first requests must not hide what proved the step.
@@ -162,6 +164,14 @@ fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
         }
     }
     all.sort_by(|a, b| (a.step, &a.metric).cmp(&(b.step, &b.metric)));
+    // A list that is too long would be refused, and every decision with it: what lies back furthest goes.
+    let mut excess = all.len().saturating_sub(api::MAX_VERDICTS as usize);
+    all.retain(|line| {
+        let past = !present.iter().any(|new| (new.step, &new.metric) == (line.step, &line.metric));
+        let goes = past && excess > 0;
+        excess -= usize::from(goes);
+        !goes
+    });
     all
 }
 
@@ -246,3 +256,6 @@ fn overall(state: &State, verdicts: &[api::VerdictStatus], step: i32) -> Option<
             .max(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -371,7 +371,8 @@ fn a_rule_where_the_stable_service_has_no_share_is_left_alone() {
 fn a_stamp_alone_is_a_trace_to_be_removed() {
     let mut stamped = route(&[&[("checkout", None)]]);
     stamped["metadata"]["annotations"] = json!({"serin.dev/stamp": STAMP, "other": "x"});
-    assert!(seen(&stamped, &ARMS, &[]).unwrap().touched);
+    let only = seen(&stamped, &ARMS, &[]).unwrap();
+    assert_eq!((only.touched, only.ruled, only.named), (true, false, false));
     let restored = patched(&stamped, restore(&stamped, &ARMS, &[]));
     assert_eq!(restored["metadata"]["annotations"], json!({"other": "x"}));
 }
@@ -382,12 +383,21 @@ fn two_routes_agree_or_not() {
         weight: Some(Weight::clamped(10)),
         highest: Weight::clamped(10),
         touched: true,
+        ruled: true,
+        named: true,
     };
     let other = Seen {
         weight: Some(Weight::NONE),
         highest: Weight::NONE,
         touched: false,
+        ruled: false,
+        named: false,
     };
     assert_eq!(one.and(one), one);
-    assert_eq!(one.and(other), Seen { weight: None, ..one });
+    let both = Seen {
+        weight: None,
+        named: false,
+        ..one
+    };
+    assert_eq!(one.and(other), both);
 }

@@ -150,6 +150,7 @@ fn route(weight: Weight, touched: bool, now: At) -> Route {
         weight: Some(weight),
         highest: weight,
         touched,
+        named: touched,
         accepted_since: Some(moment(now)),
         refusal: None,
     }

@@ -100,8 +100,10 @@ async fn nobody_writes_over_a_later_leader() {
     stage.begin_with_candidate().await;
     stage.apply(up(10)).await.unwrap();
     let later = writer(&stage.world, 8);
-    assert_eq!(later.touch(&stage.snapshot()).await.unwrap().writes(), 3);
-    assert_eq!(later.touch(&stage.snapshot()).await.unwrap().writes(), 0);
+    let (applied, errors) = later.touch(&stage.snapshot()).await;
+    assert_eq!((applied.writes(), errors.len()), (3, 0));
+    let (applied, errors) = later.touch(&stage.snapshot()).await;
+    assert_eq!((applied.writes(), errors.len()), (0, 0));
     for effect in [down(0), up(25), Effect::RestoreRoute, Effect::Retire] {
         let error = stage.apply(effect.clone()).await.unwrap_err();
         assert!(

@@ -4,6 +4,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use serin::api::Rollout;
+use serin::world::{Fault, FaultRule};
 
 use super::*;
 
@@ -96,4 +97,84 @@ async fn finer_steps_lower_the_weight() {
         !told.iter().any(|reason| reason.contains("Invariant")),
         "{told:?}"
     );
+}
+
+/// Writes of the status from the end of a release on, and whether the status still keeps the routes as they were.
+async fn kept_at(world: &World, end: &str) -> (usize, bool) {
+    phase_is(world, end).await;
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let calls = world.trace().split_off(before);
+    let writes = calls.iter().filter(|call| call.resource == "rollouts/status" && call.is_write());
+    (writes.count(), !status(world)["originals"].is_null())
+}
+
+/// What the status keeps of a route forbids to change the workload, the Service and the routes of the Rollout.
+#[tokio::test(start_paused = true)]
+async fn after_a_release_the_rollout_may_name_other_objects_at_once() {
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    assert!(!status(&world)["originals"].is_null());
+    assert_eq!(kept_at(&world, "Promoted").await, (0, false), "{}", status(&world));
+    edit(&world, json!({"workload": {"name": "other"}})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_rollback_the_rollout_may_name_other_objects_at_once() {
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    world.define_image("checkout:v2", Image::failing(0.5));
+    assert_eq!(kept_at(&world, "RolledBack").await, (0, false), "{}", status(&world));
+}
+
+/// The route could not be given back at the end: the status follows when it can.
+#[tokio::test(start_paused = true)]
+async fn a_route_that_is_given_back_late_is_forgotten_then() {
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    phase_is(&world, "Baking").await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.inject(FaultRule::next("patch", "httproutes", Fault::Status(500)).times(5));
+    let (writes, kept) = kept_at(&world, "Promoted").await;
+    assert!(!kept && writes <= 3, "{writes}, {}", status(&world));
+}
+
+/// Whether the Deployment waits for a Rollout with its next template.
+fn gated(world: &World) -> bool {
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    !deployment["metadata"]["labels"]["serin.dev/gate"].is_null()
+}
+
+/// Nobody would ever let its next template through.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_named_no_more_is_freed() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(gated(&world));
+    edit(&world, json!({"workload": {"name": "other"}})).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!gated(&world));
+    assert!(events(&world).contains(&"GateTakenOff".to_owned()));
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let calls = world.trace().split_off(before);
+    let writes = calls.iter().filter(|call| call.resource == "deployments" && call.is_write());
+    assert_eq!(writes.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_another_rollout_has_taken_over_keeps_its_gate() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let heir = ROLLOUT.replace("{name: checkout, namespace", "{name: heir, namespace");
+    world.apply_yaml(&heir).unwrap();
+    edit(&world, json!({"workload": {"name": "other"}})).await;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(gated(&world));
+    }
 }

@@ -220,3 +220,69 @@ fn shift(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
+
+/// The candidate's backends in the route.
+fn named(world: &World) -> Vec<Value> {
+    let route = world.object("httproutes", "shop", "checkout").unwrap();
+    let backends = route["spec"]["rules"][0]["backendRefs"].as_array().cloned();
+    let of_candidate = |it: &Value| it["name"].as_str().is_some_and(|name| name.contains("-canary-"));
+    backends.unwrap().into_iter().filter(of_candidate).collect()
+}
+
+/// A new leader stamps the route, and that is no name: a gateway answers 503 for a Service that it has just heard of.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_names_the_candidate_before_it_gives_it_a_share() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    for phase in ["Preflight", "Scaling"] {
+        comes_to(&world, phase).await;
+        leader.shutdown().await;
+        assert!(named(&world).is_empty());
+        (leader, _) = lead(&world, Arc::new(world.metrics()), phase);
+    }
+    let limit = world.elapsed() + Duration::from_mins(10);
+    while named(&world).is_empty() {
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(named(&world)[0]["weight"], 0);
+    comes_to(&world, "Judging").await;
+    assert_eq!(in_force(&world), 10);
+}
+
+const PARTNER: &str = "
+apiVersion: serin.dev/v1alpha1
+kind: Rollout
+metadata: {name: partner, namespace: shop}
+spec:
+  workload: {name: partner}
+  traffic: {gatewayAPI: {routes: [{name: checkout}]}}
+";
+
+/// The stamp of a release of another Rollout that shares the route is that one's to remove.
+#[tokio::test(start_paused = true)]
+async fn an_idle_rollout_leaves_a_shared_route_alone() {
+    for shared in [false, true] {
+        let world = shop();
+        if shared {
+            world.apply_yaml(PARTNER).unwrap();
+        }
+        let (_tasks, _) = operate(&world);
+        comes_to(&world, "Idle").await;
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+            "gateway.networking.k8s.io",
+            "v1",
+            "HTTPRoute",
+        ));
+        let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+        let stamp = Patch::Merge(json!({"metadata": {"annotations": {"serin.dev/stamp": "7ab9/1"}}}));
+        api.patch("checkout", &PatchParams::default(), &stamp).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let route = world.object("httproutes", "shop", "checkout").unwrap();
+        let there = !route["metadata"]["annotations"]["serin.dev/stamp"].is_null();
+        assert_eq!(there, shared, "{route}");
+    }
+}

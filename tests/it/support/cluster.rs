@@ -149,6 +149,7 @@ impl Cluster {
             weight: Some(self.route.weight),
             highest: self.route.weight,
             touched: self.route.touched,
+            named: self.route.touched,
             accepted_since: (self.route.refusal.is_none() && accepted <= self.now).then_some(accepted),
             refusal: self.route.refusal.clone(),
         }

@@ -179,10 +179,16 @@ impl Dice {
         if self.chance(8) {
             return Route::Unusable(self.problem());
         }
+        let (weight, highest, touched) = (
+            self.maybe(90, Self::weight),
+            self.weight(),
+            self.chance(70),
+        );
         Route::Seen {
-            weight: self.maybe(90, Self::weight),
-            highest: self.weight(),
-            touched: self.chance(70),
+            weight,
+            highest,
+            touched,
+            named: touched,
             accepted_since: self.maybe(80, |dice| dice.moment(now)),
             refusal: self.maybe(10, |_| "no such listener".to_owned()),
         }

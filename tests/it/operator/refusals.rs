@@ -1,0 +1,95 @@
+//! Writes that fail or do not stick, at the real operator: what has been given to the candidate comes back all the same,
+//! and nobody is asked a hundred times a second.
+
+use serin::world::{Fault, FaultRule};
+
+use super::gauges::{comes_to, status};
+use super::*;
+
+const ABORT: &str = "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {name: stop, namespace: shop}
+spec: {rollout: checkout, action: Abort}
+";
+
+/// A world at 25 %, whose leader has just gone, and in which no Deployment can be patched any more.
+async fn led_no_more() -> World {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    while in_force(&world) != 25 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    leader.shutdown().await;
+    broken(&world);
+    world
+}
+
+/// A webhook on Deployments that fails.
+fn broken(world: &World) {
+    world.inject(FaultRule::next("patch", "deployments", Fault::Status(500)).times(u64::MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_takes_a_bad_version_back_though_no_deployment_can_be_written() {
+    let world = led_no_more().await;
+    world.define_image("checkout:v2", Image::failing(0.5));
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(in_force(&world), 0, "{}", status(&world));
+    assert_eq!(status(&world)["history"][0]["reason"], "Regression");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_follows_an_abort_though_no_deployment_can_be_written() {
+    let world = led_no_more().await;
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    world.apply_yaml(ABORT).unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(in_force(&world), 0, "{}", status(&world));
+}
+
+/// What an earlier leader still sends must find another version first.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_lets_nothing_grow_before_every_stamp_is_on_and_says_so() {
+    let world = led_no_more().await;
+    let before = world.trace().len();
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    for _ in 0..1_800 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(status(&world)["release"]["weight"]["desired"], 25);
+    }
+    let message = status(&world)["message"].to_string();
+    assert!(message.contains("cannot patch deployments.apps shop/checkout"), "{message}");
+    let tried = world.trace().split_off(before);
+    let tried = tried.iter().filter(|call| call.resource == "deployments" && call.verb == "patch");
+    let tried = tried.count();
+    assert!(tried < 2_000, "{tried} in half an hour");
+    world.heal();
+    comes_to(&world, "Promoted").await;
+}
+
+/// The chart's gate pauses again what another user than its own resumes, and answers 200.
+#[tokio::test(start_paused = true)]
+async fn a_resume_that_the_gate_s_policy_undoes_is_told_and_not_repeated_without_a_pause() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let _tasks = lead_as("someone-else", &world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let seen = status(&world);
+    let message = seen["message"].as_str().unwrap();
+    assert!(message.contains("Deployment shop/checkout does not keep `spec.paused`"), "{seen}");
+    assert!(message.contains("the service account that Serin runs as"), "{seen}");
+    let calls = world.trace().split_off(before);
+    let patches = calls.iter().filter(|call| (call.verb.as_str(), call.resource.as_str()) == ("patch", "deployments"));
+    let patches = patches.count();
+    assert!((2..40).contains(&patches), "{patches} in ten minutes");
+}
