@@ -86,4 +86,13 @@ mod tests {
             assert!((now - then).abs() < 1e-12, "{now} {then}");
         }
     }
+
+    #[test]
+    fn what_is_dealt_anew_grows_with_time_up_to_one_half() {
+        assert_eq!([0.0, -1.0, f64::NAN].map(fixed_share), [0.0; 3]);
+        assert_eq!(
+            [1e-9, 60.0, 3_000.0, 1e9].map(fixed_share),
+            [1e-9, 0.01, 0.5, 0.5]
+        );
+    }
 }
