@@ -304,3 +304,6 @@ impl Evidence {
         known.unwrap_or_else(|| f64::from(self.learned.rate))
     }
 }
+
+#[cfg(test)]
+mod tests;
