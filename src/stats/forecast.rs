@@ -66,7 +66,7 @@ pub(super) fn requests_to_grow<const K: usize>(
     let mut n = weights
         .iter()
         .zip(growth)
-        .filter(|(w, g)| **g > 1e-15 && **w > 0.0)
+        .filter(|(_, g)| **g > 1e-15)
         .map(|(w, g)| (short - w.ln()) / g)
         .fold(f64::INFINITY, f64::min);
     if !n.is_finite() {
@@ -81,7 +81,7 @@ pub(super) fn requests_to_grow<const K: usize>(
             slope += part * g;
         }
         let excess = top + sum.ln() - short;
-        if excess.abs() < 1e-6 || slope <= 0.0 {
+        if excess.abs() < 1e-6 {
             break;
         }
         n = (n - excess * sum / slope).max(0.0);
