@@ -284,7 +284,7 @@ mod tests {
         for (j, node) in nodes.iter().enumerate() {
             let weights = interpolation(&nodes, *node);
             for (k, weight) in weights.iter().enumerate() {
-                assert_eq!(*weight, f64::from(u8::from(j == k)), "{j} {k}");
+                assert!((weight - f64::from(u8::from(j == k))).abs() < 1e-300, "{j} {k}");
             }
         }
     }
@@ -389,6 +389,6 @@ mod tests {
         // So high that the bend is rounded away: it is told as it stands.
         let mut high = [0.0; POINTS];
         (high[99], high[100], high[101]) = (2_f64.powi(54) - 2.0, 2_f64.powi(54), 2_f64.powi(54));
-        assert_eq!(estimate(&high), grid(100).exp() as f32);
+        assert!((f64::from(estimate(&high)) / grid(100).exp() - 1.0).abs() < 1e-6);
     }
 }

@@ -288,7 +288,8 @@ mod tests {
             ..Guard::default()
         };
         guard.gain(0.0, 10.0);
-        assert_eq!(guard.last.map(|tick| tick.gain), [0.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
-        assert_eq!(guard.largest, 10.0);
+        let mut gains: Vec<f32> = guard.last.iter().map(|tick| tick.gain).collect();
+        gains.push(guard.largest);
+        assert_eq!(gains, [0.0, 2.0, 2.0, 2.0, 2.0, 2.0, 10.0]);
     }
 }

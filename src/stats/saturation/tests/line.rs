@@ -6,7 +6,9 @@ use super::*;
 
 fn sums(readings: &[Option<Load>]) -> Sums {
     let mut sums = Sums::EMPTY;
-    readings.iter().for_each(|reading| sums.take(*reading));
+    for reading in readings {
+        sums.take(*reading);
+    }
     sums
 }
 

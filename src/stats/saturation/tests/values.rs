@@ -129,8 +129,8 @@ fn what_need_not_follow_the_traffic_is_carried_along_its_own_changes() {
 }
 
 /// A use that never changes while the pace does not either, so many times as much traffic ahead.
-fn level(saturation: Saturation, used: f64, times: f64, limit: f64) -> Outlook {
-    let mut saturation = saturation;
+fn level(saturation: &Saturation, used: f64, times: f64, limit: f64) -> Outlook {
+    let mut saturation = *saturation;
     for _ in 0..8 {
         saturation.observe(Some(Load { pace: 10.0, used }), None);
     }
@@ -158,14 +158,14 @@ fn a_vague_idle_use_refuses_only_what_is_surely_too_much() {
         (0.78, 1.05, Fits::No),
         (0.5, 1.25, Fits::Yes),
     ] {
-        let it = level(untold().following(), used, times, 0.8);
+        let it = level(&untold().following(), used, times, 0.8);
         near(it.forecast, used * times, "forecast");
         assert_eq!(it.fits, fits, "{used} {times}: {it:?}");
     }
     // An idle use that is told is not vague, unless what is ahead is far.
-    assert_eq!(level(told(0.0), 0.4, 2.5, 0.8).fits, Fits::No);
-    assert_eq!(level(told(0.0), 0.4, 2.6, 0.8).fits, Fits::Warn);
-    assert_eq!(level(told(0.0), 0.3, 2.5, 0.8).fits, Fits::Yes);
+    assert_eq!(level(&told(0.0), 0.4, 2.5, 0.8).fits, Fits::No);
+    assert_eq!(level(&told(0.0), 0.4, 2.6, 0.8).fits, Fits::Warn);
+    assert_eq!(level(&told(0.0), 0.3, 2.5, 0.8).fits, Fits::Yes);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_footprint_that_shows_no_slope_stays_as_it_is() {
         (0.875, 1.0, Fits::No, None),
         (0.875, 2.6, Fits::No, None),
     ] {
-        let it = level(untold(), used, times, 0.75);
+        let it = level(&untold(), used, times, 0.75);
         near(it.forecast, used, "forecast");
         near(it.upper, used, "upper");
         near(it.full, used, "full");
@@ -196,8 +196,8 @@ fn a_footprint_that_shows_no_slope_stays_as_it_is() {
         );
     }
     // What would just be allowed is no doubt.
-    let just = level(untold(), 0.375, 2.5, 0.75).if_it_follows.unwrap();
-    let allowed = level(untold(), 0.375, 2.5, just);
+    let just = level(&untold(), 0.375, 2.5, 0.75).if_it_follows.unwrap();
+    let allowed = level(&untold(), 0.375, 2.5, just);
     assert_eq!((allowed.fits, allowed.if_it_follows), (Fits::Yes, None));
 }
 
@@ -230,9 +230,9 @@ fn use_is_known_to_follow_if_told_or_by_nature_or_by_its_neighbours() {
 
 #[test]
 fn an_idle_use_beyond_what_is_used_is_what_is_used() {
-    let it = level(told(0.5), 0.25, 2.0, 0.8);
+    let it = level(&told(0.5), 0.25, 2.0, 0.8);
     near(it.forecast, 0.25, "no request costs anything");
-    let it = level(told(0.125), 0.25, 2.0, 0.8);
+    let it = level(&told(0.125), 0.25, 2.0, 0.8);
     near(it.forecast, 0.375, "one eighth and twice as much again");
 }
 
