@@ -54,3 +54,35 @@ pub fn pass_log_e(tick: &Tick, margin: Margin, r: f64) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::counts::Counts;
+
+    #[test]
+    fn a_bet_close_to_the_margin_keeps_its_digits_and_so_does_one_far_off() {
+        // A single failure against 1000 and 3000 requests, margin ratio 1: `ln a` where it is the candidate's, `ln b` where
+        // it is the baseline's, from mpmath with 40 digits.
+        let tick = |bad: (u64, u64)| Tick::new(Counts::new(1_000, bad.0), Counts::new(3_000, bad.1), 15.0);
+        let margin = Margin::new(1.0, 0.0);
+        for (bet, ln_a, ln_b) in [
+            (
+                1.0 + 1e-9,
+                7.500_000_615_865_282e-10,
+                -2.500_000_206_538_427_4e-10,
+            ),
+            (2.0, 0.470_003_629_245_735_5, -0.223_143_551_314_209_76),
+        ] {
+            for (bad, want) in [((1, 0), ln_a), ((0, 1), ln_b)] {
+                let got = fail_log_e(&tick(bad), margin, bet);
+                assert!((got / want - 1.0).abs() < 1e-9, "{bet} {bad:?}: {got:?}");
+            }
+        }
+        let pass = pass_log_e(&tick((0, 1)), margin, 1.0 - 1e-9);
+        assert!(
+            (pass / 2.499_999_929_607_671_3e-10 - 1.0).abs() < 1e-9,
+            "{pass:?}"
+        );
+    }
+}

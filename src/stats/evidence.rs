@@ -163,7 +163,7 @@ impl Evidence {
     /// Weights in per cent, of this step and of its successor; `last` if promotion follows.
     pub fn begin_step(&mut self, weight: f64, next_weight: f64, last: bool) {
         let waiting = self.guard.read(self.flags.warming.is_some());
-        if waiting.seconds > 0.0 && !self.flags.failed {
+        if waiting.seconds > 0.0 {
             self.weigh(&waiting);
         }
         self.fail.deal(&FAIL_PRIOR, NEW_DEAL);
@@ -304,3 +304,6 @@ impl Evidence {
         known.unwrap_or_else(|| f64::from(self.learned.rate))
     }
 }
+
+#[cfg(test)]
+mod tests;

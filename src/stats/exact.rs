@@ -66,3 +66,45 @@ pub fn fisher_two_sided(table: [u64; 4]) -> f64 {
         .filter(|m| *m <= seen)
         .sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_them_happen_as_often_as_each_does_and_more_never() {
+        assert!((binomial_at_least(5, 5, 0.5) - 1.0 / 32.0).abs() < 1e-15);
+        assert!((binomial_at_least(1, 1, 0.3) - 0.3).abs() < 1e-15);
+        assert_eq!(
+            (binomial_at_least(6, 5, 0.5), binomial_at_least(0, 0, 0.5)),
+            (0.0, 1.0)
+        );
+    }
+
+    #[test]
+    fn both_tails_of_a_count_keep_their_digits() {
+        // Values of mpmath: the regularized incomplete gamma function P(k + 1, mean).
+        for (k, mean, want) in [
+            (30, 1.0, 4.618_047_461_027_192e-35),
+            (10, 3.0, 2.923_369_506_473_365_6e-4),
+            (4, 4.0, 0.371_163_064_820_126_5),
+            (3, 4.0, 0.566_529_879_633_291),
+            (2, 10.0, 0.997_230_604_284_488_4),
+        ] {
+            let got = poisson_above(k, mean);
+            assert!(
+                (got - want).abs() < 1e-13 * want,
+                "more than {k} of {mean}: {got:?}"
+            );
+        }
+        // Nothing is expected, or so little that its chance is below any double.
+        assert_eq!((poisson_above(0, 0.0), poisson_above(1_000, 1e-3)), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_table_whose_margins_overlap_has_no_empty_cell_to_reach() {
+        // [[4, 1], [3, 0]]: the first cell is 4 or more of 5. By hand: C(5,4)·C(3,3)/C(8,7) = 5/8, and C(5,5)·C(3,2)/C(8,7) = 3/8.
+        assert!((fisher_two_sided([4, 1, 3, 0]) - 1.0).abs() < 1e-12);
+        assert!((fisher_two_sided([5, 0, 2, 1]) - 0.375).abs() < 1e-12);
+    }
+}

@@ -66,7 +66,7 @@ pub(super) fn requests_to_grow<const K: usize>(
     let mut n = weights
         .iter()
         .zip(growth)
-        .filter(|(w, g)| **g > 1e-15 && **w > 0.0)
+        .filter(|(_, g)| **g > 1e-15)
         .map(|(w, g)| (short - w.ln()) / g)
         .fold(f64::INFINITY, f64::min);
     if !n.is_finite() {
@@ -81,10 +81,50 @@ pub(super) fn requests_to_grow<const K: usize>(
             slope += part * g;
         }
         let excess = top + sum.ln() - short;
-        if excess.abs() < 1e-6 || slope <= 0.0 {
+        if excess.abs() < 1e-6 {
             break;
         }
         n = (n - excess * sum / slope).max(0.0);
     }
     Some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_provable_without_requests() {
+        assert!(provable_rate(0.0, 0.0, 0.001, 3.0) >= 1e6);
+        // Sixty requests without a failure are worth 60 × 0.05 = 3 nats against five per cent: just enough.
+        assert!((provable_rate(60.0, 0.0, 0.001, 3.0) - 0.05).abs() < 1e-9);
+        assert!((provable_rate(60.0, 0.0, 0.051, 3.0) - 0.051).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_lone_bet_needs_what_is_short_over_what_each_request_brings() {
+        for (growth, short) in [(0.5, 2.0), (0.01, 3.0), (0.5, 2_000.0)] {
+            let needed = requests_to_grow(&[1.0], &[growth], short).unwrap();
+            assert!(
+                (needed - short / growth).abs() < 1e-3,
+                "{growth} {short}: {needed}"
+            );
+        }
+        // Half in cash: ln(½ + ½ e^n) = 3 at n = ln(2 e³ - 1).
+        let half = requests_to_grow(&[0.5, 0.5], &[0.0, 1.0], 3.0).unwrap();
+        assert!((half - (2.0 * 3.0_f64.exp() - 1.0).ln()).abs() < 1e-5, "{half}");
+        // The other half loses as fast as this one wins: ½ e^n + ½ e^-n = e³, so n = arcosh e³.
+        let torn = requests_to_grow(&[0.5, 0.5], &[-1.0, 1.0], 3.0).unwrap();
+        assert!((torn - 3.0_f64.exp().acosh()).abs() < 1e-5, "{torn}");
+    }
+
+    #[test]
+    fn what_does_not_grow_is_not_waited_for() {
+        assert_eq!(requests_to_grow(&[0.5, 0.5], &[0.0, -1.0], 1.0), None);
+        assert_eq!(requests_to_grow(&[1.0], &[1e-15], 1.0), None);
+        assert_eq!(requests_to_grow(&[1.0, 0.0], &[0.0, 1.0], 1.0), None);
+        // Nothing is short: nothing is waited for either.
+        assert_eq!(requests_to_grow(&[1.0], &[-1.0], 0.0), Some(0.0));
+        assert_eq!(requests_to_grow(&[1.0], &[-1.0], -2.0), Some(0.0));
+    }
 }

@@ -277,4 +277,118 @@ mod tests {
         }
         assert!(outside > 0, "{ratio:?}");
     }
+
+    #[test]
+    fn at_a_node_nothing_but_its_own_value_counts() {
+        let nodes = tables().nodes;
+        for (j, node) in nodes.iter().enumerate() {
+            let weights = interpolation(&nodes, *node);
+            for (k, weight) in weights.iter().enumerate() {
+                assert!((weight - f64::from(u8::from(j == k))).abs() < 1e-300, "{j} {k}");
+            }
+        }
+    }
+
+    /// What a single tick leaves.
+    fn after(candidate: (u64, u64), baseline: (u64, u64)) -> RatioLikelihood {
+        let mut ratio = RatioLikelihood::default();
+        ratio.observe(&Tick::new(
+            Counts::new(candidate.0, candidate.1),
+            Counts::new(baseline.0, baseline.1),
+            15.0,
+        ));
+        ratio
+    }
+
+    #[test]
+    fn one_tick_tells_the_quotient_of_its_rates() {
+        // The likelihood of one tick is highest there; the parabola finds it to a ten-thousandth.
+        for (candidate, baseline, want) in [
+            ((1_000, 30), (1_000, 30), 1.0_f64),
+            ((1_000, 30), (1_000, 20), 1.5),
+            ((200, 30), (1_000, 50), 3.0),
+            ((3_000, 40), (1_000, 50), 4.0 / 15.0),
+        ] {
+            let told = after(candidate, baseline).interval().unwrap().estimate.unwrap();
+            assert!(
+                (told / want - 1.0).abs() < 1e-4,
+                "{candidate:?} {baseline:?}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ends_are_where_the_mixture_has_outbid_a_ratio_twentyfold() {
+        // Grid points, computed beside the code from the plain definition: the likelihood at each of the 257 ratios
+        // against its mean under the prior.
+        for (candidate, baseline, ticks, inside) in [
+            ((1_000, 1), (1_000, 1), 1, [0, 256]),
+            ((1_000, 0), (1_000, 3), 1, [0, 162]),
+            ((200, 30), (1_000, 50), 1, [138, 178]),
+            ((100, 2), (900, 3), 1, [88, 253]),
+            ((1_000, 5), (1_000, 5), 3, [98, 158]),
+        ] {
+            let mut ratio = RatioLikelihood::default();
+            for _ in 0..ticks {
+                ratio.observe(&Tick::new(
+                    Counts::new(candidate.0, candidate.1),
+                    Counts::new(baseline.0, baseline.1),
+                    15.0,
+                ));
+            }
+            assert_eq!(ratio.inside, inside, "{candidate:?} {baseline:?}");
+        }
+    }
+
+    #[test]
+    fn a_tick_without_a_failure_or_with_an_empty_arm_says_nothing() {
+        for (candidate, baseline) in [
+            ((100, 0), (900, 0)),
+            ((0, 0), (900, 5)),
+            ((100, 5), (0, 0)),
+            ((0, 0), (0, 0)),
+        ] {
+            let ratio = after(candidate, baseline);
+            assert_eq!(ratio, RatioLikelihood::default());
+            assert_eq!(ratio.interval(), None);
+        }
+    }
+
+    #[test]
+    fn where_one_arm_alone_fails_the_ratio_has_no_bound_on_that_side() {
+        let none = after((1_000, 0), (1_000, 50)).interval().unwrap();
+        assert_eq!((none.low, none.estimate), (0.0, Some(0.0)));
+        assert!(none.high.is_some_and(|high| high < 1.0), "{none:?}");
+        let all = after((1_000, 50), (1_000, 0)).interval().unwrap();
+        assert_eq!((all.estimate, all.high), (None, None));
+        assert!(all.low > 1.0, "{all:?}");
+    }
+
+    #[test]
+    fn the_likeliest_ratio_is_the_top_of_a_parabola_or_an_end() {
+        let step = grid(1) - grid(0);
+        // A parabola whose top lies beside the grid's points is found where it is.
+        for top in [-1.0, 0.3 * step, 0.0, 2.0 + 0.4 * step] {
+            let mut values = [0.0; POINTS];
+            for (k, value) in values.iter_mut().enumerate() {
+                *value = -3.0 * (grid(k) - top).powi(2);
+            }
+            let told = f64::from(estimate(&values));
+            assert!((told / top.exp() - 1.0).abs() < 1e-6, "{top}: {told}");
+        }
+        let ramp = |up: f64| std::array::from_fn(|k| up * k as f64);
+        assert_eq!(
+            (estimate(&ramp(-1.0)), estimate(&ramp(1.0))),
+            (0.0, f32::INFINITY)
+        );
+        // It rises no more at the end: the top lies half a step before it.
+        let mut level: [f64; POINTS] = ramp(1.0);
+        level[POINTS - 1] = level[POINTS - 2];
+        let told = f64::from(estimate(&level));
+        assert!((told.ln() - (SPAN - 0.5 * step)).abs() < 1e-6, "{told}");
+        // So high that the bend is rounded away: it is told as it stands.
+        let mut high = [0.0; POINTS];
+        (high[99], high[100], high[101]) = (2_f64.powi(54) - 2.0, 2_f64.powi(54), 2_f64.powi(54));
+        assert!((f64::from(estimate(&high)) / grid(100).exp() - 1.0).abs() < 1e-6);
+    }
 }

@@ -163,4 +163,29 @@ mod tests {
         assert_eq!(slower_than(&[], 0.1), Counts::default());
         assert!(same_edge(0.1, 0.1 + 1e-12) && !same_edge(0.1, 0.2) && !same_edge(0.1, 0.1001));
     }
+
+    #[test]
+    fn an_edge_may_be_spelled_a_little_differently_whatever_its_size() {
+        for edge in [0.001, 0.1, 1.0, 100.0, 30_000.0] {
+            let near = edge * (1.0 + 5e-10);
+            assert!(same_edge(near, edge) && same_edge(edge, near), "{edge}");
+            assert!(!same_edge(edge * (1.0 + 5e-9), edge), "{edge}");
+            assert_eq!(floor(&[edge / 2.0, near], edge), Some(near));
+            assert_eq!(floor(&[edge / 2.0, edge], edge), Some(edge));
+            assert_eq!(floor(&[edge / 2.0, edge * (1.0 + 5e-9)], edge), Some(edge / 2.0));
+        }
+        assert_eq!(floor(&[0.2], 0.1), None);
+    }
+
+    #[test]
+    fn only_edges_that_are_a_time_are_judged() {
+        // The median lies at 0, and the slowest hundredth nearest to infinity: neither is an edge to judge.
+        let odd =
+            [(0.0, 500), (0.1, 900), (f64::INFINITY, 1_000)].map(|(edge, count)| Bucket { edge, count });
+        let chosen: Vec<f64> = edges(&odd, 0.0, None).iter().map(|e| e.candidate).collect();
+        assert_eq!(chosen, [0.1]);
+        let beyond = [(0.1, 500), (f64::INFINITY, 1_000)].map(|(edge, count)| Bucket { edge, count });
+        let chosen: Vec<f64> = edges(&beyond, 0.0, None).iter().map(|e| e.candidate).collect();
+        assert_eq!(chosen, [0.1]);
+    }
 }

@@ -86,4 +86,11 @@ mod tests {
             assert!((now - then).abs() < 1e-12, "{now} {then}");
         }
     }
+
+    #[test]
+    fn what_is_dealt_anew_grows_with_time_up_to_one_half() {
+        let shares = |seconds: &[f64]| seconds.iter().map(|it| fixed_share(*it)).collect::<Vec<_>>();
+        assert_eq!(shares(&[0.0, -1.0, f64::NAN]), [0.0; 3]);
+        assert_eq!(shares(&[1e-9, 60.0, 3_000.0, 1e9]), [1e-9, 0.01, 0.5, 0.5]);
+    }
 }

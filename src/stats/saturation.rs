@@ -166,7 +166,7 @@ impl Saturation {
     fn step(&self) -> Option<Step> {
         let [n, paces, squares, uses] = self.step;
         let pace = paces / n;
-        if self.readings() < NEEDED || pace.is_nan() || pace <= 0.0 {
+        if self.readings() < NEEDED || pace <= 0.0 {
             return None;
         }
         Some(Step {
@@ -253,12 +253,7 @@ impl Saturation {
         let variance = parts[0] + parts[1] + (moved * idle_error).powi(2);
         let freedom = [mine, theirs].map(|fit| fit.readings - 1.0);
         let scale = parts[0].powi(2) / freedom[0] + parts[1].powi(2) / freedom[1];
-        let freedom = if scale > 0.0 {
-            variance * variance / scale
-        } else {
-            f64::MAX
-        };
-        let reach = (quantile(BOTH_SIDES, freedom) * variance.sqrt()).exp();
+        let reach = (quantile(BOTH_SIDES, variance * variance / scale) * variance.sqrt()).exp();
         let ratio = mine.slope / theirs.slope;
         Some(Cost {
             low: ratio / reach,

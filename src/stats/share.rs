@@ -75,4 +75,24 @@ mod tests {
         assert_eq!(not_honoured(98.0, arms(9_700, 300)), None);
         assert!(not_honoured(10.0, arms(u64::MAX, u64::MAX)).is_some());
     }
+
+    #[test]
+    fn a_weight_that_is_none_is_not_judged() {
+        for weight in [0.0, -10.0, 150.0, f64::NAN] {
+            assert_eq!(not_honoured(weight, arms(5_000, 5_000)), None, "{weight}");
+        }
+        assert_eq!(not_honoured(10.0, arms(0, 0)), None);
+    }
+
+    #[test]
+    fn what_counts_is_how_far_from_the_asked_share_it_is_and_how_surely() {
+        // Six points beyond 10 %, but chance may do that with a hundred requests: ln E is 0.5, not 9.21.
+        assert_eq!(not_honoured(10.0, arms(16, 84)), None);
+        assert_eq!(not_honoured(10.0, arms(1_600, 8_400)), Some(16.0));
+        // Up to 10 % half of the asked share counts, beyond that five points.
+        assert_eq!(not_honoured(4.0, arms(8_000, 92_000)), Some(8.0));
+        assert_eq!(not_honoured(4.0, arms(5_900, 94_100)), None);
+        assert_eq!(not_honoured(40.0, arms(44_900, 55_100)), None);
+        assert_eq!(not_honoured(40.0, arms(45_100, 54_900)), Some(45.1));
+    }
 }

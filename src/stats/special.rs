@@ -155,3 +155,99 @@ pub fn normal_quantile_above(p: f64) -> f64 {
     }
     f64::midpoint(low, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Equal to so many parts of it.
+    fn near(got: f64, want: f64, relative: f64, what: &str) {
+        assert!(
+            (got - want).abs() <= relative * want.abs(),
+            "{what}: {got:?}, not {want:?}"
+        );
+    }
+
+    // All values here are from mpmath, with 40 digits.
+
+    #[test]
+    fn the_series_are_exact_to_the_last_digits_where_they_begin() {
+        // The term after the last is below 3e-16 here: each term that is there shows.
+        near(stirling_tail(15.0), 0.005_554_733_551_962_801, 1e-13, "tail(15)");
+        near(stirling_tail(20.0), 0.004_166_319_691_996_922, 1e-13, "tail(20)");
+        for (x, want) in [
+            (0.1, -10.423_754_940_411_076),
+            (3.0, 0.922_784_335_098_467_1),
+            (15.0, 2.674_346_661_660_793_7),
+            (16.0, 2.741_013_328_327_460_4),
+            (100.0, 4.600_161_852_738_087),
+        ] {
+            near(digamma(x), want, 1e-15, &format!("digamma({x})"));
+        }
+        for (x, want) in [
+            (0.5, 0.572_364_942_924_700_1),
+            (4.0, 1.791_759_469_228_055),
+            (15.0, 25.191_221_182_738_68),
+            (100.0, 359.134_205_369_575_4),
+        ] {
+            near(ln_gamma(x), want, 1e-14, &format!("ln_gamma({x})"));
+        }
+    }
+
+    #[test]
+    fn the_gamma_function_is_for_numbers_above_nothing() {
+        for x in [0.0, -0.5, -3.0, f64::NAN] {
+            assert!(ln_gamma(x).is_nan() && digamma(x).is_nan(), "{x}");
+        }
+    }
+
+    #[test]
+    fn a_share_lies_below_the_middle_of_a_symmetric_one_half_of_the_time() {
+        // On the very line between the two forms of the fraction: (a + 1) / (a + b + 2).
+        for a in [1.0, 2.0, 7.5] {
+            near(beta_regularized(a, a, 0.5), 0.5, 1e-14, &format!("{a}"));
+        }
+        near(beta_regularized(2.0, 3.0, 0.4), 0.5248, 1e-14, "(2, 3, 0.4)");
+        assert_eq!(
+            (beta_regularized(2.0, 3.0, 0.0), beta_regularized(2.0, 3.0, 1.0)),
+            (0.0, 1.0)
+        );
+        // No share lies below the lowest, however flat the function begins.
+        assert!(beta_quantile(10.0, 3.0, 0.0) < 1e-50);
+    }
+
+    #[test]
+    fn the_normal_distribution_is_exact_in_its_tails_too() {
+        for (z, want) in [
+            (-3.0, 0.998_650_101_968_369_9),
+            (-1.0, 0.841_344_746_068_542_9),
+            (0.0, 0.5),
+            (0.5, 0.308_537_538_725_986_9),
+            (1.96, 0.024_997_895_148_220_436),
+            (3.5, 2.326_290_790_355_250_4e-4),
+            (4.0, 3.167_124_183_311_992e-5),
+            (4.5, 3.397_673_124_730_060_4e-6),
+            (6.0, 9.865_876_450_376_98e-10),
+            (10.0, 7.619_853_024_160_526e-24),
+            (30.0, 4.906_713_927_148_187e-198),
+        ] {
+            // Up to 4 it is a difference from one half.
+            let digits = if z < 4.0 { 1e-12 } else { 1e-13 };
+            near(normal_above(z), want, digits, &format!("above {z}"));
+        }
+        for (p, want) in [
+            (0.05, 1.644_853_626_951_472_7),
+            (0.975, -1.959_963_984_540_054),
+            (1e-6, 4.753_424_308_822_899),
+        ] {
+            near(
+                normal_quantile_above(p),
+                want,
+                1e-12,
+                &format!("exceeded with {p}"),
+            );
+        }
+        // What is sure is exceeded from the lowest end on.
+        assert!(normal_quantile_above(1.0) < -39.9);
+    }
+}

@@ -225,6 +225,10 @@ mod tests {
         assert_eq!(after(15.0, &known(8, 15.0, false)), (30.0, 5, 6));
         assert_eq!(after(15.0, &known(100, 15.0, false)), (375.0, 5, 6));
         assert_eq!(after(15.0, &known(1, 15.0, false)), (15.0, 1, 2));
+        // Its ticks are as coarse as half as much again: from there on a burst may touch one more.
+        assert_eq!(after(20.0, &known(4, 15.0, false)), (20.0, 3, 4));
+        assert_eq!(after(22.5, &known(4, 15.0, false)), (22.5, 3, 4));
+        assert_eq!(after(23.0, &known(4, 15.0, false)), (23.0, 4, 5));
         // A past whose ticks are not known to be of another length.
         assert_eq!(after(15.0, &known(3, 0.0, false)), (15.0, 3, 4));
     }
@@ -275,5 +279,17 @@ mod tests {
         guard.gain(0.25, 8.0);
         assert!((guard.last[1].gain - 4.5).abs() < 1e-6 && (guard.last[2].gain - 8.0).abs() < 1e-6);
         assert!((guard.largest - 12.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_came_late_goes_to_all_ticks_that_are_remembered_at_most() {
+        let mut guard = Guard {
+            touched: REMEMBERED as u8,
+            ..Guard::default()
+        };
+        guard.gain(0.0, 10.0);
+        let mut gains: Vec<f32> = guard.last.iter().map(|tick| tick.gain).collect();
+        gains.push(guard.largest);
+        assert_eq!(gains, [0.0, 2.0, 2.0, 2.0, 2.0, 2.0, 10.0]);
     }
 }

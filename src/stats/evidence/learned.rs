@@ -135,4 +135,42 @@ mod tests {
         assert!((learned.dispersion() - 1.0).abs() < 1e-12);
         assert!((learned.rate - 0.015).abs() < 1e-6);
     }
+
+    #[test]
+    fn a_pair_without_a_neighbour_or_a_failure_says_nothing_of_clumps() {
+        let mut learned = Learned::default();
+        learned.scatter(Counts::new(1_000, 5), (0.0, 0.0), 1_000);
+        learned.scatter(Counts::new(0, 0), (1_000.0, 0.005), 1_000);
+        learned.scatter(Counts::new(1_000, 0), (1_000.0, 0.0), 1_000);
+        assert_eq!((learned.squares, learned.pairs), (0.0, 0.0));
+    }
+
+    #[test]
+    fn clumps_are_believed_only_beyond_two_and_a_half_deviations() {
+        // Twelve pairs: the deviation is sqrt(3 / 12), so the line is 2.25 exactly.
+        let after = |squares, pairs| Learned {
+            squares,
+            pairs,
+            ..Learned::default()
+        };
+        for (squares, pairs, want) in [
+            (27.0, 12.0, 1.0),
+            (30.0, 12.0, 2.5),
+            (70.0, 7.0, 1.0),
+            (80.0, 8.0, 10.0),
+            (0.0, 0.0, 1.0),
+        ] {
+            let got = after(squares, pairs).dispersion();
+            assert!((got - want).abs() < 1e-12, "{squares} over {pairs}: {got}");
+        }
+    }
+
+    #[test]
+    fn a_burst_is_more_than_the_limit() {
+        let mut learned = Learned::default();
+        for (bad, run, longest) in [(8, 0, 0), (9, 1, 1), (20, 2, 2), (8, 0, 2), (9, 1, 2)] {
+            learned.scatter(Counts::new(1_000, bad), (1_000.0, 0.004), 8);
+            assert_eq!((learned.run, learned.longest), (run, longest), "{bad}");
+        }
+    }
 }

@@ -119,15 +119,21 @@ impl Sums {
         })
     }
 
-    /// The intercept of the line that fits best, and its standard error; `None` where the pace never changed.
-    pub(super) fn intercept(&self) -> Option<(f64, f64)> {
+    /// The line that fits best: how much the pace spreads, the slope and the intercept; `None` where the pace never
+    /// changed.
+    fn best(&self) -> Option<[f64; 3]> {
         let spread = self.xx - self.x * self.x / self.n;
         // Below this the difference of the sums is rounding.
         if spread.is_nan() || spread <= 1e-12 * self.xx {
             return None;
         }
         let slope = (self.xy - self.x * self.y / self.n) / spread;
-        let intercept = (self.y - slope * self.x) / self.n;
+        Some([spread, slope, (self.y - slope * self.x) / self.n])
+    }
+
+    /// The intercept of the line that fits best, and its standard error; `None` where the pace never changed.
+    pub(super) fn intercept(&self) -> Option<(f64, f64)> {
+        let [spread, slope, intercept] = self.best()?;
         let (variance, readings) = self.scatter(intercept, slope, 2.0)?;
         let mean = self.x / self.n;
         let error = variance * self.n / readings * (1.0 / self.n + mean * mean / spread);
@@ -136,17 +142,13 @@ impl Sums {
 
     /// Whether the use follows the pace, surely and by more than a little.
     pub(super) fn follows(&self) -> bool {
-        let spread = self.xx - self.x * self.x / self.n;
-        if spread.is_nan() || spread <= 1e-12 * self.xx {
-            return false;
-        }
-        let slope = (self.xy - self.x * self.y / self.n) / spread;
-        let intercept = (self.y - slope * self.x) / self.n;
-        self.scatter(intercept, slope, 2.0)
-            .is_some_and(|(variance, readings)| {
-                let error = (variance * self.n / readings / spread).sqrt();
-                slope > quantile(SHOWN, readings - 2.0) * error && slope * self.x > MATERIAL * self.y
-            })
+        self.best().is_some_and(|[spread, slope, intercept]| {
+            self.scatter(intercept, slope, 2.0)
+                .is_some_and(|(variance, readings)| {
+                    let error = (variance * self.n / readings / spread).sqrt();
+                    slope > quantile(SHOWN, readings - 2.0) * error && slope * self.x > MATERIAL * self.y
+                })
+        })
     }
 
     /// The variance of the readings about a line with so many fitted parameters, and as how many independent ones they

@@ -1,7 +1,54 @@
+mod follows;
+mod line;
 mod memory;
+mod values;
 
 use super::*;
 use crate::stats::random::Random;
+
+/// Readings whose pace and use vary, but not alike.
+#[derive(Clone, Copy)]
+struct Run {
+    readings: usize,
+    pace: f64,
+    /// Use without requests, and with each request a second more.
+    line: (f64, f64),
+    /// By how much the pace varies, how noisy the use is, and what each reading adds to it.
+    wobble: f64,
+    noise: f64,
+    drift: f64,
+}
+
+const fn run(readings: usize, pace: f64, line: (f64, f64)) -> Run {
+    Run {
+        readings,
+        pace,
+        line,
+        wobble: 1.0,
+        noise: 1.0,
+        drift: 0.0,
+    }
+}
+
+impl Run {
+    fn loads(self) -> Vec<Option<Load>> {
+        let load = |i: usize| {
+            let wobble = [0.0, 1.0, -1.5, 2.0, -0.5, 1.5, -2.0][i % 7];
+            let noise = [0.004, -0.003, 0.001, -0.005, 0.003][i % 5];
+            let pace = self.pace + self.wobble * wobble;
+            let used = self.line.0 + self.line.1 * pace + self.noise * noise + self.drift * i as f64;
+            Some(Load { pace, used })
+        };
+        (0..self.readings).map(load).collect()
+    }
+}
+
+fn near(got: f64, want: f64, what: &str) {
+    assert!(
+        (got - want).abs() <= 1e-9 * want.abs(),
+        "{what}: {got:?}, not {want:?}"
+    );
+}
 
 /// A service of two candidate pods, looked at for five minutes: what its pods use at the next step is `next`.
 #[derive(Clone, Copy)]
