@@ -7,6 +7,7 @@ mod contest;
 mod live;
 pub(crate) mod measure;
 mod memory;
+mod repeats;
 mod spec;
 mod sweep;
 mod trouble;

@@ -175,7 +175,8 @@ impl Writer {
     /// # Errors
     /// See [`ApplyError::class`].
     pub async fn leave(&self, workload: &Value, resume: bool) -> Result<Applied, ApplyError> {
-        self.patch(Kind::Deployment, workload, gate::release(workload, resume)).await
+        self.patch(Kind::Deployment, workload, gate::release(workload, resume))
+            .await
     }
 
     /// The finalizer comes first: a gate without one would outlive its Rollout.

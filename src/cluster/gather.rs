@@ -51,27 +51,12 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
     ] {
         neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
     }
-    let others = cache.select(Kind::Rollout, namespace, |other| text(other, "/metadata/name") != name);
-    let named = route_names(&rollout);
-    let cared: BTreeSet<&str> = others.iter().map(|other| text(other, "/spec/workload/name")).collect();
-    let left = cache.select(Kind::Deployment, namespace, |object| {
-        let named = text(object, "/metadata/name");
-        label(object, names::GATE) == Some(&uid)
-            && label(object, ROLLOUT_UID).is_none()
-            && named != workload_name
-            && !cared.contains(named)
-    });
-    let sets = |owner: &Value| {
-        let owner = text(owner, "/metadata/uid").to_owned();
-        cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &owner))
-    };
-    let taken: BTreeSet<String> = others.iter().flat_map(route_names).collect();
     Some(Snapshot {
-        shared: named.iter().filter(|name| taken.contains(*name)).cloned().collect(),
+        shared: shared(cache, namespace, &rollout),
         namespace: namespace.to_owned(),
         replica_sets: cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &workload_uid)),
         service: get(Kind::Service, &service_name),
-        routes: named
+        routes: route_names(&rollout)
             .into_iter()
             .map(|name| (name.clone(), get(Kind::HttpRoute, &name)))
             .collect(),
@@ -86,12 +71,43 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
         rivals: cache.select(Kind::Rollout, namespace, |other| {
             text(other, "/metadata/name") != name && text(other, "/spec/workload/name") == workload_name
         }),
-        left: left.into_iter().map(|object| (object.clone(), sets(&object))).collect(),
+        left: left(cache, namespace, &uid, &workload_name),
         candidate_services,
         neighbours,
         workload,
         rollout,
     })
+}
+
+/// The routes of `rollout` that others name too.
+fn shared(cache: &Cache, namespace: &str, rollout: &Value) -> BTreeSet<String> {
+    let name = text(rollout, "/metadata/name");
+    let names = route_names(rollout);
+    let shares = |other: &Value| {
+        text(other, "/metadata/name") != name && route_names(other).iter().any(|route| names.contains(route))
+    };
+    let others = cache.select(Kind::Rollout, namespace, shares);
+    let taken: BTreeSet<String> = others.iter().flat_map(route_names).collect();
+    names.into_iter().filter(|route| taken.contains(route)).collect()
+}
+
+/// Deployments with the gate of the Rollout `uid` that neither it nor another one names.
+fn left(cache: &Cache, namespace: &str, uid: &str, workload: &str) -> Vec<(Value, Vec<Value>)> {
+    let mut left = cache.select(Kind::Deployment, namespace, |object| {
+        label(object, names::GATE) == Some(uid)
+            && label(object, ROLLOUT_UID).is_none()
+            && text(object, "/metadata/name") != workload
+    });
+    left.retain(|object| {
+        let cares = |rollout: &Value| text(rollout, "/spec/workload/name") == text(object, "/metadata/name");
+        cache.select(Kind::Rollout, namespace, cares).is_empty()
+    });
+    let with_sets = |object: Value| {
+        let owner = text(&object, "/metadata/uid").to_owned();
+        let sets = cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &owner));
+        (object, sets)
+    };
+    left.into_iter().map(with_sets).collect()
 }
 
 fn route_names(rollout: &Value) -> Vec<String> {

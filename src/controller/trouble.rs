@@ -76,7 +76,8 @@ pub(super) struct Verdict {
 impl Troubles {
     /// What the status says of it. An answer to a person is that person's alone, and holds nothing up.
     pub(super) fn told(&self) -> Option<Problem> {
-        let told = |trouble: &&Trouble| trouble.told && !matches!(trouble.deed, Deed::Apply(Effect::Finish { .. }));
+        let told =
+            |trouble: &&Trouble| trouble.told && !matches!(trouble.deed, Deed::Apply(Effect::Finish { .. }));
         self.0.iter().find(told).map(|trouble| trouble.problem.clone())
     }
 

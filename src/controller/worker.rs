@@ -17,11 +17,11 @@ use super::Shared;
 use super::contest::Contest;
 use super::measure::{Measure, Report};
 use super::memory::Memory;
+use super::repeats::Repeats;
 use super::spec::{Spec, generation};
 use super::trouble::Troubles;
 use crate::api;
 use crate::cluster::cache::{Cache, Kind};
-use crate::cluster::error::Class;
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
@@ -45,6 +45,7 @@ pub(super) struct Worker {
     key: RolloutKey,
     memory: Memory,
     troubles: Troubles,
+    repeats: Repeats,
     contest: Contest,
     measure: Measure,
     /// What an earlier leader still sends finds another version everywhere.
@@ -87,6 +88,7 @@ impl Worker {
             key: RolloutKey { namespace, name },
             memory: Memory::default(),
             troubles: Troubles::default(),
+            repeats: Repeats::default(),
             contest: Contest::default(),
             measure: Measure::default(),
             stamped: false,
@@ -223,7 +225,8 @@ impl Worker {
     fn undoable(&self, state: &State, now: Moment) -> Option<Problem> {
         let weighs = state.weight() > Weight::NONE;
         let contest = || self.contest.told(now).filter(|_| weighs);
-        self.troubles.told().or_else(contest)
+        let undone = || self.repeats.told(now);
+        self.troubles.told().or_else(contest).or_else(undone)
     }
 
     /// What the metrics say. A person's word, lost pods or a new template do not wait until a slow provider has

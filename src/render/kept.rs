@@ -35,14 +35,20 @@ fn removed(path: &str, ops: &[Value], answer: &Value) -> bool {
         && index.parse::<usize>().is_ok()
     {
         // What has moved up has its place now.
-        let tested = ops.iter().find(|op| text(op, "/op") == "test" && text(op, "/path") == path);
+        let tested = ops
+            .iter()
+            .find(|op| text(op, "/op") == "test" && text(op, "/path") == path);
         return tested.is_none_or(|test| !holds(answer.pointer(list), &test["value"]));
     }
-    matches!(answer.pointer(path), None | Some(Value::Null | Value::Bool(false)))
+    matches!(
+        answer.pointer(path),
+        None | Some(Value::Null | Value::Bool(false))
+    )
 }
 
 fn holds(list: Option<&Value>, value: &Value) -> bool {
-    list.and_then(Value::as_array).is_some_and(|list| list.contains(value))
+    list.and_then(Value::as_array)
+        .is_some_and(|list| list.contains(value))
 }
 
 /// Whether everything of `wanted` is in `there`, which may have more fields.
@@ -53,7 +59,10 @@ fn keeps(there: &Value, wanted: &Value) -> bool {
             .all(|(key, wanted)| there.get(key).is_some_and(|there| keeps(there, wanted))),
         (Value::Array(there), Value::Array(wanted)) => {
             there.len() == wanted.len()
-                && there.iter().zip(wanted).all(|(there, wanted)| keeps(there, wanted))
+                && there
+                    .iter()
+                    .zip(wanted)
+                    .all(|(there, wanted)| keeps(there, wanted))
         }
         _ => there == wanted,
     }

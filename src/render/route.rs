@@ -91,7 +91,10 @@ pub fn seen(route: &Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Se
         highest: rules.iter().map(Rule::at_most).max().unwrap_or_default(),
         touched,
         ruled,
-        named: rules.iter().filter(|rule| rule.serves()).all(Rule::names_candidate),
+        named: rules
+            .iter()
+            .filter(|rule| rule.serves())
+            .all(Rule::names_candidate),
     })
 }
 

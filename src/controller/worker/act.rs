@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{RESYNC, RETRY, SHORTEST, Turn, Worker, tell};
-use crate::cluster::apply::{ApplyError, Job};
+use crate::cluster::apply::{Applied, ApplyError, Job};
 use crate::cluster::error::Class;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Observation;
@@ -36,13 +36,15 @@ impl Worker {
         let (mut writes, mut news) = (0, false);
         let mut again: Option<Moment> = None;
         for effect in &decision.effects {
-            let failure = match self.troubles.held(effect, now) {
+            let held = self.troubles.held(effect, now);
+            let failure = match held.max(self.repeats.held(effect, now)) {
                 Some(until) => Some(until),
                 None if !self.fenced(effect) => Some(now.checked_add(RETRY).unwrap_or(Moment::MAX)),
                 None => match self.shared.writer.apply(effect, &job).await {
                     Ok(applied) => {
                         self.troubles.done(effect);
                         writes += applied.writes();
+                        news |= self.repeated(snapshot, effect, &applied, now);
                         self.count(effect, applied.writes());
                         self.undo(snapshot, (effect, &applied), decision.next.weight(), now);
                         applied
@@ -79,6 +81,16 @@ impl Worker {
         self.rest(decision, seen, [report, again])
     }
 
+    /// `effect` was written: whether people hear for the first time that it does not last.
+    fn repeated(&mut self, snapshot: &Snapshot, effect: &Effect, applied: &Applied, now: Moment) -> bool {
+        let wrote = (applied.writes() > 0).then_some(effect);
+        let news = wrote.and_then(|effect| self.repeats.wrote(effect, now));
+        if let Some(problem) = &news {
+            self.publish(snapshot, &Note::warning(problem.reason, problem.message.clone()));
+        }
+        news.is_some()
+    }
+
     /// Until something is due.
     fn rest(&self, decision: &Decision, seen: &Observation, due: [Option<Moment>; 2]) -> Turn {
         // Effects without a write wait for others (a ReplicaSet's controller, say), who will be seen.
@@ -87,9 +99,15 @@ impl Worker {
         let proof = self.memory.gate_due().filter(|_| gated);
         let now = self.shared.clock.now();
         let quiet = self.contest.ends().filter(|end| *end > now);
-        let wakes = [decision.wake, self.measure.next(), proof, quiet]
-            .into_iter()
-            .flatten();
+        let wakes = [
+            decision.wake,
+            self.measure.next(),
+            proof,
+            quiet,
+            self.repeats.ends(now),
+        ]
+        .into_iter()
+        .flatten();
         let wake = wakes.chain(due.into_iter().flatten()).min();
         let rest = wake.map_or(RESYNC, |wake| {
             Duration::try_from(wake.duration_since(now)).unwrap_or_default()

@@ -56,7 +56,10 @@ fn left(workload: &Value, resume: bool) -> Note {
     );
     let off = format!("Deployment {name} is not named by any Rollout any more, so its gate is taken off");
     if resume || !gate::is_paused(workload) {
-        Note::normal(GATE_TAKEN_OFF, format!("{off}: its next template rolls out at once"))
+        Note::normal(
+            GATE_TAKEN_OFF,
+            format!("{off}: its next template rolls out at once"),
+        )
     } else {
         let message = format!(
             "{off}; it stays paused, because it holds a template that does not serve: resume it, or put the serving \

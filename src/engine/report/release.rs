@@ -167,7 +167,9 @@ fn merged(mut all: Vec<api::VerdictStatus>, present: &[api::VerdictStatus]) -> V
     // A list that is too long would be refused, and every decision with it: what lies back furthest goes.
     let mut excess = all.len().saturating_sub(api::MAX_VERDICTS as usize);
     all.retain(|line| {
-        let past = !present.iter().any(|new| (new.step, &new.metric) == (line.step, &line.metric));
+        let past = !present
+            .iter()
+            .any(|new| (new.step, &new.metric) == (line.step, &line.metric));
         let goes = past && excess > 0;
         excess -= usize::from(goes);
         !goes

@@ -163,10 +163,15 @@ fn a_purge_without_the_replica_set_to_keep_touches_nothing() {
 
 #[test]
 fn a_deployment_that_holds_back_a_template_may_not_run() {
-    let set = |image: &str, replicas: u32| json!({"spec": {"replicas": replicas, "template": template(image)}});
+    let set = |image: &str, replicas: u32| set(image, image, replicas);
     let workload = workload(true, "v2");
     assert!(holds_nothing(&workload, &[set("v1", 0), set("v2", 3)]));
-    for sets in [vec![], vec![set("v2", 0)], vec![set("v1", 3)], vec![set("v1", 1), set("v2", 3)]] {
+    for sets in [
+        vec![],
+        vec![set("v2", 0)],
+        vec![set("v1", 3)],
+        vec![set("v1", 1), set("v2", 3)],
+    ] {
         assert!(!holds_nothing(&workload, &sets));
     }
 }

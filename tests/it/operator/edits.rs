@@ -105,7 +105,9 @@ async fn kept_at(world: &World, end: &str) -> (usize, bool) {
     let before = world.trace().len();
     tokio::time::sleep(Duration::from_mins(1)).await;
     let calls = world.trace().split_off(before);
-    let writes = calls.iter().filter(|call| call.resource == "rollouts/status" && call.is_write());
+    let writes = calls
+        .iter()
+        .filter(|call| call.resource == "rollouts/status" && call.is_write());
     (writes.count(), !status(world)["originals"].is_null())
 }
 
@@ -115,7 +117,12 @@ async fn after_a_release_the_rollout_may_name_other_objects_at_once() {
     let world = shop();
     let _tasks = at_25(&world).await;
     assert!(!status(&world)["originals"].is_null());
-    assert_eq!(kept_at(&world, "Promoted").await, (0, false), "{}", status(&world));
+    assert_eq!(
+        kept_at(&world, "Promoted").await,
+        (0, false),
+        "{}",
+        status(&world)
+    );
     edit(&world, json!({"workload": {"name": "other"}})).await;
 }
 
@@ -124,7 +131,12 @@ async fn after_a_rollback_the_rollout_may_name_other_objects_at_once() {
     let world = shop();
     let _tasks = at_25(&world).await;
     world.define_image("checkout:v2", Image::failing(0.5));
-    assert_eq!(kept_at(&world, "RolledBack").await, (0, false), "{}", status(&world));
+    assert_eq!(
+        kept_at(&world, "RolledBack").await,
+        (0, false),
+        "{}",
+        status(&world)
+    );
 }
 
 /// The route could not be given back at the end: the status follows when it can.
@@ -160,7 +172,9 @@ async fn a_deployment_that_is_named_no_more_is_freed() {
     let before = world.trace().len();
     tokio::time::sleep(Duration::from_mins(10)).await;
     let calls = world.trace().split_off(before);
-    let writes = calls.iter().filter(|call| call.resource == "deployments" && call.is_write());
+    let writes = calls
+        .iter()
+        .filter(|call| call.resource == "deployments" && call.is_write());
     assert_eq!(writes.count(), 0);
 }
 

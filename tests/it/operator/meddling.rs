@@ -279,7 +279,9 @@ async fn an_idle_rollout_leaves_a_shared_route_alone() {
         ));
         let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
         let stamp = Patch::Merge(json!({"metadata": {"annotations": {"serin.dev/stamp": "7ab9/1"}}}));
-        api.patch("checkout", &PatchParams::default(), &stamp).await.unwrap();
+        api.patch("checkout", &PatchParams::default(), &stamp)
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_secs(20)).await;
         let route = world.object("httproutes", "shop", "checkout").unwrap();
         let there = !route["metadata"]["annotations"]["serin.dev/stamp"].is_null();

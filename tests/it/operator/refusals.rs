@@ -1,6 +1,10 @@
 //! Writes that fail or do not stick, at the real operator: what has been given to the candidate comes back all the same,
 //! and nobody is asked a hundred times a second.
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
 use serin::world::{Fault, FaultRule};
 
 use super::gauges::{comes_to, status};
@@ -64,9 +68,14 @@ async fn a_new_leader_lets_nothing_grow_before_every_stamp_is_on_and_says_so() {
         assert_eq!(status(&world)["release"]["weight"]["desired"], 25);
     }
     let message = status(&world)["message"].to_string();
-    assert!(message.contains("cannot patch deployments.apps shop/checkout"), "{message}");
+    assert!(
+        message.contains("cannot patch deployments.apps shop/checkout"),
+        "{message}"
+    );
     let tried = world.trace().split_off(before);
-    let tried = tried.iter().filter(|call| call.resource == "deployments" && call.verb == "patch");
+    let tried = tried
+        .iter()
+        .filter(|call| call.resource == "deployments" && call.verb == "patch");
     let tried = tried.count();
     assert!(tried < 2_000, "{tried} in half an hour");
     world.heal();
@@ -86,10 +95,56 @@ async fn a_resume_that_the_gate_s_policy_undoes_is_told_and_not_repeated_without
     tokio::time::sleep(Duration::from_mins(10)).await;
     let seen = status(&world);
     let message = seen["message"].as_str().unwrap();
-    assert!(message.contains("Deployment shop/checkout does not keep `spec.paused`"), "{seen}");
-    assert!(message.contains("the service account that Serin runs as"), "{seen}");
+    assert!(
+        message.contains("Deployment shop/checkout does not keep `spec.paused`"),
+        "{seen}"
+    );
+    assert!(
+        message.contains("the service account that Serin runs as"),
+        "{seen}"
+    );
     let calls = world.trace().split_off(before);
-    let patches = calls.iter().filter(|call| (call.verb.as_str(), call.resource.as_str()) == ("patch", "deployments"));
+    let patches = calls
+        .iter()
+        .filter(|call| (call.verb.as_str(), call.resource.as_str()) == ("patch", "deployments"));
     let patches = patches.count();
     assert!((2..40).contains(&patches), "{patches} in ten minutes");
+}
+
+/// Another controller takes the gate's label off within a tenth of a second, whenever it sees it.
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_undoes_a_write_at_once_is_told_and_not_raced_with() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    let around = world.clone();
+    tokio::spawn(async move {
+        let api: Api<Deployment> = Api::namespaced(around.client_as("gitops"), "shop");
+        let bare = Patch::Merge(json!({"metadata": {"labels": {"serin.dev/gate": null}}}));
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let object = around.object("deployments", "shop", "checkout").unwrap();
+            if !object["metadata"]["labels"]["serin.dev/gate"].is_null() {
+                api.patch("checkout", &PatchParams::default(), &bare)
+                    .await
+                    .unwrap();
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let calls = world.trace().split_off(before);
+    let ours = calls.iter().filter(|call| call.user == SERIN && call.is_write());
+    let of = |resource: &str| ours.clone().filter(|call| call.resource == resource).count();
+    assert!(
+        (200..=320).contains(&of("deployments")),
+        "{} in ten minutes",
+        of("deployments")
+    );
+    assert!(of("rollouts/status") <= 2, "{}", of("rollouts/status"));
+    let message = status(&world)["message"].to_string();
+    assert!(
+        message.contains("`serin.dev/gate` of the Deployment"),
+        "{message}"
+    );
 }

@@ -179,11 +179,7 @@ impl Dice {
         if self.chance(8) {
             return Route::Unusable(self.problem());
         }
-        let (weight, highest, touched) = (
-            self.maybe(90, Self::weight),
-            self.weight(),
-            self.chance(70),
-        );
+        let (weight, highest, touched) = (self.maybe(90, Self::weight), self.weight(), self.chance(70));
         Route::Seen {
             weight,
             highest,

@@ -15,7 +15,9 @@ fn line(step: i32, metric: &str) -> api::VerdictStatus {
 /// Everything that one look has to say on a step.
 fn look(step: i32, kind: &str, of: &str) -> Vec<api::VerdictStatus> {
     let count = api::MAX_ITEMS + if of.is_empty() { api::MAX_GAUGES } else { 0 };
-    (0..count).map(|index| line(step, &format!("{kind}{index}{of}"))).collect()
+    (0..count)
+        .map(|index| line(step, &format!("{kind}{index}{of}")))
+        .collect()
 }
 
 /// Twenty steps of as many metrics and gauges as there may be.
