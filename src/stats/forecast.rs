@@ -22,10 +22,12 @@ pub fn requests_to_prove(p: f64, mu: f64, nats: f64) -> f64 {
 /// `least`.
 pub fn provable_rate(n: f64, p: f64, least: f64, nats: f64) -> f64 {
     let enough = |mu: f64| n * divergence(p, mu) >= nats;
-    if enough(least) {
+    // Nothing is proven to lie below what it is.
+    let floor = p.max(LEAST_RATE);
+    if least > floor && enough(least) {
         return least;
     }
-    let (mut low, mut high) = (least.max(p), least.max(p).max(LEAST_RATE) * 2.0);
+    let (mut low, mut high) = (least.max(p), least.max(floor) * 2.0);
     while !enough(high) && high < 1e6 {
         high *= 2.0;
     }
@@ -99,6 +101,8 @@ mod tests {
         // Sixty requests without a failure are worth 60 × 0.05 = 3 nats against five per cent: just enough.
         assert!((provable_rate(60.0, 0.0, 0.001, 3.0) - 0.05).abs() < 1e-9);
         assert!((provable_rate(60.0, 0.0, 0.051, 3.0) - 0.051).abs() < 1e-15);
+        // Against a margin of nothing nobody proves anything: it is widened like any other.
+        assert!((provable_rate(60.0, 0.0, 0.0, 3.0) - 0.05).abs() < 1e-9);
     }
 
     #[test]
