@@ -8,6 +8,7 @@ mod good;
 mod outages;
 mod people;
 mod taken_back;
+mod tidied_up;
 
 use libtest_mimic::Trial;
 
@@ -18,6 +19,7 @@ pub(super) fn all() -> Vec<Trial> {
         taken_back::all(),
         people::all(),
         outages::all(),
+        tidied_up::all(),
     ];
     files.into_iter().flatten().collect()
 }
