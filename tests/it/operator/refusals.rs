@@ -3,8 +3,9 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
+use serin::api::Rollout;
 use serin::world::{Fault, FaultRule};
 
 use super::gauges::{comes_to, status};
@@ -57,6 +58,23 @@ async fn a_new_leader_follows_an_abort_though_no_deployment_can_be_written() {
     assert_eq!(in_force(&world), 0, "{}", status(&world));
 }
 
+/// The pods wait for a Deployment that can be written, the traffic does not.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_gives_a_deleted_rollout_s_traffic_back_though_no_deployment_can_be_written() {
+    let world = led_no_more().await;
+    let rollouts: Api<Rollout> = Api::namespaced(world.client(), "shop");
+    rollouts
+        .delete("checkout", &DeleteParams::default())
+        .await
+        .unwrap();
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(in_force(&world), 0, "{}", status(&world));
+    world.heal();
+    tokio::time::sleep(Duration::from_mins(15)).await;
+    assert!(world.object("rollouts", "shop", "checkout").is_none());
+}
+
 /// What an earlier leader still sends must find another version first.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_lets_nothing_grow_before_every_stamp_is_on_and_says_so() {
@@ -78,6 +96,33 @@ async fn a_new_leader_lets_nothing_grow_before_every_stamp_is_on_and_says_so() {
         .filter(|call| call.resource == "deployments" && call.verb == "patch");
     let tried = tried.count();
     assert!(tried < 2_000, "{tried} in half an hour");
+    world.heal();
+    comes_to(&world, "Promoted").await;
+}
+
+/// All that a promotion needs is there when the new leader comes, but not every stamp.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_waits_for_every_stamp_of_a_new_leader() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    let place = |world: &World| status(world)["course"]["phase"]["stage"].clone();
+    assert_eq!(place(&world), "handover", "{}", status(&world));
+    let limit = world.elapsed() + Duration::from_mins(1);
+    while in_force(&world) != 100 {
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    leader.shutdown().await;
+    world.inject(FaultRule::next("patch", "httproutes", Fault::Status(500)).times(u64::MAX));
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(place(&world), "handover", "{}", status(&world));
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    assert_eq!(deployment["spec"]["paused"], true);
     world.heal();
     comes_to(&world, "Promoted").await;
 }
