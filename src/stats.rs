@@ -20,7 +20,6 @@ pub mod leak;
 pub mod panel;
 pub mod process;
 pub mod random;
-pub mod rank;
 pub mod saturation;
 pub mod settings;
 pub mod several;

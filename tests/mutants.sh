@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Mutation testing of src/stats: which faults, put into the judge one at a time, would no test notice?
 #
-# The room uses `std` only, so it is tested as a small crate of its own, with its tests inside: one thing to compile, a second
-# or two a mutant. Left out are the simulated releases and their random numbers: they measure the judge, nothing decides by them.
+# The room uses `std` only, so it is tested as a small crate of its own, with its tests inside: one thing to compile, two to
+# four seconds a mutant. Left out are the simulated releases, their random numbers and the rules of the peers: they measure
+# the judge, nothing decides by them.
 # Tests that take longest run on those mutants only which all others have missed.
 #
 #   cargo install cargo-mutants --version 27.1.0 --locked
@@ -10,7 +11,7 @@
 #   tests/mutants.sh --shard 3/12 --sharding round-robin    # one in twelve, evenly over the room
 #   tests/mutants.sh --file src/stats/history.rs            # one file
 #
-# All of it takes an hour or two. A mutant that makes a loop endless ends by the timeout; it counts as caught.
+# All of it takes two hours or three. A mutant that makes a loop endless ends by the timeout; it counts as caught.
 # What is missed in the end is printed last. docs/judge.md names those that are left.
 set -euo pipefail
 cd "$(dirname "$0")/.."

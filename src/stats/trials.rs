@@ -7,6 +7,7 @@ pub mod holdout;
 pub mod kayenta;
 pub mod methods;
 pub mod outcome;
+pub mod rank;
 pub mod scenario;
 pub mod serin;
 pub mod traffic;

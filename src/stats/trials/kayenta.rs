@@ -1,10 +1,10 @@
 //! Kayenta's NetflixACAJudge: a rank test on one point a minute, against an equal-size baseline.
 
 use super::methods::{Method, Move, RUNGS};
+use super::rank::shift;
 use crate::stats::counts::Counts;
 use crate::stats::history::PodCounts;
 use crate::stats::random::Random;
-use crate::stats::rank::shift;
 
 /// The confidence that its sources fix.
 const CONFIDENCE: f64 = 0.98;

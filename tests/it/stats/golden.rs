@@ -6,10 +6,10 @@ use serin::stats::exact;
 use serin::stats::forecast::{provable_rate, requests_to_prove};
 use serin::stats::interval::RatioLikelihood;
 use serin::stats::process::Process;
-use serin::stats::rank::{exact_p_value, p_value, u_statistic};
 use serin::stats::share::log_e_of_shares;
 use serin::stats::special::{beta_quantile, beta_regularized, digamma, ln_gamma, share_interval};
 use serin::stats::trials::kayenta::{Class, classify};
+use serin::stats::trials::rank::{exact_p_value, p_value, u_statistic};
 use serin::stats::{Counts, Margin, Tick};
 
 /// The rows under one key; an absent or empty key would make a test vacuous.

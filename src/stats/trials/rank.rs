@@ -1,6 +1,6 @@
 //! The rank test of Mann and Whitney, with ties, and the shift of two samples that it accepts.
 
-use super::special::{normal_above, normal_quantile_above};
+use crate::stats::special::{normal_above, normal_quantile_above};
 
 /// U of the first sample: pairs in which it is larger, ties counted half.
 pub fn u_statistic(x: &[f64], y: &[f64]) -> f64 {
