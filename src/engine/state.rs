@@ -239,8 +239,8 @@ pub struct Promotion {
     /// How often the promoted pods lost ready capacity under traffic.
     #[serde(default)]
     pub lost: u8,
-    /// The fewest replicas of the Deployment since traffic began to come back to it: what an autoscaler adds has still to
-    /// come, and is not lost. Absent before.
+    /// For how many replicas pods have been ready on the side that bears the traffic, or is to bear it: what an autoscaler
+    /// adds has still to come, and is not lost. Absent before they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
 }

@@ -206,7 +206,9 @@ impl Turn<'_> {
         if !self.replaced(workload) {
             return None;
         }
-        if !workload.serves(&workload.template) {
+        // A newer template behind the gate gets no pods: those that are there are all that there will be.
+        let held = workload.template != release.revision && workload.endpoints >= workload.replicas;
+        if !workload.serves(&workload.template) && !held {
             let message = "the stable revision is gone: waits until the Deployment serves again";
             return Some(Some(Waiting::on(reason::UNGATED, message)));
         }

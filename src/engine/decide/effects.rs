@@ -231,9 +231,14 @@ impl Turn<'_> {
             .revision
             .as_ref()
             .is_some_and(|there| there != revision);
-        if other || self.seen.candidate.leftovers {
+        if other || self.seen.candidate.leftovers || self.dangles() {
             self.restore(effects, true);
         }
+    }
+
+    /// The route names a candidate that is not there.
+    pub(super) fn dangles(&self) -> bool {
+        self.seen.route.touched() && !self.seen.candidate.service
     }
 
     /// It cannot be used, and may still send requests to a candidate.
@@ -277,7 +282,9 @@ impl Turn<'_> {
         } else if workload.template != *revision {
             self.way_back(effects, promotion, workload);
         } else if promotion.stage == PromotionStage::Rolling {
-            if workload.paused {
+            // Under all traffic the roll does not begin: the candidate is to bear it.
+            let begins = workload.pods(revision).desired == 0;
+            if workload.paused && (promotion.weight > Weight::NONE || !begins) {
                 effects.push(Effect::Unpause {
                     template: revision.clone(),
                 });
@@ -302,7 +309,13 @@ impl Turn<'_> {
         }
         // What could not be promoted makes room for the pods before, as long as there are any.
         let keep = stable.filter(|stable| workload.pods(stable).desired > 0);
-        if !purge(effects, workload, keep.unwrap_or(&promotion.revision)) && !workload.paused {
+        let (keep, other) = match keep {
+            Some(keep) => (keep, Some(&promotion.revision)),
+            None => (&promotion.revision, self.next.stable.as_ref()),
+        };
+        let spare = promotion.weight > Weight::NONE || spared(workload, keep, other);
+        let purged = spare && purge(effects, workload, keep);
+        if !purged && !workload.paused {
             effects.push(Effect::Pause);
         }
     }
@@ -318,7 +331,13 @@ impl Turn<'_> {
         if let (Some(workload), Some(serving)) = (&self.seen.workload, serving) {
             // Where the user wants the new template shipped, its pods are welcome as soon as the gate is off.
             let shipped = self.plan.resume_on_delete && !workload.gated;
-            if workload.template != *serving && workload.stray(serving) && !shipped {
+            let before = self
+                .next
+                .stable
+                .as_ref()
+                .filter(|_| removal.approved.is_some() && removal.weight == Weight::NONE);
+            let spare = spared(workload, serving, before);
+            if workload.template != *serving && workload.stray(serving) && !shipped && spare {
                 purge(effects, workload, serving);
             } else if workload.template == *serving && workload.paused && removal.weight > Weight::NONE {
                 effects.push(Effect::Unpause {
@@ -350,6 +369,14 @@ impl Turn<'_> {
             }
         }
     }
+}
+
+/// Whether pods of the `other` approved revision can go: none of them serves, or those of `keep` are all there.
+fn spared(workload: &Workload, keep: &Revision, other: Option<&Revision>) -> bool {
+    let serves = other
+        .filter(|other| *other != keep)
+        .is_some_and(|other| workload.pods(other).ready > 0);
+    !serves || workload.pods(keep).ready >= workload.replicas
 }
 
 /// Only `keep` has pods. Where it has none of its own, nothing would be left to serve: then nothing is purged.

@@ -75,6 +75,7 @@ impl Turn<'_> {
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Rolling,
             entered: self.now,
+            replicas: Some(workload.replicas),
             ..promotion
         });
         None
@@ -87,8 +88,9 @@ impl Turn<'_> {
         if unrolled && self.stable_serves(workload) {
             return self.retreat_to_stable(&promotion, workload);
         }
-        if self.forsaken(&promotion, workload) {
-            self.give_back(promotion, workload, PromotionStage::Rolling);
+        let ready = self.candidate_ready(&promotion.revision);
+        let promotion = self.with_known(promotion, workload, ready);
+        if self.changes_sides(&promotion, workload) {
             return None;
         }
         let complete = workload.replicas > 0
@@ -164,7 +166,8 @@ impl Turn<'_> {
     }
 
     fn returning(&mut self, promotion: Promotion, workload: &Workload, index: usize) -> Option<Waiting> {
-        let promotion = self.with_fewest(promotion, workload);
+        let ready = workload.pods(&promotion.revision).ready;
+        let promotion = self.with_known(promotion, workload, ready);
         if self.forsaken(&promotion, workload) {
             self.give_back(promotion, workload, PromotionStage::Baking);
             return None;
@@ -195,7 +198,8 @@ impl Turn<'_> {
     }
 
     fn baking(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
-        let promotion = self.with_fewest(promotion, workload);
+        let ready = workload.pods(&promotion.revision).ready;
+        let promotion = self.with_known(promotion, workload, ready);
         if let Some(wait) = self.setback(&promotion, workload) {
             return wait;
         }
@@ -244,7 +248,7 @@ impl Turn<'_> {
             stage,
             weight,
             entered: self.now,
-            replicas: promotion.replicas.or(replicas),
+            replicas: if index == 0 { replicas } else { promotion.replicas },
             ..promotion
         });
     }

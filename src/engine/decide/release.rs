@@ -65,7 +65,7 @@ impl Turn<'_> {
             .revision
             .as_ref()
             .is_some_and(|revision| *revision != release.revision);
-        if foreign || self.seen.candidate.leftovers {
+        if foreign || self.seen.candidate.leftovers || self.dangles() {
             return Some(Waiting::on(
                 reason::CLEARING,
                 "the candidate of an earlier release is being removed",

@@ -16,7 +16,11 @@ impl Turn<'_> {
         let approved = if let Phase::Promoting(promotion) = phase
             && self.has_rolled(promotion)
         {
-            Some(promotion.revision.clone())
+            let stable = self.next.stable.as_ref();
+            let template = self.seen.workload.as_ref().map(|workload| &workload.template);
+            // Given up, and the Deployment is on its way back.
+            let back = promotion.stage == PromotionStage::Failed && template.is_some() && template == stable;
+            stable.filter(|_| back).or(Some(&promotion.revision)).cloned()
         } else {
             None
         };

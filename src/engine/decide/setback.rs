@@ -8,8 +8,11 @@ use super::{LOST_MAX, Turn};
 
 impl Turn<'_> {
     pub(super) fn failed(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
-        if self.forsaken(&promotion, workload) {
-            self.give_back(promotion, workload, PromotionStage::Failed);
+        let ready = self.candidate_ready(&promotion.revision);
+        let promotion = self.with_known(promotion, workload, ready);
+        // The Deployment's pods may be here because they are worse: they are better than none.
+        let some = promotion.weight > Weight::NONE && ready > 0;
+        if !some && self.changes_sides(&promotion, workload) {
             return None;
         }
         let revision = &promotion.revision;
@@ -37,7 +40,8 @@ impl Turn<'_> {
     /// The candidate has lost most of the pods that bear its share, and the Deployment has more, all of them of approved
     /// revisions.
     pub(super) fn forsaken(&self, promotion: &Promotion, workload: &Workload) -> bool {
-        let share = promotion.weight.share_of(workload.replicas);
+        let known = promotion.replicas.unwrap_or(u32::MAX).min(workload.replicas);
+        let share = promotion.weight.share_of(known);
         let ready = self.candidate_ready(&promotion.revision);
         let approved = |revision: &Revision| {
             *revision == promotion.revision || self.next.stable.as_ref() == Some(revision)
@@ -62,7 +66,6 @@ impl Turn<'_> {
         self.next.phase = Phase::Promoting(Promotion {
             stage,
             weight: Weight::NONE,
-            replicas: Some(workload.replicas),
             entered: if stage == PromotionStage::Baking {
                 self.now
             } else {
@@ -146,19 +149,51 @@ impl Turn<'_> {
             entered: self.now,
             weight: Weight::FULL,
             lost,
-            replicas: None,
+            replicas: Some(workload.replicas.min(candidate)),
             ..promotion.clone()
         });
         Some(None)
     }
 
-    /// Remembers that the Deployment has become smaller.
-    pub(super) fn with_fewest(&mut self, promotion: Promotion, workload: &Workload) -> Promotion {
-        let Some(fewest) = promotion.replicas.filter(|fewest| workload.replicas < *fewest) else {
+    /// Gives all traffic to the side that has the pods, where the one that bears it has lost most of its own.
+    pub(super) fn changes_sides(&mut self, promotion: &Promotion, workload: &Workload) -> bool {
+        if self.forsaken(promotion, workload) {
+            self.give_back(promotion.clone(), workload, promotion.stage);
+            return true;
+        }
+        let revision = &promotion.revision;
+        let ready = self.candidate_ready(revision);
+        let whole = promotion.weight == Weight::NONE && ready >= workload.replicas.max(1);
+        let unrolled = workload.pods(revision).desired == 0;
+        if !whole || !(unrolled || workload.endpoints.saturating_mul(2) < workload.replicas) {
+            return false;
+        }
+        self.note(Note::warning(
+            reason::CAPACITY_LOST,
+            format!(
+                "the Deployment has {} ready pods under all traffic: the candidate takes it again, with {ready}",
+                workload.endpoints
+            ),
+        ));
+        self.next.phase = Phase::Promoting(Promotion {
+            weight: Weight::FULL,
+            replicas: Some(workload.replicas),
+            ..promotion.clone()
+        });
+        true
+    }
+
+    /// Remembers for how many replicas there have been `ready` pods.
+    pub(super) fn with_known(&mut self, promotion: Promotion, workload: &Workload, ready: u32) -> Promotion {
+        let Some(before) = promotion.replicas else {
             return promotion;
         };
+        let known = before.max(ready).min(workload.replicas);
+        if known == before {
+            return promotion;
+        }
         let promotion = Promotion {
-            replicas: Some(fewest.min(workload.replicas)),
+            replicas: Some(known),
             ..promotion
         };
         self.next.phase = Phase::Promoting(promotion.clone());
@@ -175,7 +210,6 @@ impl Turn<'_> {
                 Weight::FULL
             },
             entered: self.now,
-            replicas: None,
             ..promotion
         });
     }

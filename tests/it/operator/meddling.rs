@@ -173,6 +173,22 @@ async fn a_candidates_service_that_somebody_deletes_keeps_nothing_from_its_end()
     comes_to(&world, "Idle").await;
 }
 
+/// Nothing of the one before is left but its name in the route, and the gateway refuses that: the next release clears it.
+#[tokio::test(start_paused = true)]
+async fn a_candidate_that_is_removed_in_its_rollback_leaves_nothing_that_stops_the_next_one() {
+    let world = shop();
+    let _tasks = at_25(&world).await;
+    world.define_image("checkout:v3", Image::failing(0.0));
+    world.set_image("shop", "checkout", "checkout:v3").unwrap();
+    comes_to(&world, "RollingBack").await;
+    let all = world.objects("deployments", "shop");
+    let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
+    let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
+    delete(&world, ("apps", "v1", "Deployment"), &name).await;
+    tidy_up(&world).await;
+    comes_to(&world, "Promoted").await;
+}
+
 /// What a process left behind whose clock was an hour ahead: in the state and in the evidence.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_an_hour_ahead_stalls_nobody() {

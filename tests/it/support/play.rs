@@ -291,20 +291,7 @@ impl Play {
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", verb, rest @ ..] => self.ask(verb, rest),
-            ["scale", count] => {
-                let deployment = self.cluster.deployment.as_mut().unwrap();
-                let (template, count) = (deployment.facts.template.clone(), count.parse().unwrap());
-                let serving = deployment
-                    .facts
-                    .revisions
-                    .keys()
-                    .next()
-                    .cloned()
-                    .unwrap_or(template);
-                deployment.facts.replicas = count;
-                deployment.facts.revisions.insert(serving, pods(count, count));
-                deployment.count();
-            }
+            ["scale", count, rest @ ..] => self.scale(count.parse().unwrap(), rest),
             ["someone", rest @ ..] => self.someone(rest),
             ["clock", "was", time, "ahead"] => {
                 self.state = in_the_future(&self.state, span(time));
@@ -349,6 +336,21 @@ impl Play {
             }
             other => panic!("no such event: {other:?}"),
         }
+    }
+
+    /// Other replicas, and their pods at once unless these are slow.
+    fn scale(&mut self, count: u32, how: &[&str]) {
+        let deployment = self.cluster.deployment.as_mut().unwrap();
+        let facts = &mut deployment.facts;
+        facts.replicas = count;
+        if how == ["pods", "are", "slow"] {
+            facts.revisions.values_mut().for_each(|seen| seen.desired = count);
+        } else {
+            let serving = facts.revisions.keys().next().cloned();
+            let serving = serving.unwrap_or_else(|| facts.template.clone());
+            facts.revisions.insert(serving, pods(count, count));
+        }
+        deployment.count();
     }
 
     /// Who has no business there.
