@@ -232,8 +232,8 @@ impl Preflight {
     fn late(&self, choice: &Choice) -> String {
         format!(
             "series of {} found for Service {}, but what the provider says of a moment still changes once its `lag` is \
-             over: raise `lag` above the time until samples can be seen (VictoriaMetrics hides the last 30 s), and let \
-             one server answer instead of several in turn",
+             over: raise `lag` above the time until samples can be seen (VictoriaMetrics hides the last 30 s; clocks may \
+             differ), and let one server answer instead of several in turn",
             choice.title(),
             self.service
         )
