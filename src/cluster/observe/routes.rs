@@ -7,11 +7,28 @@ use super::super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::Moment;
 use crate::engine::observation::{Problem, Route};
+use crate::engine::reason;
 use crate::render::route;
+
+/// All managed routes as the gateways have taken them. One that names nobody any more may still be served in its older
+/// form, until they have taken that, too.
+pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
+    match written(snapshot, accepted_since) {
+        Route::Unusable(problem)
+            if problem.reason == reason::ROUTE_WITHOUT_SERVICE && accepted_since.is_none() =>
+        {
+            Route::Unusable(Problem {
+                reason: reason::ROUTE_NOT_ACCEPTED,
+                message: format!("{}; the gateway has not taken it as it is now", problem.message),
+            })
+        }
+        route @ (Route::Unusable(_) | Route::Seen { .. }) => route,
+    }
+}
 
 /// All managed routes as one, or why they cannot be used. One that is gone or cannot be managed does not hide the
 /// others while these name a candidate: its share must be taken away whatever else is wrong.
-pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
+fn written(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
     let (arms, originals) = (arms(snapshot), originals(snapshot));
     let (mut together, mut refusal, mut pending, mut problem) = (None::<route::Seen>, None, None, None);
     for (name, object) in &snapshot.routes {
@@ -77,7 +94,7 @@ fn missing(snapshot: &Snapshot, name: &str) -> Problem {
 /// What is wrong with the first route that is gone or cannot be managed.
 pub(super) fn route_problem(snapshot: &Snapshot) -> Option<Problem> {
     let (arms, originals) = (arms(snapshot), originals(snapshot));
-    if let Route::Unusable(problem) = route(snapshot, None) {
+    if let Route::Unusable(problem) = written(snapshot, None) {
         return Some(problem);
     }
     snapshot.routes.iter().find_map(|(name, object)| match object {
@@ -116,10 +133,10 @@ pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
         .iter()
         .filter_map(|(_, object)| object.as_ref())
         .collect();
-    if there.is_empty() || (route_problem(snapshot).is_some() && !route(snapshot, None).bare()) {
+    if there.is_empty() || (route_problem(snapshot).is_some() && !written(snapshot, None).bare()) {
         return None;
     }
-    let bare = route(snapshot, None).bare();
+    let bare = written(snapshot, None).bare();
     there
         .into_iter()
         .map(|object| {

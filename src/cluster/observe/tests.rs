@@ -97,6 +97,29 @@ fn pods_of_a_deployment_that_was_deleted_are_not_its_successors() {
 }
 
 #[test]
+fn a_route_that_names_neither_version_sends_nobody_once_the_gateway_has_taken_it() {
+    let parent = json!({"name": "public"});
+    let taken = |generation: i64| {
+        let condition =
+            |kind: &str| json!({"type": kind, "status": "True", "observedGeneration": generation});
+        json!({"parents": [{"parentRef": parent, "conditions": [condition("Accepted"), condition("ResolvedRefs")]}]})
+    };
+    let mut snapshot = snapshot(&json!({}));
+    snapshot.rollout = json!({"spec": {"workload": {"name": "checkout"}}});
+    for (generation, gone) in [(1, false), (2, true)] {
+        let route = json!({
+            "metadata": {"name": "checkout", "namespace": "shop", "uid": "r", "generation": 2},
+            "spec": {"parentRefs": [parent], "rules": [{"backendRefs": [{"name": "other", "port": 80}]}]},
+            "status": taken(generation),
+        });
+        snapshot.routes = [("checkout".to_owned(), Some(route))].into();
+        let accepted = routing_mark(&snapshot).map(|_| Moment::UNIX_EPOCH);
+        let seen = super::route(&snapshot, accepted);
+        assert_eq!(seen.gone(), gone, "{seen:?}");
+    }
+}
+
+#[test]
 fn a_gateway_that_says_nothing_of_a_route_is_named() {
     let gateway = |name: &str| json!({"name": name});
     let accepted = |name: &str| {
