@@ -28,9 +28,9 @@ pub(super) struct Run {
     /// Address of the Prometheus that the provider `default` stands for, unless a MetricProvider has that name.
     #[arg(long, env = "SERIN_PROMETHEUS")]
     prometheus: Option<String>,
-    /// How late the samples of that Prometheus come, in seconds.
-    #[arg(long, env = "SERIN_PROMETHEUS_LAG", default_value_t = 5.0)]
-    prometheus_lag: f64,
+    /// How late the samples of that Prometheus come: a duration such as 35s, or seconds.
+    #[arg(long, env = "SERIN_PROMETHEUS_LAG", default_value = "5s", value_parser = span)]
+    prometheus_lag: Duration,
     /// How unproven templates are held back.
     #[arg(long, env = "SERIN_GATE", value_enum, default_value_t = Gate::Auto)]
     gate: Gate,
@@ -117,13 +117,7 @@ impl Run {
             Gate::Paused => GateMode::Paused,
             Gate::Auto => detect(&clients).await?,
         };
-        let lag = Duration::try_from_secs_f64(self.prometheus_lag).map_err(|error| {
-            Failure::usage(
-                format!("--prometheus-lag: {error}"),
-                "give seconds, for example 5",
-            )
-        })?;
-        let registry = Registry::new(self.prometheus.as_deref(), lag).map_err(|error| {
+        let registry = Registry::new(self.prometheus.as_deref(), self.prometheus_lag).map_err(|error| {
             Failure::usage(
                 format!("--prometheus: {error}"),
                 "for example http://prometheus.monitoring:9090",
@@ -178,5 +172,35 @@ async fn terminated() {
             }
         }
         Err(_) => std::future::pending().await,
+    }
+}
+
+/// A duration as a MetricProvider has it, or a bare number of seconds.
+fn span(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
+    }
+    let span = text.parse::<crate::api::Duration>();
+    span.map(Duration::from).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lag_is_a_duration_or_seconds() {
+        for (text, milliseconds) in [
+            ("35s", 35_000),
+            ("1500ms", 1_500),
+            ("5", 5_000),
+            ("0.5", 500),
+            ("1m", 60_000),
+        ] {
+            assert_eq!(span(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for wrong in ["", "-1", "soon", "NaN", "1e300"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
     }
 }
