@@ -305,6 +305,4 @@ impl Leak {
 }
 
 #[cfg(test)]
-mod facts;
-#[cfg(test)]
 mod tests;

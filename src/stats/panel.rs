@@ -315,6 +315,4 @@ fn telling(worst: Assessment, next: Assessment) -> Assessment {
 }
 
 #[cfg(test)]
-mod facts;
-#[cfg(test)]
 mod tests;

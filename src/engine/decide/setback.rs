@@ -8,6 +8,10 @@ use super::{LOST_MAX, Turn};
 
 impl Turn<'_> {
     pub(super) fn failed(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
+        // Before the candidate could take the traffic for a moment.
+        if workload.template != promotion.revision && self.stable_serves(workload) {
+            return self.retreat_to_stable(&promotion, workload);
+        }
         let ready = self.candidate_ready(&promotion.revision);
         let promotion = self.with_known(promotion, workload, ready);
         // The Deployment's pods may be here because they are worse: they are better than none.
@@ -17,9 +21,6 @@ impl Turn<'_> {
         }
         let revision = &promotion.revision;
         if workload.template != *revision {
-            if self.stable_serves(workload) {
-                return self.retreat_to_stable(&promotion, workload);
-            }
             let message = format!(
                 "revision {} came: traffic goes back as soon as the stable pods are ready again",
                 workload.template

@@ -1,3 +1,5 @@
+mod facts;
+
 use super::*;
 use crate::stats::random::Random;
 

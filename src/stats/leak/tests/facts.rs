@@ -3,7 +3,7 @@
 
 #![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
 
-use super::*;
+use super::super::*;
 
 fn level(mean: f64) -> Level {
     Level::of([mean]).unwrap()

@@ -2,17 +2,9 @@
 
 #![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
 
-use super::*;
+use super::super::*;
+use super::rule;
 use crate::stats::{Bursts, Counts, Margin};
-
-fn rule(weight: f64, gating: bool, parts: usize) -> Rule {
-    Rule {
-        settings: Settings::default(),
-        weight,
-        gating,
-        parts,
-    }
-}
 
 /// Two metrics: a share, and a histogram of two edges.
 fn panel() -> Panel {

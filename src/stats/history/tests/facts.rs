@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_cmp)] // nothing is rounded where equality is meant
 
-use super::*;
+use super::super::*;
 
 const MARGIN: Margin = Margin::new(1.05, 5e-5);
 
