@@ -280,6 +280,7 @@ impl Gauge {
         } = self.finding(place.weights, [self.pods.1, next_pods, full_pods]);
         let room = match &outlook {
             Some(outlook) if outlook.fits == Fits::No => Room::TooTight(self.tell_tight(outlook, next_pods)),
+            Some(outlook) if outlook.fits == Fits::Unsure => Room::Reading,
             Some(_) => Room::Enough,
             None if place.waited < place.patience => Room::Reading,
             None if self.optional => Room::Enough,

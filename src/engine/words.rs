@@ -98,6 +98,9 @@ pub fn saturated(gauge: &str, seen: &Outlook) -> String {
         (Fits::Warn, _) => {
             format!("{next}{range} of its limit, where {limit} is the most; that is too vague to hold for")
         }
+        (Fits::Unsure, _) => {
+            format!("{next}{range} of its limit, where {limit} is the most; more readings will tell")
+        }
         (Fits::No, Some(pods)) => {
             format!("{next}{range} of its limit, where {limit} is the most: {pods} pods would suffice")
         }

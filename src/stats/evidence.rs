@@ -24,7 +24,7 @@ use super::interval::RatioLikelihood;
 use super::process::Process;
 use super::settings::Settings;
 pub(super) use fail::Arrears;
-use guard::{BASELINE, CANDIDATE, Guard};
+use guard::{BASELINE, CANDIDATE, Guard, PATIENT};
 use learned::Learned;
 pub use margins::step_multiplier;
 
@@ -210,7 +210,7 @@ impl Evidence {
             return self.observe_alone(&tick);
         }
         self.ratio.observe(&tick);
-        if let Some(tick) = self.guard.gather(&tick, &self.given.background) {
+        if let Some(tick) = self.guard.gather(&tick, &self.given.background, PATIENT) {
             self.weigh(&tick);
         }
     }

@@ -12,6 +12,7 @@ mod ahead;
 mod follows;
 mod line;
 
+use ahead::Sure;
 pub use ahead::{Ahead, FAR, Fits, Outlook};
 use follows::Follows;
 pub use line::Load;
@@ -27,6 +28,8 @@ const VAGUE: f64 = 0.1;
 const ALIKE: f64 = 9.0;
 /// Readings that a forecast needs.
 pub const NEEDED: u32 = 4;
+/// Readings of one step after which a forecast that is still too vague to refuse the next one is not waited for.
+const PLENTY: f64 = 20.0;
 /// A candidate that uses this much more a request is worth a warning.
 pub const COSTLY: f64 = 1.25;
 
@@ -140,10 +143,19 @@ impl Saturation {
         if self.idle >= 0.0 {
             return (self.idle.min(most), 0.0);
         }
-        match self.baseline.intercept() {
-            Some((idle, error)) => (idle.clamp(0.0, self.baseline.used().max(0.0)).min(most), error),
+        let within = |sums: &Sums| {
+            let (idle, error) = sums.intercept()?;
+            Some((idle.clamp(0.0, sums.used().max(0.0)).min(most), error))
+        };
+        // Weights that grow move the candidate's pace by half its size and more, the baseline's by little: after the
+        // first step it is mostly the candidate that shows what its pods use when nobody asks them anything. Where the use
+        // need not follow the traffic, its line says nothing of that.
+        let mine = Some(&self.candidate).filter(|_| self.is_known_to_follow());
+        match (within(&self.baseline), mine.and_then(within)) {
+            (Some(theirs), Some(mine)) => together(theirs, mine),
+            (Some(one), None) | (None, Some(one)) => one,
             // It may be anything between; nothing is what makes requests look dearest.
-            None => (0.0, most),
+            (None, None) => (0.0, most),
         }
     }
 
@@ -193,7 +205,12 @@ impl Saturation {
         let steepest = self.candidate.through(0.0).map_or(f64::INFINITY, |fit| fit.slope);
         let upper = (forecast + reach).min(next * (steepest + margin).max((forecast / next) + margin));
         let full = idle + slope * ahead.full_pace(step.pace);
-        let sure = sway <= VAGUE || forecast - reach > ahead.limit;
+        let sure = match sway <= VAGUE || forecast - reach > ahead.limit {
+            _ if ahead.is_far() => Sure::No,
+            true => Sure::Yes,
+            false if step.readings < PLENTY => Sure::Soon,
+            false => Sure::No,
+        };
         Some(Outlook {
             used: step.used,
             forecast,
@@ -201,7 +218,7 @@ impl Saturation {
             full,
             limit: ahead.limit,
             weight: ahead.next,
-            fits: ahead.fits(upper, full, sure && !ahead.is_far()),
+            fits: ahead.fits(upper, full, sure),
             pods: ahead.pods_enough(idle, (slope + margin) * step.pace),
             if_it_follows: None,
         })
@@ -221,11 +238,15 @@ impl Saturation {
         let forecast = (step.used + slope * more).max(0.0);
         let upper = forecast + reach;
         let full = (step.used + slope * (ahead.full_pace(step.pace) - step.pace)).max(0.0);
-        let far = ahead.is_far() && slope > 0.0;
+        let sure = if ahead.is_far() && slope > 0.0 {
+            Sure::No
+        } else {
+            Sure::Yes
+        };
         let doubtful = Some(steep.forecast).filter(|it| *it > ahead.limit && upper <= ahead.limit);
-        let fits = match ahead.fits(upper, full, !far) {
+        let fits = match ahead.fits(upper, full, sure) {
             Fits::Yes if doubtful.is_some() => Fits::Warn,
-            it @ (Fits::Yes | Fits::Warn | Fits::No) => it,
+            it @ (Fits::Yes | Fits::Warn | Fits::Unsure | Fits::No) => it,
         };
         let idle = step.used - slope * step.pace;
         Outlook {
@@ -294,6 +315,16 @@ impl Saturation {
             .chain(self.own.numbers())
             .collect()
     }
+}
+
+/// What two independent estimates of one number, each with its standard error, come to: the surer counts for more.
+fn together((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
+    let all = a_error * a_error + b_error * b_error;
+    if all <= 0.0 {
+        return ((a + b) / 2.0, 0.0);
+    }
+    let share = a_error * a_error / all;
+    (a + (b - a) * share, a_error * b_error / all.sqrt())
 }
 
 /// A quantile of Student's distribution with `freedom` degrees, from the normal one (Abramowitz and Stegun 26.7.5).

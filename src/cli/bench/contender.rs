@@ -44,7 +44,7 @@ impl Contender {
     /// The same with a gauge of the candidate's pods, whose forecast may refuse a step.
     pub(super) fn gauged(name: &'static str, ladder: Ladder, at_peak: f64) -> Self {
         Self::new(name, 1, move |s: Scenario, c: Conditions| {
-            let gauge = Gauge::new(s.pace, at_peak);
+            let gauge = Gauge::new(s.pace, at_peak, PODS);
             Serin::new(Settings::default(), ladder.clone(), PODS, c.scrape).with_gauge(gauge)
         })
     }

@@ -104,7 +104,7 @@ impl Gauge {
             Some(Fits::No) => Some("TooTight"),
             Some(Fits::Yes) if found.cost.is_none() => Some("Fits"),
             Some(Fits::Yes | Fits::Warn) => Some("Warn"),
-            None => None,
+            Some(Fits::Unsure) | None => None,
         };
         Told {
             answer: answer::Gauge {

@@ -65,6 +65,25 @@ fn too_few_readings_stop_for_a_while_or_where_they_are_asked_for() {
 }
 
 #[test]
+fn a_forecast_that_a_few_readings_more_make_sure_is_waited_for() {
+    // Steady traffic: neither arm shows what a pod uses without requests.
+    let mut gauge = Gauge::new("cpu", Kind::Cpu, true, None);
+    let mut rooms = Vec::new();
+    for _ in 0..20 {
+        gauge.read(&Reading {
+            candidate: level(0.5, 1),
+            baseline: Some(level(0.5, 3)),
+            set: 1,
+            requests: Some([100, 900]),
+            seconds: 15.0,
+        });
+        rooms.push(gauge.view(&PLACE).gauges.room);
+    }
+    assert_eq!(rooms[18], Room::Reading, "{}", gauge.view(&PLACE).sentence);
+    assert_eq!(rooms[19], Room::Enough);
+}
+
+#[test]
 fn a_sure_leak_fails_and_other_pods_begin_anew() {
     let mut gauge = Gauge::new("memory", Kind::Memory, true, None);
     let feed = |gauge: &mut Gauge, set: u64| {

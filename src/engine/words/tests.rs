@@ -80,6 +80,7 @@ fn a_gauge_is_told_with_its_remedy() {
         "cpu: at 12 % each pod would use 40 % of its limit"
     );
     assert!(told(&|it| it.fits = Fits::Warn).ends_with("too vague to hold for"));
+    assert!(told(&|it| it.fits = Fits::Unsure).ends_with("where 80 % is the most; more readings will tell"));
     assert_eq!(
         told(&|it| (it.fits, it.upper, it.forecast, it.if_it_follows) = (Fits::Warn, 0.67, 0.65, Some(0.88))),
         "cpu: at 100 % each pod would use 65 % of its limit; if it followed the traffic, which it has not shown, it \

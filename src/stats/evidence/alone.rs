@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::guard::Guard;
 use super::learned::Learned;
 use super::{Evidence, Stand};
-use crate::stats::alone::Alone;
+use crate::stats::alone::{Alone, SET_ASIDE};
 use crate::stats::assessment::{Against, Verdict};
 use crate::stats::background::Background;
 use crate::stats::counts::{Counts, Tick};
@@ -21,7 +21,10 @@ impl Evidence {
             Stand::Alone(_) => known,
             Stand::Beside => {
                 let alone = past.and_then(|past| Alone::new(self.settings(), past));
-                Stand::Alone(alone.map(|alone| Box::new(alone.with_stake(self.fail.evidence()))))
+                // What one burst may have won stays set aside: the rest is the wealth of the other requests, and bets on.
+                let burst = (f64::from(self.guard.largest) - SET_ASIDE).max(0.0);
+                let left = self.fail.evidence() - burst;
+                Stand::Alone(alone.map(|alone| Box::new(alone.with_stake(left))))
             }
         };
         self.stand_on(stand);

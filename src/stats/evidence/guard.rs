@@ -18,6 +18,10 @@ pub(in crate::stats) const REMEMBERED: usize = 6;
 const RESOLUTION: f64 = 4.0;
 /// A burst this long is thought possible in any service, in seconds. Whoever scrapes as often wants a verdict as fast.
 const SHORTEST: f64 = 1.0;
+/// So many seconds the requests of one arm wait for some of the other. Targets are scraped each at a moment of its own:
+/// where that is done more rarely than the judge looks, the arms move in different looks, always the same ones. Beyond
+/// two minutes scrapes are not comparable, and beyond five they are stale.
+pub(in crate::stats) const PATIENT: f64 = 150.0;
 /// Scrapes are not quite regular: what differs by less than this share is taken for equal.
 const JITTER: f64 = 0.1;
 /// The two arms, as positions.
@@ -70,12 +74,18 @@ fn grain(past: &Background) -> f64 {
     }
 }
 
+/// Whether one arm had requests and the other none.
+const fn one_armed(tick: &Tick) -> bool {
+    (tick.candidate.requests == 0) != (tick.baseline.requests == 0)
+}
+
 impl Guard {
-    /// Takes a scrape; returns what is to be read now, if it is time.
-    pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background) -> Option<Tick> {
+    /// Takes a scrape; returns what is to be read now, if it is time. What has requests in one arm only waits for those of
+    /// the other, `patience` seconds at most: how many requests come decides it, never how many fail, so no bet is
+    /// chosen by what it wins.
+    pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background, patience: f64) -> Option<Tick> {
         let enough = grain(past) - JITTER * tick.seconds;
-        let alone = !self.waits();
-        if alone && tick.seconds >= enough {
+        if !self.waits() && tick.seconds >= enough && !(one_armed(tick) && tick.seconds < patience) {
             return Some(*tick);
         }
         let waiting = &mut self.waiting;
@@ -84,7 +94,10 @@ impl Guard {
             sum[0] = sum[0].saturating_add(narrow(arm.requests));
             sum[1] = sum[1].saturating_add(narrow(arm.bad));
         }
-        (f64::from(waiting.seconds) >= enough).then(|| self.read(tick.warming))
+        let seconds = f64::from(waiting.seconds);
+        let [candidate, baseline] = waiting.counts.map(|[requests, _]| requests > 0);
+        let halves = candidate != baseline;
+        (seconds >= enough && !(halves && seconds < patience)).then(|| self.read(tick.warming))
     }
 
     /// Whether scrapes wait to be read together with the next ones.
@@ -194,7 +207,7 @@ mod tests {
         let mut guard = Guard::default();
         let mut read = 0.0;
         for _ in 0..200 {
-            if let Some(tick) = guard.gather(&tick(seconds, 1), past) {
+            if let Some(tick) = guard.gather(&tick(seconds, 1), past, PATIENT) {
                 guard.remember(&tick, past);
                 read = tick.seconds;
             }
@@ -237,18 +250,42 @@ mod tests {
     fn scrapes_that_are_read_together_keep_all_counts() {
         let past = known(1, 15.0, false);
         let mut guard = Guard::default();
-        assert_eq!(guard.gather(&tick(6.0, 3), &past), None);
-        assert_eq!(guard.gather(&tick(6.0, 4), &past), None);
-        let read = guard.gather(&tick(3.0, 5), &past).unwrap();
+        assert_eq!(guard.gather(&tick(6.0, 3), &past, PATIENT), None);
+        assert_eq!(guard.gather(&tick(6.0, 4), &past, PATIENT), None);
+        let read = guard.gather(&tick(3.0, 5), &past, PATIENT).unwrap();
         assert_eq!(
             (read.candidate, read.baseline),
             (Counts::new(300, 12), Counts::new(2_700, 27))
         );
         assert!((read.seconds - 15.0).abs() < 1e-9 && !read.warming);
         assert_eq!(guard.waiting, Waiting::default());
-        assert_eq!(guard.gather(&tick(14.6, 1), &past), Some(tick(14.6, 1)));
-        let _ = guard.gather(&tick(1.0, 1), &past);
+        assert_eq!(guard.gather(&tick(14.6, 1), &past, PATIENT), Some(tick(14.6, 1)));
+        let _ = guard.gather(&tick(1.0, 1), &past, PATIENT);
         assert!(guard.read(true).warming);
+    }
+
+    #[test]
+    fn requests_of_one_arm_wait_for_those_of_the_other() {
+        let past = Background::default();
+        let mine = |bad| Tick::new(Counts::new(75, bad), Counts::default(), 15.0);
+        let theirs = Tick::new(Counts::default(), Counts::new(675, 1), 15.0);
+        let nothing = Tick::new(Counts::default(), Counts::default(), 15.0);
+        let mut guard = Guard::default();
+        assert_eq!(guard.gather(&nothing, &past, PATIENT), Some(nothing));
+        assert_eq!(guard.gather(&mine(38), &past, PATIENT), None);
+        assert_eq!(guard.gather(&nothing, &past, PATIENT), None);
+        let both = guard.gather(&theirs, &past, PATIENT);
+        let pair = (Counts::new(75, 38), Counts::new(675, 1));
+        assert_eq!(both, Some(Tick::new(pair.0, pair.1, 45.0)));
+        // Not for ever: ten looks without the other arm are read as they are.
+        let read = (0..10).map(|_| guard.gather(&mine(0), &past, PATIENT));
+        let read: Vec<_> = read.collect();
+        assert!(
+            read[..9].iter().all(Option::is_none) && read[9].is_some(),
+            "{read:?}"
+        );
+        // Whoever has no other arm waits for none.
+        assert_eq!(guard.gather(&mine(3), &past, 0.0), Some(mine(3)));
     }
 
     #[test]

@@ -62,6 +62,22 @@ fn a_service_without_a_past_does_not_take_an_outage_for_normal_however_long_it_l
 }
 
 #[test]
+fn arms_that_are_scraped_in_turn_are_compared_all_the_same() {
+    // Looks of 15 s at targets that are scraped every 30 s, each at a moment of its own.
+    let verdict = |bad: u64| {
+        let mut evidence = without_warm_up();
+        evidence.begin_step(10.0, 25.0, false);
+        for _ in 0..20 {
+            evidence.observe(tick((150, bad), (0, 0), 15.0));
+            evidence.observe(tick((0, 0), (1_350, 1), 15.0));
+        }
+        evidence.verdict()
+    };
+    assert_eq!(verdict(75), Verdict::Fail);
+    assert_eq!(verdict(0), Verdict::Pass);
+}
+
+#[test]
 fn silence_deals_the_bets_out_anew_and_forgets_what_is_owed() {
     let mut evidence = without_warm_up();
     (0..8).for_each(|_| evidence.observe(tick((400, 4), (400, 1), 15.0)));

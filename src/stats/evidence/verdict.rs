@@ -2,6 +2,7 @@
 
 use super::alone::surely;
 use super::{Evidence, PASS_BETS};
+use crate::stats::alone::SET_ASIDE;
 use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
@@ -10,10 +11,7 @@ use crate::stats::settings::Margin;
 
 /// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
 const SUSPICION: f64 = 0.4;
-/// At least this much of the evidence is set aside where nothing reliable is known of the past. A regression has it to
-/// spare within a few scrapes; a coincidence of a few failures, one in some thousand good releases, has not.
-const SET_ASIDE: f64 = 3.5;
-/// The same where the past is calm, by what the second opinion says: all of it up to so many nats beyond the past,
+/// What is set aside where the past is calm, by what the second opinion says: all of it up to so many nats beyond the past,
 /// and with each one more that much less.
 const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
 const SECOND_OPINION: f64 = 9.0;

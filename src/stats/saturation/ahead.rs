@@ -39,11 +39,15 @@ impl Ahead {
         self.next_pace(1.0) > FAR * (1.0 + 1e-9)
     }
 
-    /// What a forecast with this upper end, and with that at 100 %, allows; `sure` forecasts alone refuse.
-    pub(super) fn fits(&self, upper: f64, full: f64, sure: bool) -> Fits {
+    /// What a forecast with this upper end, and with that at 100 %, allows.
+    pub(super) fn fits(&self, upper: f64, full: f64, sure: Sure) -> Fits {
         match (upper > self.limit, full > self.limit) {
-            (true, _) if sure => Fits::No,
-            (true, _) | (false, true) => Fits::Warn,
+            (true, _) => match sure {
+                Sure::Yes => Fits::No,
+                Sure::Soon => Fits::Unsure,
+                Sure::No => Fits::Warn,
+            },
+            (false, true) => Fits::Warn,
             (false, false) => Fits::Yes,
         }
     }
@@ -56,6 +60,17 @@ impl Ahead {
     }
 }
 
+/// Whether a forecast is good enough to refuse a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sure {
+    /// It is.
+    Yes,
+    /// Not yet: a few readings more may make it so.
+    Soon,
+    /// It is not, and more of the same readings would not help.
+    No,
+}
+
 /// Whether the next step fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fits {
@@ -63,6 +78,8 @@ pub enum Fits {
     Yes,
     /// It does as far as anybody can tell; something further ahead, or less sure, does not.
     Warn,
+    /// It may not, and a few readings more will tell.
+    Unsure,
     /// It does not: hold, or scale first.
     No,
 }

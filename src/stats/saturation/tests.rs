@@ -1,4 +1,5 @@
 mod follows;
+mod idle;
 mod line;
 mod memory;
 mod values;
@@ -223,21 +224,6 @@ fn what_does_not_fit_says_how_many_pods_would() {
     let idle = exact(|pace| 0.9 + 0.001 * pace, &PACES);
     let none = idle.outlook(&AHEAD).unwrap();
     assert_eq!((none.fits, none.pods), (Fits::No, None));
-}
-
-#[test]
-fn an_idle_use_that_nobody_knows_warns_only() {
-    // The pace never changes, so the baseline does not show what a pod uses without requests.
-    let vague = exact(|pace| 0.4 + 0.01 * pace, &[10.0; 8]);
-    let outlook = vague.outlook(&AHEAD).unwrap();
-    assert_eq!(outlook.fits, Fits::Warn, "{outlook:?}");
-    // What fits whatever the idle use is, fits.
-    let low = exact(|pace| 0.1 + 0.01 * pace, &[10.0; 8]);
-    assert_eq!(low.outlook(&AHEAD).unwrap().fits, Fits::Yes);
-    // What it uses now is too much already.
-    let much = exact(|pace| 0.75 + 0.01 * pace, &[10.0; 8]);
-    let scaled = Ahead { next: 10.0, ..AHEAD };
-    assert_eq!(much.outlook(&scaled).unwrap().fits, Fits::No);
 }
 
 #[test]

@@ -79,14 +79,12 @@ impl Serin {
         }
     }
 
-    /// Whether the forecast refuses the step after this one, for the mean traffic of the release.
+    /// Whether the forecast refuses the step after this one.
     fn refused(&self) -> bool {
         let (Some(gauge), Some(next)) = (&self.gauge, self.ladder.weights.get(self.step + 1)) else {
             return false; // a forecast over everything is only a warning
         };
-        let seen = self.evidence.assessment();
-        let requests = seen.in_release.candidate.requests + seen.in_release.baseline.requests;
-        !gauge.allows(requests as f64 / seen.release_seconds * next / 100.0)
+        !gauge.allows(self.ladder.weights[self.step], *next)
     }
 
     fn begin(&mut self) {
@@ -96,6 +94,9 @@ impl Serin {
         self.evidence
             .begin_step(weight, at(self.step + 1).unwrap_or(100.0), last);
         self.evidence.set_candidate_pods(self.pods);
+        if let Some(gauge) = &mut self.gauge {
+            gauge.begin_step();
+        }
         self.held = 0.0;
     }
 
@@ -124,7 +125,7 @@ impl Method for Serin {
         self.evidence.observe(Tick::new(candidate, baseline, seconds));
         self.held += seconds;
         if let Some(gauge) = &mut self.gauge {
-            gauge.read(candidate.requests as f64 / seconds, random);
+            gauge.read(candidate, baseline, seconds, random);
         }
         let verdict = self.evidence.verdict();
         if verdict == Verdict::Fail {

@@ -122,7 +122,7 @@ fn while_it_warms_up_a_little_more_is_let_through() {
 }
 
 /// A release at half of the traffic, so many scrapes of 15 s with these failures in either arm.
-fn compared(past: Background, ticks: u32, bad: impl Fn() -> (u64, u64)) -> Evidence {
+fn compared(past: Background, ticks: u32, mut bad: impl FnMut() -> (u64, u64)) -> Evidence {
     let mut evidence = Evidence::new(Settings::default()).with_background(past);
     evidence.begin_step(50.0, 100.0, true);
     for _ in 0..ticks {
@@ -149,6 +149,24 @@ fn it_bets_what_the_comparison_has_left() {
         evidence.begin_alone();
         let after = evidence.assessment().fail.evidence;
         assert!((after - before).abs() < 1e-9, "{bad:?}: {before} and {after}");
+    }
+}
+
+#[test]
+fn a_burst_that_was_set_aside_stays_so_when_the_baseline_goes() {
+    let unknown = Background::default();
+    for burst in [8, 20, 200] {
+        let mut scrape = 0;
+        let mut evidence = compared(unknown, 60, || {
+            scrape += 1;
+            (if (20..22).contains(&scrape) { burst } else { 0 }, 0)
+        });
+        let before = evidence.assessment().fail.evidence;
+        evidence.begin_alone();
+        let after = evidence.assessment().fail.evidence;
+        assert!((after - before).abs() < 1e-5, "{burst}: {before} and {after}");
+        evidence.observe(all_traffic(0));
+        assert_eq!(evidence.verdict(), Verdict::Continue, "{burst}");
     }
 }
 

@@ -80,9 +80,9 @@ fn what_follows_the_traffic_is_carried_along_the_line_through_its_idle_use() {
     is(it.outlook(&scarce), known, Fits::Yes, Some(3), "three pods");
     let read = [
         0.3162,
-        0.481_426_936_978_912_5,
-        0.518_891_559_479_146_9,
-        0.688_435_737_604_813_9,
+        0.481_245_072_241_473_5,
+        0.518_667_173_988_790_5,
+        0.688_046_269_564_170_7,
     ];
     for (saturation, name) in [
         (untold(), "neighbours that follow"),
@@ -152,8 +152,8 @@ fn a_vague_idle_use_refuses_only_what_is_surely_too_much() {
     for (used, times, fits) in [
         // 1.1 less 0.19.
         (1.0, 1.1, Fits::No),
-        // 0.875 less 0.33: perhaps.
-        (0.7, 1.25, Fits::Warn),
+        // 0.875 less 0.33: perhaps, and these are few readings.
+        (0.7, 1.25, Fits::Unsure),
         // 0.819 less 0.074: that is not vague.
         (0.78, 1.05, Fits::No),
         (0.5, 1.25, Fits::Yes),
@@ -288,9 +288,9 @@ fn what_a_request_costs_has_an_interval() {
     costs(
         &seen(untold(), &busy, &STEPS),
         [
-            1.024_216_840_498_255_5,
-            1.071_655_524_656_153_4,
-            1.121_291_427_865_378_7,
+            1.024_982_393_717_686,
+            1.061_359_344_616_531_5,
+            1.099_027_325_063_599_1,
         ],
         "an idle use that is read off",
     );
@@ -337,12 +337,14 @@ fn students_quantiles_follow_from_the_normal_ones() {
 fn limits_are_reached_only_beyond_them() {
     let ahead = Ahead { limit: 0.5, ..NEAR };
     for (upper, full, sure, fits) in [
-        (0.5, 0.5, true, Fits::Yes),
-        (0.6, 0.5, true, Fits::No),
-        (0.6, 0.5, false, Fits::Warn),
-        (0.5, 0.6, true, Fits::Warn),
+        (0.5, 0.5, Sure::Yes, Fits::Yes),
+        (0.6, 0.5, Sure::Yes, Fits::No),
+        (0.6, 0.5, Sure::Soon, Fits::Unsure),
+        (0.6, 0.5, Sure::No, Fits::Warn),
+        (0.5, 0.6, Sure::Yes, Fits::Warn),
+        (0.5, 0.6, Sure::Soon, Fits::Warn),
     ] {
-        assert_eq!(ahead.fits(upper, full, sure), fits, "{upper} {full} {sure}");
+        assert_eq!(ahead.fits(upper, full, sure), fits, "{upper} {full} {sure:?}");
     }
     // Just as far as a forecast reaches, and a little further.
     let times = |times: f64| Ahead {
