@@ -219,10 +219,9 @@ impl Judge {
             revision: Some(self.revision.clone()),
             // While one metric still speaks of the rung before, so does the whole.
             rung: self.rung(),
-            at: self.metrics.iter().map(|tried| tried.at).min().flatten(),
+            at: self.needed().map(|tried| tried.at).min().flatten(),
             silent: self
-                .metrics
-                .iter()
+                .needed()
                 .filter_map(|tried| tried.silent.clone())
                 .min_by_key(|(since, _)| *since),
             verdict,
@@ -313,9 +312,16 @@ impl Judge {
         &self.revision
     }
 
-    /// The rung on trial: the lowest that any metric still speaks of.
+    /// The rung on trial: the lowest that any metric that is needed still speaks of.
     pub fn rung(&self) -> usize {
-        self.metrics.iter().map(|tried| tried.rung).min().unwrap_or(0)
+        self.needed().map(|tried| tried.rung).min().unwrap_or(0)
+    }
+
+    /// The metrics without which nothing passes: what can only roll back must not hold a release by its silence.
+    fn needed(&self) -> impl Iterator<Item = &Tried> {
+        let gated = self.metrics.iter().any(|tried| tried.metric.gating);
+        let needed = move |tried: &&Tried| tried.metric.gating || !gated;
+        self.metrics.iter().filter(needed)
     }
 
     /// How many metrics are on trial.

@@ -223,7 +223,11 @@ const fn at_least_none(seen: Evidenced) -> Evidenced {
 
 /// How much speaks against it.
 fn against(seen: &Assessment) -> String {
-    format!("evidence against it {} needed", reaches(at_least_none(seen.fail)))
+    let whose = if seen.together { " of all metrics" } else { "" };
+    format!(
+        "evidence{whose} against it {} needed",
+        reaches(at_least_none(seen.fail))
+    )
 }
 
 /// The proof that is not there yet: of the step, or else of the whole release.

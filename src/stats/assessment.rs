@@ -121,6 +121,8 @@ pub struct Assessment {
     pub suspicion: Evidenced,
     /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
     pub environment: bool,
+    /// `fail` is the evidence of all metrics: none of them suffices by itself, and this is the one that says most.
+    pub together: bool,
     /// What is still warming up, so that only gross faults count.
     pub warming: Option<Warming>,
     /// Counts since the step began.

@@ -229,6 +229,25 @@ impl Panel {
 
     /// The view of one metric: of the comparison that speaks most against the candidate, or that lacks most.
     pub fn assessment(&self, metric: usize) -> Option<Assessment> {
+        let own = self.own(metric)?;
+        if self.failed_together() && self.telling() == Some(metric) {
+            return Some(Assessment {
+                verdict: Verdict::Fail,
+                fail: self.against(),
+                together: true,
+                ..own
+            });
+        }
+        Some(own)
+    }
+
+    /// Whether the evidence of all suffices for a rollback, and of no single comparison.
+    fn failed_together(&self) -> bool {
+        self.failed && self.evidence().all(|it| it.verdict() != Verdict::Fail)
+    }
+
+    /// What a metric says by itself.
+    fn own(&self, metric: usize) -> Option<Assessment> {
         let parts = &self.metrics.get(metric)?.parts;
         let seen = parts.iter().map(Evidence::assessment);
         let judged = seen.clone().filter(|seen| seen.against != Against::Nothing);
@@ -238,7 +257,7 @@ impl Panel {
     /// The metric that decides, or that all wait for. After a fail the one with the most evidence against the
     /// candidate; before it the gating one whose pass is furthest away.
     pub fn telling(&self) -> Option<usize> {
-        let seen = (0..self.len()).filter_map(|metric| self.assessment(metric));
+        let seen = (0..self.len()).filter_map(|metric| self.own(metric));
         self.telling_of(&seen.collect::<Vec<_>>())
     }
 

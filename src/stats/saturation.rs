@@ -321,7 +321,7 @@ impl Saturation {
 fn together((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
     let all = a_error * a_error + b_error * b_error;
     if all <= 0.0 {
-        return ((a + b) / 2.0, 0.0);
+        return (f64::midpoint(a, b), 0.0);
     }
     let share = a_error * a_error / all;
     (a + (b - a) * share, a_error * b_error / all.sqrt())

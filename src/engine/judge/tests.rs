@@ -85,6 +85,35 @@ fn without_a_past_nothing_is_judged_and_nothing_passes() {
 }
 
 #[test]
+fn a_metric_that_holds_nobody_does_not_hold_by_its_silence() {
+    let briefs = ["a", "b"].map(|name| Brief {
+        metric: name.to_owned(),
+        routed: true,
+        past: vec![Background::new(Some(0.001), 1.0, 1, 0.0)],
+    });
+    for gating in [false, true] {
+        let plan = plan(gating);
+        let mut judge = Judge::of(&plan, &Revision::named("v2"), &briefs, None);
+        judge.begin_rung(&plan, 0, 1);
+        for scrape in 1..=60 {
+            judge.observe(
+                0,
+                at(scrape),
+                [Tick::new(Counts::new(750, 0), Counts::new(6_750, 6), 15.0)],
+            );
+            judge.miss(1, at(scrape), "b: nothing of the candidate");
+        }
+        let evidence = judge.evidence();
+        let clear = evidence.silent.is_none() && evidence.current(&Revision::named("v2"), 0, at(0));
+        assert_eq!(
+            (evidence.verdict == Verdict::Pass, clear),
+            (!gating, !gating),
+            "{evidence:?}"
+        );
+    }
+}
+
+#[test]
 fn the_proof_is_told_as_whole_only_where_the_step_may_be_left() {
     let plan = plan(true);
     let briefs = ["a", "b"].map(|name| Brief {

@@ -31,6 +31,27 @@ fn evidence_looks_sufficient_only_where_it_is() {
 }
 
 #[test]
+fn what_no_metric_proves_alone_is_told_as_the_evidence_of_all() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(50.0, 75.0, false);
+    evidence.observe(Tick::new(Counts::new(400, 9), Counts::new(400, 1), 15.0));
+    let seen = Assessment {
+        verdict: Verdict::Fail,
+        fail: Evidenced {
+            evidence: 4.71,
+            needed: 4.605,
+        },
+        together: true,
+        ..evidence.assessment()
+    };
+    let said = sentence("e", &seen);
+    assert!(
+        said.ends_with("; evidence of all metrics against it 4.7 of 4.6 needed"),
+        "{said}"
+    );
+}
+
+#[test]
 fn silence_beside_the_candidate_is_told_in_place_of_a_forecast() {
     let mut evidence = Evidence::new(Settings::default());
     evidence.begin_step(50.0, 75.0, false);

@@ -125,6 +125,7 @@ impl Evidence {
             },
             suspicion: self.suspicion(),
             environment: self.flags.environment,
+            together: false,
             warming: self.flags.warming,
             in_step: self.in_step,
             in_release: self.in_release,

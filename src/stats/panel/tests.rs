@@ -60,6 +60,26 @@ fn a_fail_is_final_and_its_numbers_stay() {
 }
 
 #[test]
+fn what_all_metrics_convict_together_is_told_as_that() {
+    let mut panel = Panel::new(0.01, &[rule(1.0, true, 1), rule(1.0, true, 1)]);
+    panel.begin_step(10.0, 25.0, false);
+    let worse = ((500, 8), (4_500, 9));
+    let ticks = (0..200).take_while(|_| {
+        feed(&mut panel, 0, &[worse], 1);
+        feed(&mut panel, 1, &[worse], 1);
+        panel.verdict() != Verdict::Fail
+    });
+    assert!(ticks.count() < 200);
+    assert!(panel.evidence().all(|it| it.verdict() != Verdict::Fail));
+    let told: Vec<_> = (0..2).filter_map(|metric| panel.assessment(metric)).collect();
+    let telling = panel.telling().unwrap();
+    assert_eq!(told[telling].verdict, Verdict::Fail);
+    assert!(told[telling].together && told[telling].fail == panel.against() && panel.against().reached());
+    let other = told[1 - telling];
+    assert_eq!((other.verdict, other.together), (Verdict::Continue, false));
+}
+
+#[test]
 fn every_gating_edge_of_a_histogram_must_pass_and_one_can_fail() {
     let mut panel = Panel::new(0.01, &[rule(1.0, true, 3)]);
     panel.begin_step(10.0, 25.0, false);
