@@ -8,6 +8,7 @@ mod gauges;
 mod look;
 pub(crate) mod search;
 pub(crate) mod subject;
+mod told;
 mod trail;
 mod trial;
 mod young;
@@ -165,16 +166,6 @@ impl Measure {
         search.into_iter().chain(trial).min().map(|due| due.max(pace))
     }
 
-    /// The verdicts on the present rung, for the status.
-    pub(super) fn verdicts(&self, plan: &Plan) -> Vec<api::VerdictStatus> {
-        let Some(trial) = &self.trial else {
-            return Vec::new();
-        };
-        let mut verdicts = report::verdicts(plan, &trial.judge, trial.key.1);
-        verdicts.extend(self.seen.1.iter().filter(|_| !trial.key.1).cloned());
-        verdicts
-    }
-
     /// What the status says of the metrics.
     pub(super) fn metrics(&self) -> Vec<api::MetricStatus> {
         let Some((_, learned)) = self.learned.as_ref().filter(|(_, learned)| !learned.told) else {
@@ -188,11 +179,6 @@ impl Measure {
             metrics.extend(gauges.report());
         }
         metrics
-    }
-
-    /// How the evidence grew, for the status.
-    pub(super) fn trail(&self) -> Vec<api::Mark> {
-        self.trail.marks().to_vec()
     }
 
     /// Whether the status does not say yet when pods were young. It must before readings rest on that: the pods may be

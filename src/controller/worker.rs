@@ -30,6 +30,7 @@ use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
 use crate::engine::{Moment, State, Weight, check, decide, reason};
 use crate::render::names;
+use crate::stats::Trouble;
 use crate::telemetry::metrics::RolloutKey;
 
 /// The shortest sleep: a wake that is due already must not become a busy loop.
@@ -51,6 +52,8 @@ pub(super) struct Worker {
     /// What an earlier leader still sends finds another version everywhere.
     stamped: bool,
     written: Option<Moment>,
+    /// What kept each metric from passing then.
+    told: Vec<Option<Trouble>>,
     /// Something came that cannot wait for the metrics: the next turn decides on those that are known.
     hasty: bool,
 }
@@ -93,6 +96,7 @@ impl Worker {
             measure: Measure::default(),
             stamped: false,
             written: None,
+            told: Vec::new(),
             hasty: false,
         }
     }
@@ -162,7 +166,7 @@ impl Worker {
         self.shared.live.set(
             &self.key.namespace,
             &self.key.name,
-            self.measure.verdicts(&spec.plan),
+            self.measure.verdicts(&spec.plan, decision.next.active()),
         );
         self.show(&decision, &seen);
         let report = self.report_due(&status, &state, (&seen, &decision.next), now);

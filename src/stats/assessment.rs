@@ -141,7 +141,33 @@ pub struct Assessment {
     pub multiplier: f64,
 }
 
+/// What keeps a metric from passing though time and requests go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It looks worse over the release, but not so much that it is convicted.
+    Suspicion,
+    /// Both arms are far worse than usual.
+    Environment,
+    /// One arm has no request to compare with.
+    OneArm,
+}
+
 impl Assessment {
+    /// What keeps it from passing, other than that its evidence is not there yet.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if self.verdict != Verdict::Continue {
+            return None;
+        }
+        let [mine, theirs] = [self.in_step.candidate, self.in_step.baseline].map(|arm| arm.requests > 0);
+        if self.suspicion.reached() {
+            Some(Trouble::Suspicion)
+        } else if self.environment {
+            Some(Trouble::Environment)
+        } else {
+            (self.against == Against::Beside && mine != theirs).then_some(Trouble::OneArm)
+        }
+    }
+
     /// The candidate's rate in this step.
     pub fn candidate_rate(&self) -> Option<f64> {
         self.in_step.candidate.rate()

@@ -8,6 +8,7 @@ mod meddling;
 mod native;
 mod refusals;
 mod sweep;
+mod told;
 mod young;
 
 use std::collections::BTreeMap;

@@ -49,6 +49,9 @@ impl Worker {
         if spent(status, next, seen) {
             return Some(after(REPORT));
         }
+        if judged(next) && self.measure.troubles() != self.told {
+            return Some(after(REPORT));
+        }
         let numbers = matches!(next.phase, Phase::Releasing(_)) && self.written.is_some();
         numbers.then(|| after(REFRESH))
     }
@@ -72,9 +75,9 @@ impl Worker {
             } else {
                 originals(&snapshot, &decision.next, seen)
             },
-            verdicts: self.measure.verdicts(&spec.plan),
+            verdicts: self.measure.verdicts(&spec.plan, decision.next.active()),
             metrics: self.measure.metrics(),
-            trail: self.measure.trail(),
+            trail: self.measure.trail(decision.next.active()),
             evidence: judged(&decision.next)
                 .then(|| self.measure.keep(&spec.plan))
                 .flatten(),
@@ -89,6 +92,7 @@ impl Worker {
                 tracing::debug!(%rollout, %namespace, phase, weight = decision.next.weight().percent(), "status written");
                 self.shared.metrics.wrote("status");
                 self.written = Some(now);
+                self.told = self.measure.troubles();
                 self.shared.cache.put(Kind::Rollout, written.clone());
                 snapshot.rollout = written;
                 self.tell(&snapshot, decision);

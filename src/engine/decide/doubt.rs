@@ -1,7 +1,7 @@
 //! What speaks against a release beside its metrics: crashes, lost pods, silence, a route that is not honoured, no verdict in time.
 
 use super::super::gauge::{Leak, Room};
-use super::super::observation::Workload;
+use super::super::observation::{Route, Workload};
 use super::super::plan::OnSilence;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
@@ -153,6 +153,55 @@ impl Turn<'_> {
             )
             .until(until),
         ))
+    }
+
+    /// A weight that is not in force everywhere yet, and who keeps it.
+    pub(super) fn unsettled(&mut self, release: &Release) -> Waiting {
+        self.wake_for_route();
+        let late = self.over(release.entered, self.plan.route_deadline);
+        // What names the cause goes before what the gateway makes of it.
+        if let Some(problem) = self.seen.problems.first() {
+            return Waiting::on(problem.reason, &problem.message);
+        }
+        match (&self.seen.route, late) {
+            (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
+            // No gateway is to blame for what the route does not ask for. It names the candidate before it gives it a share.
+            (Route::Seen { weight, touched, .. }, true)
+                if *weight != Some(release.weight) && !(*touched && *weight == Some(Weight::NONE)) =>
+            {
+                let message = format!(
+                    "the route is written anew, with {} for the candidate",
+                    release.weight
+                );
+                Waiting::on(reason::SHIFTING, message)
+            }
+            (
+                Route::Seen {
+                    refusal: Some(refusal),
+                    ..
+                },
+                true,
+            ) => Waiting::on(reason::ROUTE_NOT_ACCEPTED, refusal),
+            (
+                Route::Seen {
+                    accepted_since: Some(since),
+                    ..
+                },
+                true,
+            ) => {
+                let message = format!("{} is accepted, and takes effect at the gateways", release.weight);
+                Waiting::on(reason::SHIFTING, message).until(Some(after(*since, self.plan.propagation)))
+            }
+            (_, true) => Waiting::on(
+                reason::ROUTE_NOT_ACCEPTED,
+                "the gateway has not accepted the route's weights",
+            ),
+            (_, false) => Waiting::on(
+                reason::SHIFTING,
+                format!("the gateway takes over {}", release.weight),
+            )
+            .until(Some(after(release.entered, self.plan.route_deadline))),
+        }
     }
 
     /// A route that is not honoured is a finding of its own: what the weights promise does not hold.

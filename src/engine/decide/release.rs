@@ -81,14 +81,17 @@ impl Turn<'_> {
                 let message = "checks that everything is there before any traffic shifts";
                 Some(Waiting::on(reason::PREFLIGHT, message).until(Some(until)))
             }
-            Some([problem, ..]) => Some(Waiting::on(problem.reason, &problem.message)),
-            Some([]) => {
-                // A weight in a route that is refused as it is would never come into force.
+            Some(problems) => {
+                // A weight in a route that is refused as it is would never come into force; nor do requests bring metrics
+                // that such a route leads nowhere.
                 if let Route::Seen {
                     refusal: Some(why), ..
                 } = &self.seen.route
                 {
                     return Some(Waiting::on(reason::ROUTE_NOT_ACCEPTED, why));
+                }
+                if let Some(problem) = problems.first() {
+                    return Some(Waiting::on(problem.reason, &problem.message));
                 }
                 self.next.phase = Phase::Releasing(Release {
                     stage: Stage::Scaling,
@@ -207,7 +210,8 @@ impl Turn<'_> {
             return wait;
         }
         if let Some(wait) = self.share_wait(&release) {
-            return Some(wait);
+            // Stable pods that are gone explain a share that is too large.
+            return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
             if proven || !self.over(release.entered, rung.deadline) {
@@ -310,50 +314,12 @@ impl Turn<'_> {
 
     /// What a pause is shown as, whether an action or the spec asks for it.
     pub(super) fn paused_wait(&self, asked: bool) -> Option<Waiting> {
-        (asked || self.plan.paused).then(|| {
-            Waiting::on(
-                reason::PAUSED,
-                "a person asked to keep the weight: resume to go on",
-            )
-        })
-    }
-
-    fn unsettled(&mut self, release: &Release) -> Waiting {
-        self.wake_for_route();
-        let late = self.over(release.entered, self.plan.route_deadline);
-        // What names the cause goes before what the gateway makes of it.
-        if let Some(problem) = self.seen.problems.first() {
-            return Waiting::on(problem.reason, &problem.message);
-        }
-        match (&self.seen.route, late) {
-            (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
-            // No gateway is to blame for what the route does not ask for. It names the candidate before it gives it a share.
-            (Route::Seen { weight, touched, .. }, true)
-                if *weight != Some(release.weight) && !(*touched && *weight == Some(Weight::NONE)) =>
-            {
-                let message = format!(
-                    "the route is written anew, with {} for the candidate",
-                    release.weight
-                );
-                Waiting::on(reason::SHIFTING, message)
-            }
-            (
-                Route::Seen {
-                    refusal: Some(refusal),
-                    ..
-                },
-                true,
-            ) => Waiting::on(reason::ROUTE_NOT_ACCEPTED, refusal),
-            (_, true) => Waiting::on(
-                reason::ROUTE_NOT_ACCEPTED,
-                "the gateway has not accepted the route's weights",
-            ),
-            (_, false) => Waiting::on(
-                reason::SHIFTING,
-                format!("the gateway takes over {}", release.weight),
-            )
-            .until(Some(after(release.entered, self.plan.route_deadline))),
-        }
+        let message = if self.plan.paused {
+            "`spec.paused` is true: set it to false to go on"
+        } else {
+            "a person asked to keep the weight: resume to go on"
+        };
+        (asked || self.plan.paused).then(|| Waiting::on(reason::PAUSED, message))
     }
 
     fn judging_wait(&self, release: &Release, deadline: Moment, since: Moment) -> Waiting {
