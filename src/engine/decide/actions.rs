@@ -21,8 +21,19 @@ impl Turn<'_> {
         self.next
             .handled
             .retain(|handled| seen.actions.iter().any(|action| action.id == handled.id));
+        let mut aborted: Option<&Action> = None;
         for action in open {
-            let refusal = self.answer(action).err();
+            let outdone =
+                aborted.is_some_and(|abort| action.verb != Verb::Abort && action.created <= abort.created);
+            let refusal = if outdone {
+                Some("an abort came after it".to_owned())
+            } else {
+                self.answer(action).err()
+            };
+            if action.verb == Verb::Abort && refusal.is_none() {
+                // The latest of them: they come by age.
+                aborted = Some(action);
+            }
             self.next.handled.push(Handled {
                 id: action.id.clone(),
                 refusal,

@@ -290,6 +290,17 @@ impl Play {
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
+            ["action", first, "then", second] => {
+                self.ask(first, &[]);
+                self.ask(second, &[]);
+            }
+            ["action", first, "and", "later", second] => {
+                self.ask(first, &[]);
+                self.ask(second, &[]);
+                let latest = format!("action-{}", self.actions);
+                let later = self.cluster.actions.iter_mut().filter(|it| it.id == latest);
+                later.for_each(|it| it.created += Duration::from_secs(1));
+            }
             ["action", verb, rest @ ..] => self.ask(verb, rest),
             ["scale", count, rest @ ..] => self.scale(count.parse().unwrap(), rest),
             ["someone", rest @ ..] => self.someone(rest),
@@ -411,6 +422,7 @@ impl Play {
         };
         self.cluster.actions.push(Action {
             id: format!("action-{}", self.actions),
+            created: self.cluster.now,
             verb,
             revision,
         });

@@ -238,6 +238,7 @@ impl Dice {
     pub(crate) fn action(&mut self) -> Action {
         Action {
             id: format!("action-{}", self.below(50)),
+            created: Moment::UNIX_EPOCH + Duration::from_secs(u64::from(self.below(3))),
             verb: self.one(&[
                 Verb::Approve,
                 Verb::Pause,
