@@ -104,10 +104,10 @@ impl Turn<'_> {
             && workload.observed
             && !workload.paused;
         if overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
-            let keeps = if promotion.weight == Weight::NONE {
-                "it keeps all traffic as it is, for the candidate has lost its pods"
-            } else {
-                "the candidate keeps all traffic"
+            let keeps = match promotion.weight {
+                Weight::NONE => "it keeps all traffic as it is, for the candidate has lost its pods",
+                Weight::FULL => "the candidate keeps all traffic",
+                _ => "the weight stays, for the candidate lacks pods",
             };
             self.note(Note::warning(
                 reason::PROMOTION_FAILED,
@@ -119,6 +119,7 @@ impl Turn<'_> {
             self.fail_promotion(promotion);
             return None;
         }
+        self.wake_for_route();
         let until = after(promotion.entered, self.plan.promotion.deadline);
         let message = if unrolled {
             format!(
@@ -128,8 +129,13 @@ impl Turn<'_> {
         } else if promotion.weight == Weight::NONE {
             "the Deployment's own rolling update, under all traffic: the candidate has lost its pods"
                 .to_owned()
-        } else {
+        } else if promotion.weight == Weight::FULL {
             "the Deployment's own rolling update, which bears no traffic".to_owned()
+        } else {
+            format!(
+                "the Deployment's own rolling update, under {} of the traffic: the candidate lacks pods",
+                promotion.weight.rest()
+            )
         };
         Some(Waiting::on(reason::PROMOTING, message).until(Some(until)))
     }

@@ -315,6 +315,9 @@ impl Play {
                 let deployment = self.cluster.deployment.as_mut().unwrap();
                 match rest {
                     ["is", "stuck"] => deployment.stuck = true,
+                    ["keeps", "no", "history"] => {
+                        deployment.facts.revisions.retain(|_, seen| seen.desired > 0);
+                    }
                     ["is", "overdue"] => deployment.facts.overdue = Some(now),
                     ["is", "cured"] => {
                         deployment.stuck = false;
@@ -355,9 +358,11 @@ impl Play {
         let facts = &mut deployment.facts;
         facts.replicas = count;
         if how == ["pods", "are", "slow"] {
-            facts.revisions.values_mut().for_each(|seen| seen.desired = count);
+            let some = facts.revisions.values_mut().filter(|seen| seen.desired > 0);
+            some.for_each(|seen| seen.desired = count);
         } else {
-            let serving = facts.revisions.keys().next().cloned();
+            let mut some = facts.revisions.iter().filter(|(_, seen)| seen.desired > 0);
+            let serving = some.next().map(|(revision, _)| revision.clone());
             let serving = serving.unwrap_or_else(|| facts.template.clone());
             facts.revisions.insert(serving, pods(count, count));
         }

@@ -372,6 +372,7 @@ impl Dice {
             weight: self.weight(),
             paused: self.chance(20),
             lost: self.below(256) as u8,
+            worse: self.chance(30),
             replicas: self.maybe(50, |dice| dice.below(12)),
         }
     }
