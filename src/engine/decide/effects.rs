@@ -195,6 +195,11 @@ impl Turn<'_> {
         let needed = weight.share_of(replicas);
         match &self.next.phase {
             Phase::Releasing(release) => needed.min(release.granted).max(1),
+            Phase::Promoting(Promotion {
+                stage: PromotionStage::Handover,
+                replicas: Some(known),
+                ..
+            }) => weight.share_of(replicas.min(*known)),
             // The Deployment rolls: whatever the candidate has is what there is.
             Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => 1,
             Phase::Adopting
