@@ -74,6 +74,27 @@ async fn promoted_pods_that_were_worse_and_are_cured_are_judged_anew() {
     }
 }
 
+/// The old pods are made again from a ReplicaSet that has none any more, while the candidate serves everyone.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_whose_pods_were_worse_can_be_left_with_a_newer_template() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_with(&ill);
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    in_force_is(&world, 100).await;
+    ill.store(true, Ordering::Relaxed);
+    comes_to(&world, "Holding").await;
+    world.define_image("checkout:v3", Image::failing(0.0));
+    world.set_image("shop", "checkout", "checkout:v3").unwrap();
+    comes_to(&world, "Judging").await;
+    let status = status(&world);
+    assert_eq!(status["history"][0]["reason"], "Superseded", "{status}");
+    assert_eq!(status["release"]["weight"]["desired"], 10, "{status}");
+    comes_to(&world, "Promoted").await;
+}
+
 /// Pods of the candidate, of which none gets ready any more.
 fn fell_candidate(world: &World) {
     let pods = world.objects("pods", "shop");
