@@ -103,6 +103,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             weight: Weight::clamped(weight),
             paused: false,
             lost: 0,
+            worse: false,
             replicas: None,
         })
     };

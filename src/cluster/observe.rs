@@ -111,28 +111,29 @@ pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
 
 /// Open requests by people: aborts first, then the oldest.
 pub fn actions(snapshot: &Snapshot) -> Vec<Action> {
-    let mut actions: Vec<(bool, String, Action)> = snapshot
-        .actions
-        .iter()
-        .filter_map(|object| {
-            let verb = match text(object, "/spec/action") {
-                "Approve" => Verb::Approve,
-                "Pause" => Verb::Pause,
-                "Resume" => Verb::Resume,
-                "Abort" => Verb::Abort,
-                _ => return None,
-            };
-            let revision = object
-                .pointer("/spec/revision")
-                .and_then(Value::as_str)
-                .map(Revision::named);
-            let id = text(object, "/metadata/uid").to_owned();
-            let age = text(object, "/metadata/creationTimestamp").to_owned();
-            Some((verb != Verb::Abort, age, Action { id, verb, revision }))
+    let action = |object: &Value| {
+        let verb = match text(object, "/spec/action") {
+            "Approve" => Verb::Approve,
+            "Pause" => Verb::Pause,
+            "Resume" => Verb::Resume,
+            "Abort" => Verb::Abort,
+            _ => return None,
+        };
+        let revision = object.pointer("/spec/revision").and_then(Value::as_str);
+        let created = text(object, "/metadata/creationTimestamp");
+        Some(Action {
+            id: text(object, "/metadata/uid").to_owned(),
+            created: created.parse().unwrap_or(Moment::UNIX_EPOCH),
+            verb,
+            revision: revision.map(Revision::named),
         })
-        .collect();
-    actions.sort_by(|a, b| (a.0, &a.1, &a.2.id).cmp(&(b.0, &b.1, &b.2.id)));
-    actions.into_iter().map(|(_, _, action)| action).collect()
+    };
+    let mut actions: Vec<Action> = snapshot.actions.iter().filter_map(action).collect();
+    actions.sort_by(|a, b| {
+        let order = |it: &Action| (it.verb != Verb::Abort, it.created);
+        order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    actions
 }
 
 /// What is missing or contested among the objects that the Rollout names.

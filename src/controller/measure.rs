@@ -5,6 +5,7 @@
 
 mod beside;
 mod gauges;
+mod known;
 mod look;
 pub(crate) mod search;
 pub(crate) mod subject;
@@ -121,42 +122,6 @@ impl Measure {
         }
     }
 
-    /// What is known without another look.
-    pub(super) fn known(&self, state: &State) -> Report {
-        let on_trial = |key: (&Revision, bool)| {
-            let trial = self.trial.as_ref()?;
-            ((&trial.key.0, trial.key.1) == key).then(|| trial.judge.evidence())
-        };
-        match &state.phase {
-            Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
-                preflight: self
-                    .learned
-                    .as_ref()
-                    .filter(|(of, _)| *of == release.revision)
-                    .map(|_| Vec::new()),
-                ..Report::nothing()
-            },
-            Phase::Releasing(release) => Report {
-                preflight: Some(Vec::new()),
-                evidence: on_trial((&release.revision, false)).map_or_else(Evidence::none, |evidence| {
-                    Evidence {
-                        gauges: self.seen.0.clone(),
-                        ..evidence
-                    }
-                }),
-            },
-            Phase::Promoting(promotion) => Report {
-                evidence: on_trial((&promotion.revision, true)).unwrap_or_else(Evidence::none),
-                ..Report::nothing()
-            },
-            Phase::Adopting
-            | Phase::Idle
-            | Phase::RollingBack(_)
-            | Phase::RolledBack(_)
-            | Phase::Deleting(_) => Report::nothing(),
-        }
-    }
-
     /// When there is something to read again; never sooner than [`PACE`] after the last look, so that a provider that
     /// does not answer is not asked without pause.
     pub(super) fn next(&self) -> Option<Moment> {
@@ -256,7 +221,8 @@ impl Measure {
             pods: release.granted.max(1),
         };
         let key = (release.revision.clone(), false);
-        if let Err(why) = self.on_trial(look, key, place, release.rung == 0).await {
+        let begun = (place, release.rung == 0);
+        if let Err(why) = self.on_trial(look, key, begun, |_| false).await {
             return Evidence::silent(release, why);
         }
         let Some(trial) = &mut self.trial else {
@@ -293,7 +259,10 @@ impl Measure {
             pods: look.replicas(),
         };
         let key = (promotion.revision.clone(), true);
-        if self.on_trial(look, key, place, false).await.is_err() {
+        // Pods that were found worse may have been cured since: each return is judged anew.
+        let ended = |trial: &Trial| known::is_over(trial, promotion, look.plan);
+        self.trial = self.trial.take().filter(|trial| !ended(trial));
+        if self.on_trial(look, key, (place, false), ended).await.is_err() {
             return Evidence::none();
         }
         let source = look.source();
@@ -309,13 +278,14 @@ impl Measure {
         }
     }
 
-    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps, or a new one.
+    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps unless it has `ended`, or a
+    /// new one.
     async fn on_trial(
         &mut self,
         look: &Look<'_>,
         key: (Revision, bool),
-        place: Place,
-        fresh: bool,
+        (place, fresh): (Place, bool),
+        ended: impl Fn(&Trial) -> bool + Send,
     ) -> Result<(), String> {
         match &self.trial {
             Some(trial) if trial.is_ahead(look.now) => self.trial = None,
@@ -341,7 +311,7 @@ impl Measure {
                         .get_or_insert_with(|| (key.0.clone(), trial.learned()));
                     if trial.is_ahead(look.now) {
                         anew = Some("it was kept under a clock ahead of this one".to_owned());
-                    } else if trial.key == key {
+                    } else if trial.key == key && !ended(&trial) {
                         self.trail = Trail::resume(look.trail());
                         self.trial = Some(trial);
                         return Ok(());

@@ -243,7 +243,7 @@ impl Worker {
         now: Moment,
     ) -> Option<Report> {
         if std::mem::take(&mut self.hasty) {
-            return Some(self.measure.known(state));
+            return Some(self.measure.known(&spec.plan, state));
         }
         let (shared, typed) = (Arc::clone(&self.shared), spec.typed.as_ref());
         let reading = self

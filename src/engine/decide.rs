@@ -7,6 +7,7 @@ mod doubt;
 mod effects;
 mod ladder;
 mod promotion;
+mod purge;
 mod release;
 mod removal;
 mod rest;

@@ -164,7 +164,12 @@ fn has_capacity(seen: &Observation, decision: &Decision) -> bool {
     let share = weight.share_of(workload.replicas);
     let needed = match &decision.next.phase {
         Phase::Releasing(release) => share.min(release.granted),
-        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => share,
+        // Replicas that came since the last step need no pods yet.
+        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => weight.share_of(
+            promotion
+                .replicas
+                .map_or(workload.replicas, |known| known.min(workload.replicas)),
+        ),
         _ => 1,
     };
     seen.candidate.revision.as_ref() == decision.next.active()

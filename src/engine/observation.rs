@@ -208,6 +208,8 @@ pub enum Gate {
 pub struct Action {
     /// Uid of the `RolloutAction`.
     pub id: String,
+    /// When it was asked, as its object says: whole seconds.
+    pub created: Moment,
     /// What is asked.
     pub verb: Verb,
     /// The revision that it is meant for.

@@ -236,9 +236,12 @@ pub struct Promotion {
     /// A person asked to keep the weight.
     #[serde(default)]
     pub paused: bool,
-    /// How often the promoted pods lost ready capacity under traffic.
+    /// How often the promoted pods lost ready capacity under traffic; in the handover, the candidate.
     #[serde(default)]
     pub lost: u8,
+    /// It failed because the promoted pods were found worse than the candidate's.
+    #[serde(default)]
+    pub worse: bool,
     /// For how many replicas pods have been ready on the side that bears the traffic, or is to bear it: what an autoscaler
     /// adds has still to come, and is not lost. Absent before they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,7 +260,7 @@ pub enum PromotionStage {
     Returning(usize),
     /// All traffic is on the promoted Deployment; the candidate stands by.
     Baking,
-    /// It could not be completed: the candidate keeps all traffic until a person decides.
+    /// It could not be completed: a person must decide.
     Failed,
 }
 

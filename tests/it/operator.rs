@@ -7,6 +7,7 @@ mod hands;
 mod meddling;
 mod native;
 mod refusals;
+mod returning;
 mod sweep;
 mod told;
 mod young;

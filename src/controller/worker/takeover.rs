@@ -10,7 +10,7 @@ use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
 use crate::cluster::snapshot::Snapshot;
 use crate::controller::trouble::{Deed, lowers};
-use crate::engine::reason::Note;
+use crate::engine::reason::{self, Note};
 use crate::engine::state::Phase;
 use crate::engine::{Decision, Effect, Moment, State};
 
@@ -65,9 +65,13 @@ impl Worker {
         let next = &decision.next;
         let same = next.phase == before.phase;
         let returns = same && decision.effects.iter().any(lowers);
+        // A return in steps can wait; a candidate that has lost its pods cannot.
+        let lost = |note: &Note| note.reason == reason::CAPACITY_LOST;
+        let lower = next.weight() < before.weight();
         match &next.phase {
             Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Deleting(_) => true,
-            Phase::Releasing(_) if next.weight() < before.weight() => true,
+            Phase::Releasing(_) if lower => true,
+            Phase::Promoting(_) if lower && decision.notes.iter().any(lost) => true,
             Phase::Releasing(_) | Phase::Promoting(_) => returns || same && self.troubles.told().is_some(),
             Phase::Adopting | Phase::Idle => false,
         }

@@ -2,6 +2,7 @@
 
 use super::super::observation::{Action, Verb};
 use super::super::plan::Plan;
+use super::super::quantity::Weight;
 use super::super::reason::{self, Note};
 use super::super::state::{Cause, Handled, Phase, PromotionStage};
 use super::Turn;
@@ -21,8 +22,19 @@ impl Turn<'_> {
         self.next
             .handled
             .retain(|handled| seen.actions.iter().any(|action| action.id == handled.id));
+        let mut aborted: Option<&Action> = None;
         for action in open {
-            let refusal = self.answer(action).err();
+            let outdone =
+                aborted.is_some_and(|abort| action.verb != Verb::Abort && action.created <= abort.created);
+            let refusal = if outdone {
+                Some("an abort came after it".to_owned())
+            } else {
+                self.answer(action).err()
+            };
+            if action.verb == Verb::Abort && refusal.is_none() {
+                // The latest of them: they come by age.
+                aborted = Some(action);
+            }
             self.next.handled.push(Handled {
                 id: action.id.clone(),
                 refusal,
@@ -88,6 +100,7 @@ impl Turn<'_> {
             promotion.stage = PromotionStage::Rolling;
             promotion.entered = now;
             promotion.paused = false;
+            (promotion.lost, promotion.worse) = (0, false);
             return Ok(());
         }
         self.pause(false)
@@ -113,15 +126,21 @@ impl Turn<'_> {
                 );
                 Ok(())
             }
+            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Failed => Ok(()),
             Phase::Promoting(promotion) => {
+                let revision = promotion.revision.clone();
+                self.fail_promotion(promotion);
+                let keeps = match self.next.weight() {
+                    Weight::FULL => "the candidate keeps all traffic".to_owned(),
+                    Weight::NONE => {
+                        "the Deployment keeps all traffic, for the candidate lacks pods".to_owned()
+                    }
+                    weight => format!("the candidate keeps {weight}, for it lacks pods for more"),
+                };
                 self.note(Note::warning(
                     reason::PROMOTION_FAILED,
-                    format!(
-                        "promotion of {} stopped by a person: the candidate keeps all traffic",
-                        promotion.revision
-                    ),
+                    format!("promotion of {revision} stopped by a person: {keeps}"),
                 ));
-                self.fail_promotion(promotion);
                 Ok(())
             }
             Phase::RollingBack(_) | Phase::RolledBack(_) => Ok(()),

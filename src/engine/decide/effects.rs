@@ -1,11 +1,12 @@
 //! What must be true of the cluster, derived from the committed state and the observation alone.
 
 use super::super::effect::Effect;
-use super::super::observation::{Route, Workload};
+use super::super::observation::Route;
 use super::super::plan::GateMode;
 use super::super::quantity::{Revision, Weight};
 use super::super::state::{Phase, Promotion, PromotionStage, Removal, Stage};
 use super::Turn;
+use super::purge::{purge, spared};
 
 impl Turn<'_> {
     pub(super) fn effects(&self) -> Vec<Effect> {
@@ -194,6 +195,11 @@ impl Turn<'_> {
         let needed = weight.share_of(replicas);
         match &self.next.phase {
             Phase::Releasing(release) => needed.min(release.granted).max(1),
+            Phase::Promoting(Promotion {
+                stage: PromotionStage::Handover,
+                replicas: Some(known),
+                ..
+            }) => weight.share_of(replicas.min(*known)),
             // The Deployment rolls: whatever the candidate has is what there is.
             Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => 1,
             Phase::Adopting
@@ -284,38 +290,12 @@ impl Turn<'_> {
         } else if promotion.stage == PromotionStage::Rolling {
             // Under all traffic the roll does not begin: the candidate is to bear it.
             let begins = workload.pods(revision).desired == 0;
-            if workload.paused && (promotion.weight > Weight::NONE || !begins) {
+            if workload.paused && (self.bears_none(promotion) || !begins) {
                 effects.push(Effect::Unpause {
                     template: revision.clone(),
                 });
             }
         } else if self.plan.gate == GateMode::Paused && !workload.paused && workload.serves(revision) {
-            effects.push(Effect::Pause);
-        }
-    }
-
-    /// Another template came while the Deployment was becoming the promoted revision: whose pods stay?
-    fn way_back(&self, effects: &mut Vec<Effect>, promotion: &Promotion, workload: &Workload) {
-        let failed = promotion.stage == PromotionStage::Failed;
-        let stable = self.next.stable.as_ref().filter(|_| failed);
-        if stable == Some(&workload.template) {
-            // The pods before are wanted again, and proven.
-            if workload.paused {
-                effects.push(Effect::Unpause {
-                    template: workload.template.clone(),
-                });
-            }
-            return;
-        }
-        // What could not be promoted makes room for the pods before, as long as there are any.
-        let keep = stable.filter(|stable| workload.pods(stable).desired > 0);
-        let (keep, other) = match keep {
-            Some(keep) => (keep, Some(&promotion.revision)),
-            None => (&promotion.revision, self.next.stable.as_ref()),
-        };
-        let spare = promotion.weight > Weight::NONE || spared(workload, keep, other);
-        let purged = spare && purge(effects, workload, keep);
-        if !purged && !workload.paused {
             effects.push(Effect::Pause);
         }
     }
@@ -338,7 +318,7 @@ impl Turn<'_> {
                 .filter(|_| removal.approved.is_some() && removal.weight == Weight::NONE);
             let spare = spared(workload, serving, before);
             if workload.template != *serving && workload.stray(serving) && !shipped && spare {
-                purge(effects, workload, serving);
+                purge(effects, workload, serving, false);
             } else if workload.template == *serving && workload.paused && removal.weight > Weight::NONE {
                 effects.push(Effect::Unpause {
                     template: serving.clone(),
@@ -369,22 +349,4 @@ impl Turn<'_> {
             }
         }
     }
-}
-
-/// Whether pods of the `other` approved revision can go: none of them serves, or those of `keep` are all there.
-fn spared(workload: &Workload, keep: &Revision, other: Option<&Revision>) -> bool {
-    let serves = other
-        .filter(|other| *other != keep)
-        .is_some_and(|other| workload.pods(other).ready > 0);
-    !serves || workload.pods(keep).ready >= workload.replicas
-}
-
-/// Only `keep` has pods. Where it has none of its own, nothing would be left to serve: then nothing is purged.
-fn purge(effects: &mut Vec<Effect>, workload: &Workload, keep: &Revision) -> bool {
-    let pods = workload.pods(keep).desired;
-    let due = pods > 0 && (workload.stray(keep) || pods < workload.replicas);
-    if due {
-        effects.push(Effect::Purge { keep: keep.clone() });
-    }
-    due
 }

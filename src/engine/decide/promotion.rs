@@ -3,7 +3,8 @@
 use super::super::observation::{Route, Workload};
 use super::super::quantity::Weight;
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Cause, Outcome, Phase, Promotion, PromotionStage};
+use super::super::state::{Outcome, Phase, Promotion, PromotionStage, Release, Stage};
+use super::setback::known;
 use super::{Turn, after};
 
 impl Turn<'_> {
@@ -24,24 +25,15 @@ impl Turn<'_> {
     fn handover(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
         // The Deployment is still the old one: until it rolls, going back costs nothing.
         if workload.template != promotion.revision {
-            let detail = format!("revision {} came", workload.template);
-            return self.retreat(&promotion.revision, promotion.started, Cause::Superseded, detail);
+            return self.retreat_to_stable(&promotion, workload);
         }
         if let Some((cause, why)) = self.seen.evidence.convicts(&promotion.revision) {
             return self.retreat(&promotion.revision, promotion.started, cause, why.to_owned());
         }
         let ready = self.candidate_ready(&promotion.revision);
-        if ready == 0 {
-            let detail = match self.removed(&promotion.revision) {
-                Some(object) => format!("somebody has removed the candidate's {object} under all traffic"),
-                None => "no candidate pod is ready under all traffic".to_owned(),
-            };
-            return self.retreat(
-                &promotion.revision,
-                promotion.started,
-                Cause::CapacityLost,
-                detail,
-            );
+        let needed = Weight::FULL.share_of(known(&promotion, workload));
+        if ready < needed && ready < workload.endpoints {
+            return self.unhand(promotion, needed);
         }
         if self
             .seen
@@ -55,30 +47,43 @@ impl Turn<'_> {
                 "the route must give the candidate all traffic",
             ));
         }
-        let needed = Weight::FULL.share_of(workload.replicas);
         if ready < needed {
-            let until = after(promotion.entered, self.plan.scaling_deadline);
-            if until <= self.now {
-                let detail =
-                    format!("{ready} of {needed} candidate pods ready under all traffic at the deadline");
-                return self.retreat(
-                    &promotion.revision,
-                    promotion.started,
-                    Cause::CapacityLost,
-                    detail,
-                );
-            }
-            let message =
-                format!("{needed} ready candidate pods must serve alone while the Deployment rolls");
-            return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
+            let message = format!(
+                "{needed} ready candidate pods must serve alone while the Deployment rolls; it has no more pods to take the \
+                 traffic back"
+            );
+            return Some(Waiting::on(reason::SCALING, message));
         }
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Rolling,
             entered: self.now,
-            replicas: Some(workload.replicas),
+            lost: 0,
+            replicas: Some(known(&promotion, workload)),
             ..promotion
         });
         None
+    }
+
+    /// The candidate has lost pods before anything has rolled: as in the last step, whose bake it has to stand once more.
+    fn unhand(&mut self, promotion: Promotion, needed: u32) -> Option<Waiting> {
+        let top = self.plan.rungs.len().saturating_sub(1);
+        let release = Release {
+            revision: promotion.revision,
+            started: promotion.started,
+            entered: promotion.entered,
+            ladder: self.plan.ladder().collect(),
+            rung: top,
+            passed: top,
+            weight: promotion.weight,
+            stage: Stage::Judging,
+            granted: needed,
+            approved: true,
+            paused: promotion.paused,
+            lost: promotion.lost,
+            restarts: None,
+            gap: None,
+        };
+        self.lose_capacity(release, needed)
     }
 
     fn rolling(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
@@ -104,10 +109,10 @@ impl Turn<'_> {
             && workload.observed
             && !workload.paused;
         if overdue || self.over(promotion.entered, self.plan.promotion.deadline) {
-            let keeps = if promotion.weight == Weight::NONE {
-                "it keeps all traffic as it is, for the candidate has lost its pods"
-            } else {
-                "the candidate keeps all traffic"
+            let keeps = match promotion.weight {
+                Weight::NONE => "it keeps all traffic as it is, for the candidate has lost its pods",
+                Weight::FULL => "the candidate keeps all traffic",
+                _ => "the weight stays, for the candidate lacks pods",
             };
             self.note(Note::warning(
                 reason::PROMOTION_FAILED,
@@ -119,6 +124,7 @@ impl Turn<'_> {
             self.fail_promotion(promotion);
             return None;
         }
+        self.wake_for_route();
         let until = after(promotion.entered, self.plan.promotion.deadline);
         let message = if unrolled {
             format!(
@@ -128,8 +134,13 @@ impl Turn<'_> {
         } else if promotion.weight == Weight::NONE {
             "the Deployment's own rolling update, under all traffic: the candidate has lost its pods"
                 .to_owned()
-        } else {
+        } else if promotion.weight == Weight::FULL {
             "the Deployment's own rolling update, which bears no traffic".to_owned()
+        } else {
+            format!(
+                "the Deployment's own rolling update, under {} of the traffic: the candidate lacks pods",
+                promotion.weight.rest()
+            )
         };
         Some(Waiting::on(reason::PROMOTING, message).until(Some(until)))
     }

@@ -259,8 +259,9 @@ impl Turn<'_> {
                 stage: PromotionStage::Handover,
                 weight: Weight::FULL,
                 paused: release.paused,
-                lost: 0,
-                replicas: None,
+                lost: release.lost,
+                worse: false,
+                replicas: self.seen.workload.as_ref().map(|workload| workload.replicas),
             });
         } else {
             let rung = release.rung + 1;

@@ -1,7 +1,7 @@
 //! The Rollout goes away: whoever deletes it, at any time, leaves a service that serves.
 
-use super::super::observation::{Candidate, Route};
-use super::super::quantity::Weight;
+use super::super::observation::{Candidate, Route, Workload};
+use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Promotion, PromotionStage, Removal};
 use super::Turn;
@@ -13,16 +13,14 @@ impl Turn<'_> {
             "the Rollout goes away: traffic returns to the Deployment first",
         ));
         let weight = self.next.weight();
-        let approved = if let Phase::Promoting(promotion) = phase
-            && self.has_rolled(promotion)
-        {
-            let stable = self.next.stable.as_ref();
-            let template = self.seen.workload.as_ref().map(|workload| &workload.template);
-            // Given up, and the Deployment is on its way back.
-            let back = promotion.stage == PromotionStage::Failed && template.is_some() && template == stable;
-            stable.filter(|_| back).or(Some(&promotion.revision)).cloned()
-        } else {
-            None
+        let approved = match phase {
+            Phase::Promoting(promotion) => self.to_serve(promotion),
+            Phase::Adopting
+            | Phase::Idle
+            | Phase::Releasing(_)
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => None,
         };
         let drain = matches!(phase, Phase::RollingBack(_))
             || weight > Weight::NONE
@@ -41,22 +39,11 @@ impl Turn<'_> {
     pub(super) fn deleting(&mut self, removal: Removal) -> Option<Waiting> {
         if removal.weight > Weight::NONE {
             let ready = match (&self.seen.workload, &removal.approved) {
-                (Some(workload), Some(approved)) => {
-                    // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
-                    let clean = workload.template == *approved || !workload.stray(approved);
-                    let whole = workload.pods(approved).ready >= workload.replicas;
-                    // It may never become ready: then it is enough that no fewer pods serve than now, of whatever approved
-                    // revision.
-                    let late = self.over(removal.entered, self.plan.promotion.deadline);
-                    clean && (whole || late && workload.endpoints >= self.candidate_ready(approved).max(1))
-                }
+                (Some(workload), Some(approved)) => self.can_serve(workload, approved, removal.entered),
                 _ => true,
             };
             if !ready {
-                return Some(Waiting::on(
-                    reason::DELETING,
-                    "the approved revision's pods must be ready before traffic returns",
-                ));
+                return Some(Waiting::on(reason::DELETING, self.unready(&removal)));
             }
             self.next.phase = Phase::Deleting(Removal {
                 weight: Weight::NONE,
@@ -89,13 +76,52 @@ impl Turn<'_> {
         Some(Waiting::on(reason::DELETING, "what Serin made is removed"))
     }
 
-    /// Whether the Deployment has begun to become the promoted revision: then the way back is the way through.
-    fn has_rolled(&self, promotion: &Promotion) -> bool {
-        let begun = self.seen.workload.as_ref().is_some_and(|workload| {
-            let approved = workload.template == promotion.revision && !workload.paused;
-            approved || workload.pods(&promotion.revision).desired > 0
+    /// In mid-promotion the revision whose pods must serve before traffic returns; `None`: it can at once.
+    fn to_serve(&self, promotion: &Promotion) -> Option<Revision> {
+        let workload = self.seen.workload.as_ref()?;
+        let (revision, template) = (&promotion.revision, &workload.template);
+        let stable = self.next.stable.as_ref();
+        if promotion.stage == PromotionStage::Handover {
+            return None;
+        }
+        // Begun, the way back is the way through. But it may have been given up, with the Deployment on its way back.
+        let begun = template == revision && !workload.paused || workload.pods(revision).desired > 0;
+        let back = promotion.stage == PromotionStage::Failed && stable == Some(template);
+        if begun {
+            stable.filter(|_| back).or(Some(revision)).cloned()
+        } else {
+            stable.filter(|_| !self.stable_serves(workload)).cloned()
+        }
+    }
+
+    /// What the candidate still serves for.
+    fn unready(&self, removal: &Removal) -> String {
+        let gone = removal.approved.as_ref().filter(|approved| {
+            let workload = self.seen.workload.as_ref();
+            workload.is_some_and(|it| it.template != **approved && it.pods(approved).desired == 0)
         });
-        promotion.stage != PromotionStage::Handover && begun
+        match gone {
+            Some(approved) => format!(
+                "pods of revision {approved} must be ready before traffic returns, and there are none: put its template back"
+            ),
+            None => "the approved revision's pods must be ready before traffic returns".to_owned(),
+        }
+    }
+
+    /// Whether the Deployment can have the traffic: its pods of `approved` are all ready, or the candidate can bear it no
+    /// longer. Pods may never become ready: then it is enough that most do, or that no fewer serve than now.
+    fn can_serve(&mut self, workload: &Workload, approved: &Revision, entered: Moment) -> bool {
+        let runs = self.seen.candidate.revision.clone();
+        let candidate = runs.map_or(0, |revision| self.candidate_ready(&revision));
+        let (endpoints, replicas) = (u64::from(workload.endpoints), u64::from(workload.replicas));
+        // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
+        let clean = workload.template == *approved || !workload.stray(approved);
+        let whole = workload.pods(approved).ready >= workload.replicas;
+        let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints;
+        let late = self.over(entered, self.plan.promotion.deadline);
+        let most = endpoints * 10 >= replicas * 9;
+        let enough = late && (most || workload.endpoints >= candidate.max(1));
+        clean && (whole || forsaken || enough)
     }
 
     /// A candidate is there behind a route of which nobody knows what it does.

@@ -4,7 +4,7 @@ use super::super::observation::Workload;
 use super::super::quantity::{Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Phase, Promotion, PromotionStage};
-use super::{LOST_MAX, Turn};
+use super::{LOST_MAX, Turn, after};
 
 impl Turn<'_> {
     pub(super) fn failed(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
@@ -14,35 +14,42 @@ impl Turn<'_> {
         }
         let ready = self.candidate_ready(&promotion.revision);
         let promotion = self.with_known(promotion, workload, ready);
-        // The Deployment's pods may be here because they are worse: they are better than none.
-        let some = promotion.weight > Weight::NONE && ready > 0;
-        if !some && self.changes_sides(&promotion, workload) {
+        // Pods that were found worse are better than none, and than nothing else.
+        let kept = promotion.worse && promotion.weight > Weight::NONE && ready > 0;
+        if !kept && self.changes_sides(&promotion, workload) {
             return None;
         }
-        let revision = &promotion.revision;
-        if workload.template != *revision {
-            let message = format!(
-                "revision {} came: traffic goes back as soon as the stable pods are ready again",
-                workload.template
+        self.wake_for_route();
+        let message = self.until_resumed(&promotion, workload);
+        Some(Waiting::on(reason::PROMOTION_FAILED, message))
+    }
+
+    /// Who serves, and what a person can do.
+    fn until_resumed(&self, promotion: &Promotion, workload: &Workload) -> String {
+        let (revision, template) = (&promotion.revision, &workload.template);
+        if template != revision && self.comes_back(promotion, workload) {
+            return format!(
+                "revision {template} came: traffic goes back as soon as the stable pods are ready again"
             );
-            return Some(Waiting::on(reason::PROMOTION_FAILED, message));
         }
-        let serving = if promotion.weight == Weight::NONE {
-            "the Deployment serves all traffic as it is"
-        } else {
-            "the candidate serves all traffic"
+        if let Some(stable) = self.next.stable.as_ref().filter(|_| template != revision) {
+            return format!(
+                "revision {template} came, and the Deployment does not get back to the pods of {stable} by itself: put the \
+                 template of {stable} back, or resume revision {revision}"
+            );
+        }
+        let serving = match promotion.weight {
+            Weight::NONE => "the Deployment serves all traffic as it is".to_owned(),
+            Weight::FULL => "the candidate serves all traffic".to_owned(),
+            weight => format!("the candidate serves {weight} of the traffic, the Deployment the rest"),
         };
-        Some(Waiting::on(
-            reason::PROMOTION_FAILED,
-            format!("{serving}; cure the Deployment, then resume revision {revision}"),
-        ))
+        format!("{serving}; cure the Deployment, then resume revision {revision}")
     }
 
     /// The candidate has lost most of the pods that bear its share, and the Deployment has more, all of them of approved
     /// revisions.
     pub(super) fn forsaken(&self, promotion: &Promotion, workload: &Workload) -> bool {
-        let known = promotion.replicas.unwrap_or(u32::MAX).min(workload.replicas);
-        let share = promotion.weight.share_of(known);
+        let share = promotion.weight.share_of(known(promotion, workload));
         let ready = self.candidate_ready(&promotion.revision);
         let approved = |revision: &Revision| {
             *revision == promotion.revision || self.next.stable.as_ref() == Some(revision)
@@ -52,6 +59,12 @@ impl Turn<'_> {
             .iter()
             .any(|(revision, pods)| pods.desired > 0 && !approved(revision));
         ready.saturating_mul(2) < share && ready < workload.endpoints && !unapproved
+    }
+
+    /// Whether the candidate would not be [forsaken](Self::forsaken) if it got all traffic.
+    pub(super) fn bears_all(&self, promotion: &Promotion, workload: &Workload) -> bool {
+        let ready = self.candidate_ready(&promotion.revision);
+        half(ready, promotion, workload) || ready > workload.endpoints
     }
 
     /// The Deployment takes all traffic from a candidate that can bear it no longer.
@@ -110,8 +123,7 @@ impl Turn<'_> {
             .filter(|_| promotion.stage != PromotionStage::Baking);
         let stray = workload.stray(revision);
         let ready = workload.pods(revision).ready;
-        let replicas = promotion.replicas.unwrap_or(u32::MAX).min(workload.replicas);
-        let short = ready < promotion.weight.rest().share_of(replicas);
+        let short = ready < promotion.weight.rest().share_of(known(promotion, workload));
         if convicted.is_none() && !stray && !short {
             return None;
         }
@@ -126,9 +138,14 @@ impl Turn<'_> {
             )
         };
         let candidate = self.candidate_ready(revision);
-        if candidate < Weight::FULL.share_of(workload.replicas) && candidate <= ready {
-            let message = format!("{what}; the candidate has not the pods to take over: the weight stays");
-            return Some(Some(Waiting::on(reason::CAPACITY_LOST, message)));
+        let able = if convicted.is_some() {
+            self.bears_all(promotion, workload)
+        } else {
+            candidate >= Weight::FULL.share_of(workload.replicas) || candidate > ready
+        };
+        if !able {
+            let ends = short && convicted.is_none() && !stray;
+            return Some(self.unable(promotion, workload, &what, ends));
         }
         let lost = promotion.lost.saturating_add(u8::from(short));
         let over = convicted.is_some() || lost >= LOST_MAX;
@@ -150,30 +167,74 @@ impl Turn<'_> {
             entered: self.now,
             weight: Weight::FULL,
             lost,
+            worse: convicted.is_some(),
             replicas: Some(workload.replicas.min(candidate)),
             ..promotion.clone()
         });
         Some(None)
     }
 
+    /// Pods are missing on both sides: the weight stays, and where nothing else `ends` that, a person hears of it.
+    fn unable(
+        &mut self,
+        promotion: &Promotion,
+        workload: &Workload,
+        what: &str,
+        ends: bool,
+    ) -> Option<Waiting> {
+        let what = format!("{what}; the candidate has not the pods to take over: the weight stays");
+        if !ends {
+            return Some(Waiting::on(reason::CAPACITY_LOST, what));
+        }
+        let deadline = self.plan.promotion.deadline;
+        let since = promotion.entered.max(workload.since);
+        if !self.over(since, deadline) {
+            return Some(Waiting::on(reason::CAPACITY_LOST, what).until(Some(after(since, deadline))));
+        }
+        self.note(Note::warning(
+            reason::PROMOTION_FAILED,
+            format!(
+                "{what}; make room for the missing pods (nodes, quota) or scale the Deployment down, then resume revision {}",
+                promotion.revision
+            ),
+        ));
+        self.next.phase = Phase::Promoting(Promotion {
+            stage: PromotionStage::Failed,
+            entered: self.now,
+            ..promotion.clone()
+        });
+        None
+    }
+
     /// Gives all traffic to the side that has the pods, where the one that bears it has lost most of its own.
+    ///
+    /// This does not go on for ever: the candidate loses the traffic only to a Deployment with more ready pods, and gets it
+    /// only from one with fewer, or as a whole one, so that each move needs pods to have come and gone since the last. (From pods
+    /// that were found worse it takes it as a whole one, and loses it to them with its last pod.)
     pub(super) fn changes_sides(&mut self, promotion: &Promotion, workload: &Workload) -> bool {
         if self.forsaken(promotion, workload) {
             self.give_back(promotion.clone(), workload, promotion.stage);
             return true;
         }
         let revision = &promotion.revision;
-        let ready = self.candidate_ready(revision);
+        let (ready, beside) = (self.candidate_ready(revision), workload.endpoints);
+        let needed = promotion.weight.rest().share_of(known(promotion, workload));
+        let fallen = beside.saturating_mul(2) < needed
+            && ready > beside
+            && (beside == 0 || half(ready, promotion, workload));
         let whole = promotion.weight == Weight::NONE && ready >= workload.replicas.max(1);
-        let unrolled = workload.pods(revision).desired == 0;
-        if !whole || !(unrolled || workload.endpoints.saturating_mul(2) < workload.replicas) {
+        // It has not begun to roll, or does not go on by itself, and must not under all traffic. Or its pods are worse.
+        let halts = promotion.worse
+            || workload.pods(revision).desired == 0
+            || workload.template != *revision && workload.stray(revision);
+        if !(fallen || whole && halts) {
             return false;
         }
         self.note(Note::warning(
             reason::CAPACITY_LOST,
             format!(
-                "the Deployment has {} ready pods under all traffic: the candidate takes it again, with {ready}",
-                workload.endpoints
+                "the Deployment has {beside} ready pods under {}: the candidate takes all traffic again, with {ready}",
+                promotion.weight.rest()
             ),
         ));
         self.next.phase = Phase::Promoting(Promotion {
@@ -201,17 +262,33 @@ impl Turn<'_> {
         promotion
     }
 
-    /// All traffic on the candidate, which stays the incumbent, until a person decides.
+    /// It ends until a person decides. Where traffic comes back the candidate gets all of it, if it can bear it.
     pub(super) fn fail_promotion(&mut self, promotion: Promotion) {
+        let returns = matches!(
+            promotion.stage,
+            PromotionStage::Returning(_) | PromotionStage::Baking
+        );
+        let workload = self.seen.workload.as_ref();
+        let able = workload.is_some_and(|workload| self.bears_all(&promotion, workload));
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Failed,
-            weight: if promotion.stage == PromotionStage::Rolling {
-                promotion.weight
-            } else {
+            weight: if returns && able {
                 Weight::FULL
+            } else {
+                promotion.weight
             },
             entered: self.now,
             ..promotion
         });
     }
+}
+
+/// Whether `ready` pods are at least half of those that all traffic needs.
+fn half(ready: u32, promotion: &Promotion, workload: &Workload) -> bool {
+    ready.saturating_mul(2) >= Weight::FULL.share_of(known(promotion, workload))
+}
+
+/// For how many replicas pods can be missed: what an autoscaler adds has still to come.
+pub(super) fn known(promotion: &Promotion, workload: &Workload) -> u32 {
+    promotion.replicas.unwrap_or(u32::MAX).min(workload.replicas)
 }

@@ -138,6 +138,7 @@ impl Cluster {
         self.asked += 1;
         self.seen.actions.push(Action {
             id: format!("approval-{}", self.asked),
+            created: Moment::UNIX_EPOCH,
             verb: Verb::Approve,
             revision: Some(revision.clone()),
         });

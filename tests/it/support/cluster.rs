@@ -236,7 +236,7 @@ impl Cluster {
             deployment.rolls_until = None;
             let replicas = deployment.facts.replicas;
             let keep = deployment.facts.template.clone();
-            deployment.facts.revisions.retain(|revision, _| *revision == keep);
+            deployment.empty_all_but(&keep);
             deployment.facts.revisions.insert(keep, pods(replicas, replicas));
             deployment.count();
             deployment.facts.since = now;
@@ -323,7 +323,7 @@ impl Deployment {
             Effect::Purge { keep } => {
                 self.pause();
                 let (replicas, stuck) = (self.facts.replicas, self.stuck);
-                self.facts.revisions.retain(|revision, _| revision == keep);
+                self.empty_all_but(keep);
                 if let Some(kept) = self.facts.revisions.get_mut(keep) {
                     // Of a revision that serves more pods can be had.
                     let more = !stuck || kept.ready > 0;
@@ -333,6 +333,14 @@ impl Deployment {
             }
             _ => {}
         }
+    }
+
+    /// Of other revisions the ReplicaSets are left, without pods.
+    fn empty_all_but(&mut self, keep: &Revision) {
+        let others = self.facts.revisions.iter_mut();
+        others
+            .filter(|(revision, _)| *revision != keep)
+            .for_each(|(_, seen)| *seen = pods(0, 0));
     }
 
     fn pause(&mut self) {
@@ -358,10 +366,10 @@ impl Deployment {
                 *seen = pods(seen.desired.min(half), seen.ready.min(half));
             }
         }
-        self.facts
-            .revisions
-            .entry(target)
-            .or_insert_with(|| pods(half, 0));
+        let wanted = self.facts.revisions.entry(target).or_default();
+        if wanted.desired == 0 {
+            *wanted = pods(half, 0);
+        }
         self.count();
         self.rolls_until = (!self.stuck).then(|| now + self.roll_takes);
     }

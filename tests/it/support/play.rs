@@ -290,6 +290,17 @@ impl Play {
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
+            ["action", first, "then", second] => {
+                self.ask(first, &[]);
+                self.ask(second, &[]);
+            }
+            ["action", first, "and", "later", second] => {
+                self.ask(first, &[]);
+                self.ask(second, &[]);
+                let latest = format!("action-{}", self.actions);
+                let later = self.cluster.actions.iter_mut().filter(|it| it.id == latest);
+                later.for_each(|it| it.created += Duration::from_secs(1));
+            }
             ["action", verb, rest @ ..] => self.ask(verb, rest),
             ["scale", count, rest @ ..] => self.scale(count.parse().unwrap(), rest),
             ["someone", rest @ ..] => self.someone(rest),
@@ -304,6 +315,9 @@ impl Play {
                 let deployment = self.cluster.deployment.as_mut().unwrap();
                 match rest {
                     ["is", "stuck"] => deployment.stuck = true,
+                    ["keeps", "no", "history"] => {
+                        deployment.facts.revisions.retain(|_, seen| seen.desired > 0);
+                    }
                     ["is", "overdue"] => deployment.facts.overdue = Some(now),
                     ["is", "cured"] => {
                         deployment.stuck = false;
@@ -344,9 +358,11 @@ impl Play {
         let facts = &mut deployment.facts;
         facts.replicas = count;
         if how == ["pods", "are", "slow"] {
-            facts.revisions.values_mut().for_each(|seen| seen.desired = count);
+            let some = facts.revisions.values_mut().filter(|seen| seen.desired > 0);
+            some.for_each(|seen| seen.desired = count);
         } else {
-            let serving = facts.revisions.keys().next().cloned();
+            let mut some = facts.revisions.iter().filter(|(_, seen)| seen.desired > 0);
+            let serving = some.next().map(|(revision, _)| revision.clone());
             let serving = serving.unwrap_or_else(|| facts.template.clone());
             facts.revisions.insert(serving, pods(count, count));
         }
@@ -411,6 +427,7 @@ impl Play {
         };
         self.cluster.actions.push(Action {
             id: format!("action-{}", self.actions),
+            created: self.cluster.now,
             verb,
             revision,
         });

@@ -238,6 +238,7 @@ impl Dice {
     pub(crate) fn action(&mut self) -> Action {
         Action {
             id: format!("action-{}", self.below(50)),
+            created: Moment::UNIX_EPOCH + Duration::from_secs(u64::from(self.below(3))),
             verb: self.one(&[
                 Verb::Approve,
                 Verb::Pause,
@@ -371,6 +372,7 @@ impl Dice {
             weight: self.weight(),
             paused: self.chance(20),
             lost: self.below(256) as u8,
+            worse: self.chance(30),
             replicas: self.maybe(50, |dice| dice.below(12)),
         }
     }

@@ -1,0 +1,57 @@
+//! What is known of the metrics without another look.
+
+use super::trial::Trial;
+use super::{Measure, Report};
+use crate::engine::judge::Evidence;
+use crate::engine::state::{Phase, Promotion, PromotionStage, Stage, State};
+use crate::engine::{Plan, Revision};
+
+impl Measure {
+    /// What is known without another look.
+    pub(in crate::controller) fn known(&self, plan: &Plan, state: &State) -> Report {
+        let on_trial = |key: (&Revision, bool)| {
+            let trial = self.trial.as_ref()?;
+            ((&trial.key.0, trial.key.1) == key).then_some(trial)
+        };
+        match &state.phase {
+            Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
+                preflight: self
+                    .learned
+                    .as_ref()
+                    .filter(|(of, _)| *of == release.revision)
+                    .map(|_| Vec::new()),
+                ..Report::nothing()
+            },
+            Phase::Releasing(release) => Report {
+                preflight: Some(Vec::new()),
+                evidence: on_trial((&release.revision, false)).map_or_else(Evidence::none, |trial| {
+                    Evidence {
+                        gauges: self.seen.0.clone(),
+                        ..trial.judge.evidence()
+                    }
+                }),
+            },
+            // What was found in a return that is over says nothing of the next one.
+            Phase::Promoting(promotion) if matches!(promotion.stage, PromotionStage::Returning(_)) => {
+                Report {
+                    evidence: on_trial((&promotion.revision, true))
+                        .filter(|trial| !is_over(trial, promotion, plan))
+                        .map_or_else(Evidence::none, |trial| trial.judge.evidence()),
+                    ..Report::nothing()
+                }
+            }
+            Phase::Promoting(_)
+            | Phase::Adopting
+            | Phase::Idle
+            | Phase::RollingBack(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => Report::nothing(),
+        }
+    }
+}
+
+/// Whether a trial is of a return before the one that begins now.
+pub(super) fn is_over(trial: &Trial, promotion: &Promotion, plan: &Plan) -> bool {
+    let begins = promotion.stage == PromotionStage::Returning(0);
+    begins && trial.key.1 && trial.step(plan).entered < promotion.entered
+}

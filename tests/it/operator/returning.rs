@@ -1,0 +1,148 @@
+//! The return of traffic to the promoted pods, at the real operator: their trial, and what a new leader makes of it.
+
+use serin::world::{Fault, FaultRule, Moment};
+
+use super::gauges::{comes_to, status};
+use super::*;
+
+/// A shop whose new version fails half of the requests wherever it has less than half of them, while it is ill.
+fn shop_with(ill: &Arc<AtomicBool>) -> World {
+    let world = shop();
+    let ill = Arc::clone(ill);
+    let errors = move |at: &Moment| {
+        if at.share < 0.4 && ill.load(Ordering::Relaxed) {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let image = Image {
+        errors: Arc::new(errors),
+        ..Image::default()
+    };
+    world.define_image("checkout:v2", image);
+    world
+}
+
+async fn in_force_is(world: &World, share: i64) {
+    let limit = world.elapsed() + Duration::from_hours(2);
+    while in_force(world) != share {
+        assert!(world.elapsed() < limit, "{}", status(world));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn resume(world: &World) {
+    let revision = status(world)["release"]["revision"].clone();
+    let action = format!(
+        "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {{name: go-on, namespace: shop}}
+spec: {{rollout: checkout, action: Resume, revision: {revision}}}
+"
+    );
+    world.apply_yaml(&action).unwrap();
+}
+
+/// The verdict on the pods before they were cured says nothing of them, neither to the leader that found it nor to the next.
+#[tokio::test(start_paused = true)]
+async fn promoted_pods_that_were_worse_and_are_cured_are_judged_anew() {
+    for changes in [false, true] {
+        let ill = Arc::new(AtomicBool::new(false));
+        let world = shop_with(&ill);
+        tokio::spawn(world.clone().run());
+        let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
+        comes_to(&world, "Idle").await;
+        world.set_image("shop", "checkout", "checkout:v2").unwrap();
+        comes_to(&world, "Promoting").await;
+        in_force_is(&world, 100).await;
+        ill.store(true, Ordering::Relaxed);
+        comes_to(&world, "Holding").await;
+        let message = status(&world)["message"].to_string();
+        assert!(message.contains("cure the Deployment, then resume"), "{message}");
+        assert_eq!(in_force(&world), 100);
+        ill.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        if changes {
+            leader.shutdown().await;
+            leader = lead(&world, Arc::new(world.metrics()), "two").0;
+        }
+        resume(&world);
+        comes_to(&world, "Promoted").await;
+        leader.shutdown().await;
+    }
+}
+
+/// The old pods are made again from a ReplicaSet that has none any more, while the candidate serves everyone.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_whose_pods_were_worse_can_be_left_with_a_newer_template() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_with(&ill);
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    in_force_is(&world, 100).await;
+    ill.store(true, Ordering::Relaxed);
+    comes_to(&world, "Holding").await;
+    world.define_image("checkout:v3", Image::failing(0.0));
+    world.set_image("shop", "checkout", "checkout:v3").unwrap();
+    comes_to(&world, "Judging").await;
+    let status = status(&world);
+    assert_eq!(status["history"][0]["reason"], "Superseded", "{status}");
+    assert_eq!(status["release"]["weight"]["desired"], 10, "{status}");
+    comes_to(&world, "Promoted").await;
+}
+
+/// Pods of the candidate, of which none gets ready any more.
+fn fell_candidate(world: &World) {
+    let pods = world.objects("pods", "shop");
+    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
+    for name in names.filter(|name| name.contains("-canary-")) {
+        world.force_pod("shop", name, Some(false));
+    }
+}
+
+/// A promotion whose leader goes when a share is in force, and in which no Deployment can be patched any more.
+async fn led_no_more(share: i64, stage: &Value) -> World {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Promoting").await;
+    in_force_is(&world, share).await;
+    let place = |world: &World| status(world)["course"]["phase"]["stage"].clone();
+    let limit = world.elapsed() + Duration::from_mins(5);
+    while place(&world) != *stage {
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    leader.shutdown().await;
+    world.inject(FaultRule::next("patch", "deployments", Fault::Status(500)).times(u64::MAX));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_takes_the_traffic_from_a_candidate_without_pods_though_a_stamp_is_missing() {
+    let world = led_no_more(100, &"rolling".into()).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    fell_candidate(&world);
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(in_force(&world), 0, "{}", status(&world));
+    world.heal();
+    comes_to(&world, "Promoted").await;
+}
+
+/// What takes traffic from a candidate that serves can wait.
+#[tokio::test(start_paused = true)]
+async fn a_return_in_steps_waits_for_every_stamp_of_a_new_leader() {
+    let world = led_no_more(75, &serde_json::json!({"returning": 0})).await;
+    let _tasks = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    assert_eq!(in_force(&world), 75, "{}", status(&world));
+    world.heal();
+    comes_to(&world, "Promoted").await;
+}
