@@ -141,7 +141,9 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
         && seen.evidence.revision.as_ref() == Some(revision)
         && stable_left;
-    let replaced = workload.template != *revision && stable_left;
+    // Where nobody else is ready to serve, a newer template is no reason to serve nobody.
+    let others = workload.endpoints > 0 || workload.replicas == 0 || seen.candidate.ready == 0;
+    let replaced = workload.template != *revision && stable_left && others;
     let aborted = seen.actions.iter().any(|action| {
         action.verb == Verb::Abort
             && action.revision.as_ref().is_none_or(|meant| meant == revision)

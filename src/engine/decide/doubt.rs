@@ -3,7 +3,7 @@
 use super::super::gauge::{Leak, Room};
 use super::super::observation::{Route, Workload};
 use super::super::plan::OnSilence;
-use super::super::quantity::{Moment, Weight};
+use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Gap, Phase, Release, Stage};
 use super::{LOST_MAX, Turn, after};
@@ -121,6 +121,13 @@ impl Turn<'_> {
         };
         self.incumbent_short()
             .then(|| Waiting::on(reason::STABLE_NOT_READY, message))
+    }
+
+    /// Nothing but the candidate is ready to serve: whoever took its traffic would give it to nobody. A Deployment that is
+    /// scaled to zero is to serve nobody.
+    pub(super) fn serves_alone(&self, revision: &Revision, workload: &Workload) -> bool {
+        let bears = self.next.weight() > Weight::NONE && self.candidate_ready(revision) > 0;
+        bears && workload.replicas > 0 && workload.endpoints == 0
     }
 
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.

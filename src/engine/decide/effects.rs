@@ -215,7 +215,8 @@ impl Turn<'_> {
         let Some(workload) = &self.seen.workload else {
             return;
         };
-        if !self.seen.problems.is_empty() {
+        // Made from another template it would be another revision.
+        if !self.seen.problems.is_empty() || workload.template != *revision {
             return;
         }
         let needed = self.needed(rung, workload);

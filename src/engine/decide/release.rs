@@ -23,6 +23,13 @@ impl Turn<'_> {
             return wait;
         }
         if workload.template != release.revision {
+            if self.serves_alone(&release.revision, workload) {
+                let message = format!(
+                    "revision {} came, but no pod of the stable revision is ready: the candidate keeps {} until one is",
+                    workload.template, release.weight
+                );
+                return Some(Waiting::on(reason::STABLE_NOT_READY, message));
+            }
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
                 (
                     Cause::Reverted,

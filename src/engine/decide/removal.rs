@@ -15,9 +15,13 @@ impl Turn<'_> {
         let weight = self.next.weight();
         let approved = match phase {
             Phase::Promoting(promotion) => self.to_serve(promotion),
+            Phase::Releasing(release) => {
+                let workload = self.seen.workload.as_ref();
+                let alone = workload.is_some_and(|it| self.serves_alone(&release.revision, it));
+                self.next.stable.clone().filter(|_| alone)
+            }
             Phase::Adopting
             | Phase::Idle
-            | Phase::Releasing(_)
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => None,
