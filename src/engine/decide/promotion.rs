@@ -1,7 +1,8 @@
 //! A proven revision becomes the user's Deployment, while the candidate serves everyone in passing.
 
 use super::super::observation::{Route, Workload};
-use super::super::quantity::Weight;
+use super::super::plan::OnSilence;
+use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Outcome, Phase, Promotion, PromotionStage, Release, Stage};
 use super::setback::known;
@@ -194,7 +195,11 @@ impl Turn<'_> {
                 format!("{} of the traffic is back", weight.rest()),
             ));
         };
-        let warm = self.over(settled.max(promotion.entered), self.plan.promotion.warm_up);
+        let since = settled.max(promotion.entered);
+        let warm = self.over(since, self.plan.promotion.warm_up);
+        if let Some(wait) = self.blind(&promotion, since) {
+            return wait;
+        }
         if let Some(wait) = self.paused_wait(promotion.paused) {
             return Some(wait);
         }
@@ -206,6 +211,40 @@ impl Turn<'_> {
         }
         self.return_to(promotion, index + 1);
         None
+    }
+
+    /// Promoted pods of which nothing is known since they have their share get no more. `Some(wait)` ends the turn.
+    fn blind(&mut self, promotion: &Promotion, since: Moment) -> Option<Option<Waiting>> {
+        let evidence = &self.seen.evidence;
+        let read = evidence.at.is_some_and(|at| at > since && at <= self.now);
+        if evidence.revision.as_ref() == Some(&promotion.revision) && read && evidence.silent.is_none() {
+            return None;
+        }
+        let back = promotion.weight.rest();
+        let (from, why) = evidence.silent.clone().unwrap_or_else(|| {
+            let why = "nothing has been measured of the promoted pods yet";
+            (since, why.to_owned())
+        });
+        let from = from.max(since);
+        // The first reading of a share takes two looks.
+        if !self.over(from, self.plan.analysis.interval.saturating_mul(3)) {
+            return Some(Some(Waiting::on(
+                reason::RETURNING,
+                format!("{back} of the traffic is back"),
+            )));
+        }
+        let ends = self.plan.on_no_data == OnSilence::Rollback;
+        if ends && self.over(from, self.plan.no_data_deadline) {
+            self.note(Note::warning(
+                reason::PROMOTION_FAILED,
+                format!("{why}: no more traffic goes back"),
+            ));
+            self.fail_promotion(promotion.clone());
+            return Some(None);
+        }
+        let until = ends.then(|| after(from, self.plan.no_data_deadline));
+        let message = format!("{why}; no more than {back} of the traffic goes back");
+        Some(Some(Waiting::on(reason::NO_DATA, message).until(until)))
     }
 
     fn baking(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {

@@ -157,13 +157,7 @@ impl Cluster {
 
     fn evidence(&self, plan: &Plan, state: &State) -> Evidence {
         let Phase::Releasing(release) = &state.phase else {
-            let mut evidence = Evidence::none();
-            if let (Metrics::Fail(why), Some(active)) = (&self.metrics, state.active()) {
-                evidence.revision = Some(active.clone());
-                evidence.verdict = Verdict::Fail;
-                evidence.summary.clone_from(why);
-            }
-            return evidence;
+            return self.evidence_after(plan, state);
         };
         let mut evidence = Evidence::none();
         evidence.revision = Some(release.revision.clone());
@@ -186,6 +180,29 @@ impl Cluster {
             }
             Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
             Metrics::Pass(_) | Metrics::Unclear | Metrics::Fail(_) => {}
+        }
+        evidence
+    }
+
+    /// Of the promoted pods, once a share of the traffic is theirs.
+    fn evidence_after(&self, plan: &Plan, state: &State) -> Evidence {
+        let mut evidence = Evidence::none();
+        let settled = self
+            .seen_route()
+            .settled(state.weight(), plan.propagation, self.now);
+        if let Phase::Promoting(promotion) = &state.phase {
+            evidence.revision = Some(promotion.revision.clone());
+            let read = settled.is_some_and(|settled| settled < self.now);
+            evidence.at = read.then_some(self.now);
+        }
+        match (&self.metrics, state.active()) {
+            (Metrics::Fail(why), Some(active)) => {
+                evidence.revision = Some(active.clone());
+                evidence.verdict = Verdict::Fail;
+                evidence.summary.clone_from(why);
+            }
+            (Metrics::Silent(since, why), Some(_)) => evidence.silent = Some((*since, why.clone())),
+            _ => {}
         }
         evidence
     }
