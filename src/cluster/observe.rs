@@ -1,6 +1,7 @@
 //! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
 
 mod routes;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ use crate::render::{candidate, names, revision, selector};
 
 use routes::route_problem;
 pub use routes::{arms, originals, route, routing_mark};
+pub use turns::engaged;
 
 /// The user's Deployment as it is `now`, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
@@ -214,7 +216,7 @@ pub fn obstacle(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     selector::suffix_key(&scene).err()
 }
 
-/// The older Rollout has the Deployment; of two of one age, the first by name.
+/// The older Rollout goes first; of two of one age, the first by name.
 fn seniority(rollout: &Value) -> (&str, &str) {
     (
         text(rollout, "/metadata/creationTimestamp"),

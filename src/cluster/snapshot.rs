@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub routes: Vec<(String, Option<Value>)>,
     /// Those of them that other Rollouts name too.
     pub shared: BTreeSet<String>,
+    /// These other Rollouts.
+    pub sharers: Vec<Value>,
     /// Deployments that carry this Rollout's `serin.dev/rollout-uid`.
     pub candidates: Vec<Value>,
     /// Services that carry this Rollout's `serin.dev/rollout-uid`.

@@ -25,7 +25,7 @@ use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
-use crate::engine::observation::{Gate, Observation, Problem};
+use crate::engine::observation::{Gate, Observation, Problem, Route};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
 use crate::engine::{Moment, State, Weight, check, decide, reason};
@@ -210,13 +210,18 @@ impl Worker {
         problems.extend(candidate.and_then(|revision| observe::obstacle(snapshot, revision)));
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
+        let route = observe::route(snapshot, accepted_since);
+        let route = match (&state.phase, observe::engaged(snapshot)) {
+            (Phase::Releasing(_), Some(other)) => Route::Unusable(other),
+            _ => route,
+        };
         let measured = self.measured(snapshot, spec, state, now).await?;
         Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
             workload,
             candidate: observe::candidate(snapshot, state.active()),
-            route: observe::route(snapshot, accepted_since),
+            route,
             gate,
             preflight: measured.preflight,
             evidence: measured.evidence,

@@ -5,6 +5,7 @@
 //! changed meanwhile is that person's, and only the candidate is taken out of it.
 
 mod acceptance;
+mod claim;
 mod originals;
 mod rule;
 mod write;
@@ -12,6 +13,7 @@ mod write;
 use serde_json::Value;
 
 pub use acceptance::{Acceptance, acceptance};
+pub use claim::{Claim, claim};
 pub use originals::originals;
 pub use write::{Share, restore, weigh};
 

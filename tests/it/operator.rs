@@ -9,6 +9,7 @@ mod native;
 mod refusals;
 mod returning;
 mod sweep;
+mod together;
 mod told;
 mod young;
 
