@@ -8,6 +8,7 @@ mod meddling;
 mod native;
 mod refusals;
 mod returning;
+mod scaled;
 mod sweep;
 mod together;
 mod told;
