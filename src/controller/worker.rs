@@ -170,7 +170,8 @@ impl Worker {
         );
         self.show(&decision, &seen);
         let report = self.report_due(&status, &state, (&seen, &decision.next), now);
-        let decided = decision.decides(&state) || outdated(&status, &snapshot);
+        let moved = commit::moved(&status, &snapshot, &decision.next, &seen);
+        let decided = decision.decides(&state) || outdated(&status, &snapshot) || moved;
         let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
                 .commit(snapshot, &spec, (&status, &state), (&seen, &decision), now)

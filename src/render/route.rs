@@ -165,3 +165,5 @@ fn check(route: &Value, arms: &Arms<'_>, rules: &[Rule<'_>]) -> Result<(), Probl
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twice;
