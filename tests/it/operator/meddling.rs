@@ -357,3 +357,27 @@ async fn sync_weights(world: &World, [own, legacy]: [u32; 2]) {
         .await
         .unwrap();
 }
+
+/// The new template names its port otherwise than the Service does: its pods are ready, and no request would arrive.
+#[tokio::test(start_paused = true)]
+async fn a_port_that_the_new_template_does_not_name_stops_a_release_before_its_first_request() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    let container =
+        json!({"name": "app", "image": "checkout:v2", "ports": [{"name": "web", "containerPort": 8080}]});
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+    let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+    api.patch("checkout", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    comes_to(&world, "Scaling").await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let seen = status(&world);
+    let message = seen["message"].as_str().unwrap();
+    assert!(message.contains("has a container port named `http`"), "{seen}");
+    comes_to(&world, "RolledBack").await;
+    let asked: Vec<String> = world.seen("shop", "checkout").backends.into_keys().collect();
+    assert_eq!(asked, ["checkout"]);
+}
