@@ -28,11 +28,12 @@ pub enum Kind {
     PodDisruptionBudget,
     HorizontalPodAutoscaler,
     NetworkPolicy,
+    BackendTlsPolicy,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rollout,
         Self::RolloutAction,
         Self::MetricProvider,
@@ -45,6 +46,7 @@ impl Kind {
         Self::PodDisruptionBudget,
         Self::HorizontalPodAutoscaler,
         Self::NetworkPolicy,
+        Self::BackendTlsPolicy,
     ];
 
     /// Group, version, kind and plural.
@@ -67,7 +69,18 @@ impl Kind {
                 "horizontalpodautoscalers",
             ),
             Self::NetworkPolicy => ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+            Self::BackendTlsPolicy => (
+                "gateway.networking.k8s.io",
+                "v1",
+                "BackendTLSPolicy",
+                "backendtlspolicies",
+            ),
         }
+    }
+
+    /// Whether a cluster may well do without the kind.
+    pub const fn optional(self) -> bool {
+        matches!(self, Self::BackendTlsPolicy)
     }
 
     /// Whether objects of the kind have no namespace.

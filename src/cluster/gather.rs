@@ -48,6 +48,7 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
         Kind::PodDisruptionBudget,
         Kind::HorizontalPodAutoscaler,
         Kind::NetworkPolicy,
+        Kind::BackendTlsPolicy,
     ] {
         neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
     }

@@ -1,6 +1,7 @@
 //! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
 
 pub(super) mod pods;
+mod policies;
 mod routes;
 mod turns;
 
@@ -15,6 +16,7 @@ use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workloa
 use crate::engine::{Moment, Revision};
 use crate::render::{candidate, names, revision, selector};
 
+pub use policies::lacking;
 use routes::route_problem;
 pub use routes::{arms, originals, route, routing_mark};
 pub use turns::engaged;

@@ -34,8 +34,9 @@ pub struct Snapshot {
     pub endpoint_slices: Vec<Value>,
     /// Pods of the candidate, for the reason why they are not ready.
     pub candidate_pods: Vec<Value>,
-    /// Other objects of the namespace whose selectors might catch the candidate's pods:
-    /// Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies.
+    /// Other objects of the namespace whose selectors might catch the candidate's pods, or that speak of the stable Service
+    /// by its name: Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies,
+    /// BackendTLSPolicies.
     pub neighbours: Vec<Value>,
     /// Deployments that carry this Rollout's gate though it names another one now, and no other Rollout names them; each
     /// with its ReplicaSets.

@@ -209,6 +209,9 @@ impl Worker {
             Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Promoting(_) | Phase::Deleting(_) => None,
         };
         problems.extend(candidate.and_then(|revision| observe::obstacle(snapshot, revision)));
+        if let Phase::Releasing(release) = &state.phase {
+            problems.extend(observe::lacking(snapshot, &release.revision));
+        }
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
         let route = observe::route(snapshot, accepted_since);
