@@ -71,8 +71,11 @@ impl<'a> Ports<'a> {
         let ports = object.and_then(|object| object.pointer("/spec/ports"));
         let ports: Vec<&Value> = ports.and_then(Value::as_array).into_iter().flatten().collect();
         let routed = stable_ports(snapshot);
+        // The same number may be there once more for QUIC, which no HTTPRoute asks for.
         let asked = |port: &&Value| {
-            number(port, "/port").is_some_and(|it| routed.iter().any(|routed| u32::from(*routed) == it))
+            text(port, "/protocol") != "UDP"
+                && number(port, "/port")
+                    .is_some_and(|it| routed.iter().any(|routed| u32::from(*routed) == it))
         };
         let named: Vec<&Value> = ports.iter().copied().filter(asked).collect();
         if named.is_empty() {

@@ -216,22 +216,17 @@ fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
     let mut all = snapshot(&json!({}));
     all.namespace = "shop".into();
     all.candidate_services[0]["spec"] = json!({"ports": [
-        {"name": "http", "port": 80, "targetPort": "http"}, {"name": "metrics", "port": 9090, "targetPort": "metrics"},
+        {"name": "quic", "port": 80, "protocol": "UDP"}, {"name": "http", "port": 80, "targetPort": "http"}, {"name": "metrics", "port": 9090, "targetPort": "metrics"},
     ]});
     let port = |name: &str| json!({"name": name, "port": 8080});
     for (ports, ready) in [
-        (json!([port("http"), port("metrics")]), 1),
+        (json!([port("http"), port("metrics"), port("quic")]), 1),
         (json!([]), 0),
         (Value::Null, 0),
     ] {
         all.endpoint_slices = vec![slice(&ports)];
         assert_eq!(seen(&all).ready, ready, "{ports}");
     }
-    let told = seen(&all).trouble.unwrap_or_default();
-    assert!(
-        told.starts_with("no pod behind Service shop/checkout-canary-v2 has a container port named `http`"),
-        "{told}"
-    );
     // Of the ports that no route names, none is needed.
     all.rollout = json!({"spec": {"workload": {"name": "checkout"}}});
     let rules = json!([{"backendRefs": [{"name": "checkout", "port": 80}]}]);
@@ -239,5 +234,60 @@ fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
     for (name, ready) in [("http", 1), ("metrics", 0)] {
         all.endpoint_slices = vec![slice(&json!([port(name)]))];
         assert_eq!(seen(&all).ready, ready, "{name}");
+    }
+    let told = seen(&all).trouble.unwrap_or_default();
+    assert!(
+        told.starts_with("no pod behind Service shop/checkout-canary-v2 has a container port named `http`"),
+        "{told}"
+    );
+}
+
+/// Two Rollouts of one rule, each seen from the other: at most one of them waits, whatever either has done so far.
+#[test]
+fn of_two_releases_in_one_rule_exactly_one_goes_first() {
+    let rollout = |name: &str, age: &str, noted: bool| {
+        let entry = |backend: &str| json!({"kind": "HTTPRoute", "name": "r", "uid": "u", "rule": 0, "backend": backend});
+        let originals = noted.then(|| json!([entry("a"), entry("b")]));
+        json!({
+            "metadata": {"name": name, "creationTimestamp": age},
+            "spec": {"workload": {"name": name}},
+            "status": {"originals": originals.unwrap_or_else(|| json!([]))},
+        })
+    };
+    let named = |name: &str| names::candidate(name, &Revision::named("bcdfghjklm"));
+    // What a and b have done, a being the older; who waits.
+    for (a, b, waits) in [
+        ("", "", None),
+        ("noted", "", Some("b")),
+        ("", "noted", Some("a")),
+        ("noted", "noted", Some("b")),
+        ("named", "", Some("b")),
+        ("", "named", Some("a")),
+        ("noted", "named", Some("a")),
+        ("named", "noted", Some("b")),
+    ] {
+        let mut backends = vec![json!({"name": "a"}), json!({"name": "b"})];
+        for (name, has) in [("a", a), ("b", b)] {
+            if has == "named" {
+                backends.push(json!({"name": named(name), "weight": 0}));
+            }
+        }
+        let route =
+            json!({"metadata": {"name": "r", "uid": "u"}, "spec": {"rules": [{"backendRefs": backends}]}});
+        let (a, b) = (
+            rollout("a", "2026-01-01T00:00:00Z", !a.is_empty()),
+            rollout("b", "2026-01-02T00:00:00Z", !b.is_empty()),
+        );
+        let waits_for = |own: &Value, other: &Value| {
+            engaged(&Snapshot {
+                rollout: own.clone(),
+                routes: vec![("r".into(), Some(route.clone()))],
+                sharers: vec![other.clone()],
+                ..Snapshot::default()
+            })
+        };
+        let (first, second) = (waits_for(&a, &b), waits_for(&b, &a));
+        assert_eq!(first.is_some(), waits == Some("a"), "{route}: {first:?}");
+        assert_eq!(second.is_some(), waits == Some("b"), "{route}: {second:?}");
     }
 }
