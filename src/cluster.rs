@@ -7,6 +7,7 @@ pub mod answered;
 pub mod apply;
 pub mod cache;
 pub mod client;
+mod connection;
 pub mod error;
 pub mod events;
 pub mod gate;

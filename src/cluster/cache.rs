@@ -3,7 +3,7 @@
 //! Our own writes are put in as well, so that a decision never rests on a view older than its own last act. An
 //! object never goes back to an older version, except when a relist says that it is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -28,11 +28,12 @@ pub enum Kind {
     PodDisruptionBudget,
     HorizontalPodAutoscaler,
     NetworkPolicy,
+    BackendTlsPolicy,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rollout,
         Self::RolloutAction,
         Self::MetricProvider,
@@ -45,6 +46,7 @@ impl Kind {
         Self::PodDisruptionBudget,
         Self::HorizontalPodAutoscaler,
         Self::NetworkPolicy,
+        Self::BackendTlsPolicy,
     ];
 
     /// Group, version, kind and plural.
@@ -67,7 +69,18 @@ impl Kind {
                 "horizontalpodautoscalers",
             ),
             Self::NetworkPolicy => ("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
+            Self::BackendTlsPolicy => (
+                "gateway.networking.k8s.io",
+                "v1",
+                "BackendTLSPolicy",
+                "backendtlspolicies",
+            ),
         }
+    }
+
+    /// Whether a cluster may well do without the kind.
+    pub const fn optional(self) -> bool {
+        matches!(self, Self::BackendTlsPolicy)
     }
 
     /// Whether objects of the kind have no namespace.
@@ -80,11 +93,43 @@ impl Kind {
 pub type Key = (String, String);
 type Store = BTreeMap<Key, Arc<Value>>;
 
+/// How many objects that are gone are remembered. An answer about one comes within seconds, or never.
+const GONE: usize = 1024;
+
+/// The versions at which objects were removed, by uid, for as long as an answer to a write may still come.
+#[derive(Default)]
+struct Gone {
+    versions: BTreeMap<String, u64>,
+    order: VecDeque<String>,
+}
+
+impl Gone {
+    fn note(&mut self, object: &Value) {
+        let uid = uid(object).to_owned();
+        if self.versions.insert(uid.clone(), version(object)).is_none() {
+            self.order.push_back(uid);
+        }
+        if self.order.len() > GONE
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.versions.remove(&oldest);
+        }
+    }
+
+    /// Whether it was removed at this version or a later one.
+    fn holds(&self, object: &Value) -> bool {
+        self.versions
+            .get(uid(object))
+            .is_some_and(|removed| version(object) <= *removed)
+    }
+}
+
 /// All stores, and a signal a namespace that something in it has changed. The empty name stands for the objects
 /// without a namespace and for the set of Rollouts as a whole.
 #[derive(Clone, Default)]
 pub struct Cache {
     stores: Arc<RwLock<BTreeMap<Kind, Store>>>,
+    gone: Arc<RwLock<Gone>>,
     warm: Arc<RwLock<BTreeSet<(Kind, String)>>>,
     changed: Arc<RwLock<BTreeMap<String, watch::Sender<u64>>>>,
 }
@@ -136,7 +181,8 @@ impl Cache {
             .unwrap_or_default()
     }
 
-    /// Takes in an object from a watch or from the answer to a write, unless a newer version is there.
+    /// Takes in an object from a watch or from the answer to a write, unless a newer version is there or was removed: the
+    /// answer to the write that ends an object may come after the watch has told its end.
     pub fn put(&self, kind: Kind, object: Value) {
         let key = key(&object);
         let mut stores = write(&self.stores);
@@ -144,7 +190,7 @@ impl Cache {
         let newer = store
             .get(&key)
             .is_none_or(|old| uid(old) != uid(&object) || version(&object) > version(old));
-        if newer {
+        if newer && !read(&self.gone).holds(&object) {
             let namespace = key.0.clone();
             store.insert(key, Arc::new(slim(kind, object)));
             drop(stores);
@@ -155,9 +201,10 @@ impl Cache {
     /// The object is gone.
     pub fn remove(&self, kind: Kind, object: &Value) {
         let key = key(object);
-        let removed = write(&self.stores)
-            .get_mut(&kind)
-            .and_then(|store| store.remove(&key));
+        let mut stores = write(&self.stores);
+        write(&self.gone).note(object);
+        let removed = stores.get_mut(&kind).and_then(|store| store.remove(&key));
+        drop(stores);
         if removed.is_some() {
             self.signal(kind, &key.0);
         }
@@ -273,5 +320,25 @@ mod tests {
         assert_eq!(cache.select(Kind::Service, "shop", |_| true).len(), 1);
         assert!(cache.select(Kind::Service, "sho", |_| true).is_empty());
         assert!(cache.is_warm(1) && !cache.is_warm(2));
+    }
+
+    /// The answer to the write that ends a Rollout comes after the watch has told its end, at the version before.
+    #[test]
+    fn an_object_that_is_gone_stays_gone_whoever_still_has_an_answer_about_it() {
+        let cache = Cache::default();
+        cache.put(Kind::Rollout, object("a", 7));
+        cache.remove(Kind::Rollout, &object("a", 8));
+        cache.put(Kind::Rollout, object("a", 7));
+        assert!(cache.get(Kind::Rollout, "shop", "a").is_none());
+        // What is only on its way out is still there: we deleted it, and somebody's finalizer keeps it.
+        cache.put(Kind::Deployment, object("b", 7));
+        cache.remove(Kind::Deployment, &object("b", 7));
+        cache.put(Kind::Deployment, object("b", 9));
+        assert!(cache.get(Kind::Deployment, "shop", "b").is_some());
+        // Its namesake is another one.
+        let mut fresh = object("a", 3);
+        fresh["metadata"]["uid"] = json!("other");
+        cache.put(Kind::Rollout, fresh);
+        assert!(cache.get(Kind::Rollout, "shop", "a").is_some());
     }
 }

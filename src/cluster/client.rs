@@ -2,7 +2,8 @@
 //!
 //! Invariants: no request is ever repeated below the reconcile loop (kube's default of 15 retries may send a write
 //! minutes after it was decided); every call has a deadline, by [`call`]. The clients have no read timeout: it would
-//! also count on an idle connection, and break the next request.
+//! also count on an idle connection, and break the next request. A connection that has died is noticed by the kernel
+//! (`connection`).
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use http::{HeaderValue, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+use super::connection;
 use super::error::{Call, Error};
 
 /// The longest that one call may take: well under the time between a renewal of the lease and its end.
@@ -43,8 +45,8 @@ impl Clients {
     /// The kubeconfig cannot be read, names no such context, or its credentials cannot be used.
     pub async fn connect(target: &Target) -> Result<Self, Error> {
         let config = load(target).await.map_err(setup)?;
-        let read = Client::try_from(config.clone()).map_err(setup)?;
-        let write = Client::try_from(config).map_err(setup)?;
+        let read = connection::client(config.clone()).map_err(setup)?;
+        let write = connection::client(config).map_err(setup)?;
         Ok(Self { read, write })
     }
 

@@ -48,11 +48,13 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
         Kind::PodDisruptionBudget,
         Kind::HorizontalPodAutoscaler,
         Kind::NetworkPolicy,
+        Kind::BackendTlsPolicy,
     ] {
         neighbours.extend(cache.select(kind, namespace, |object| label(object, ROLLOUT_UID) != Some(&uid)));
     }
+    let sharers = sharers(cache, namespace, &rollout);
     Some(Snapshot {
-        shared: shared(cache, namespace, &rollout),
+        shared: shared(&rollout, &sharers),
         namespace: namespace.to_owned(),
         replica_sets: cache.select(Kind::ReplicaSet, namespace, |set| owned_by(set, &workload_uid)),
         service: get(Kind::Service, &service_name),
@@ -74,21 +76,26 @@ pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
         left: left(cache, namespace, &uid, &workload_name),
         candidate_services,
         neighbours,
+        sharers,
         workload,
         rollout,
     })
 }
 
-/// The routes of `rollout` that others name too.
-fn shared(cache: &Cache, namespace: &str, rollout: &Value) -> BTreeSet<String> {
+/// The other Rollouts that name a route of `rollout`.
+fn sharers(cache: &Cache, namespace: &str, rollout: &Value) -> Vec<Value> {
     let name = text(rollout, "/metadata/name");
     let names = route_names(rollout);
-    let shares = |other: &Value| {
+    cache.select(Kind::Rollout, namespace, |other| {
         text(other, "/metadata/name") != name && route_names(other).iter().any(|route| names.contains(route))
-    };
-    let others = cache.select(Kind::Rollout, namespace, shares);
+    })
+}
+
+/// The routes of `rollout` that `others` name too.
+fn shared(rollout: &Value, others: &[Value]) -> BTreeSet<String> {
     let taken: BTreeSet<String> = others.iter().flat_map(route_names).collect();
-    names.into_iter().filter(|route| taken.contains(route)).collect()
+    let names = route_names(rollout).into_iter();
+    names.filter(|route| taken.contains(route)).collect()
 }
 
 /// Deployments with the gate of the Rollout `uid` that neither it nor another one names.

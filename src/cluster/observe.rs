@@ -1,6 +1,9 @@
 //! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
 
+pub(super) mod pods;
+mod policies;
 mod routes;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +12,14 @@ use serde_json::Value;
 use super::gather::{label, number, text};
 use super::ready;
 use super::snapshot::Snapshot;
-use crate::engine::observation::{Action, Candidate, Crashes, Pods, Problem, Verb, Workload};
+use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
 use crate::engine::{Moment, Revision};
 use crate::render::{candidate, names, revision, selector};
 
+pub use policies::lacking;
 use routes::route_problem;
 pub use routes::{arms, originals, route, routing_mark};
+pub use turns::engaged;
 
 /// The user's Deployment as it is `now`, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
@@ -52,7 +57,7 @@ pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
         overdue: conditions(deployment)
             .find(|condition| text(condition, "/reason") == "ProgressDeadlineExceeded")
             .map(|condition| text(condition, "/lastUpdateTime").parse().unwrap_or(now)),
-        gated: guarded && label(deployment, names::GATE).is_some(),
+        gated: guarded && label(deployment, names::GATE) == Some(text(&snapshot.rollout, "/metadata/uid")),
     })
 }
 
@@ -80,8 +85,8 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
         going: [Some(deployment), service].into_iter().flatten().any(is_going),
         desired: number(deployment, "/spec/replicas").unwrap_or(1),
         ready: service.map_or(0, |service| candidate_ready(snapshot, deployment, service)),
-        trouble: trouble(snapshot, deployment),
-        crashes: crashes(snapshot, revision.as_ref()),
+        trouble: trouble(snapshot, deployment, service),
+        crashes: pods::crashes(&snapshot.candidate_pods, revision.as_ref()),
         leftovers: snapshot
             .candidates
             .iter()
@@ -214,7 +219,7 @@ pub fn obstacle(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     selector::suffix_key(&scene).err()
 }
 
-/// The older Rollout has the Deployment; of two of one age, the first by name.
+/// The older Rollout goes first; of two of one age, the first by name.
 fn seniority(rollout: &Value) -> (&str, &str) {
     (
         text(rollout, "/metadata/creationTimestamp"),
@@ -244,74 +249,19 @@ fn is_going(object: &Value) -> bool {
 }
 
 /// Why the candidate's pods are not there or not ready, in the cluster's own words.
-fn trouble(snapshot: &Snapshot, deployment: &Value) -> Option<String> {
+fn trouble(snapshot: &Snapshot, deployment: &Value, service: Option<&Value>) -> Option<String> {
     let refused = conditions(deployment)
         .find(|condition| {
             text(condition, "/type") == "ReplicaFailure" && text(condition, "/status") == "True"
         })
         .map(|condition| text(condition, "/message").to_owned());
-    refused.or_else(|| snapshot.candidate_pods.iter().find_map(pod_trouble))
-}
-
-/// How the candidate's pods have crashed. A container that ends with 0 and starts again has crashed as well: nobody asked
-/// it to.
-fn crashes(snapshot: &Snapshot, revision: Option<&Revision>) -> Crashes {
-    let mut crashes = Crashes::default();
-    let of = |pod: &&Value| label(pod, names::REVISION) == revision.map(Revision::as_str);
-    for pod in snapshot.candidate_pods.iter().filter(of) {
-        let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-        let mut restarts = 0;
-        for status in statuses.into_iter().flatten() {
-            restarts += number(status, "/restartCount").unwrap_or(0);
-            if let Some(end) = last_end(status) {
-                crashes.how = Some(format!("{} {end}", container(pod, status)));
-            }
-        }
-        crashes.pods += u32::from(restarts > 0);
-        crashes.restarts += restarts;
-    }
-    crashes
-}
-
-/// How a container ended, now or before its last start.
-fn last_end(status: &Value) -> Option<String> {
-    let now = status.pointer("/state/terminated");
-    let end = now.or_else(|| status.pointer("/lastState/terminated"))?;
-    let code = end.pointer("/exitCode").and_then(Value::as_i64).unwrap_or(0);
-    Some(format!("ended with {}, exit code {code}", text(end, "/reason")))
-}
-
-fn container(pod: &Value, status: &Value) -> String {
-    format!(
-        "container `{}` of pod `{}`",
-        text(status, "/name"),
-        text(pod, "/metadata/name")
-    )
-}
-
-fn pod_trouble(pod: &Value) -> Option<String> {
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let waiting = statuses.into_iter().flatten().find_map(|status| {
-        let end = last_end(status);
-        let waiting = status.pointer("/state/waiting/reason").and_then(Value::as_str);
-        let how = match (waiting, &end) {
-            (Some(reason), Some(end)) => format!("is waiting: {reason}, after it {end}"),
-            (Some(reason), None) => format!("is waiting: {reason}"),
-            (None, Some(end)) if status.pointer("/state/terminated").is_some() => end.clone(),
-            (None, _) => return None,
-        };
-        Some(format!("{} {how}", container(pod, status)))
-    });
-    waiting.or_else(|| {
-        let unscheduled = conditions(pod).find(|condition| {
-            text(condition, "/type") == "PodScheduled" && text(condition, "/status") == "False"
-        })?;
-        Some(format!(
-            "pod `{}` is not scheduled: {}",
-            text(pod, "/metadata/name"),
-            text(unscheduled, "/message")
-        ))
-    })
+    let portless = || {
+        let service = service?;
+        ready::portless(snapshot, text(service, "/metadata/name"))
+    };
+    refused
+        .or_else(|| snapshot.candidate_pods.iter().find_map(pods::trouble))
+        .or_else(portless)
 }
 
 pub(super) fn conditions(object: &Value) -> impl Iterator<Item = &Value> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::gather::{label, number, text};
-use super::observe::conditions;
+use super::observe::{conditions, pods, stable_ports};
 use super::snapshot::Snapshot;
 use crate::engine::{Moment, Revision};
 use crate::render::names;
@@ -34,13 +34,80 @@ pub fn newcomers(snapshot: &Snapshot, revision: &Revision) -> Vec<Newcomer> {
     pods.filter(|pod| !restarted(pod)).filter_map(newcomer).collect()
 }
 
-/// The ready endpoints of a Service, each pod once however many address families it has.
+/// The ready endpoints of a Service that requests can reach, each pod once however many address families it has. Pods
+/// without a port that the Service asks for by name are ready in its slices all the same, and no gateway finds them there.
 pub fn endpoints<'a>(snapshot: &'a Snapshot, service: &str) -> BTreeSet<&'a str> {
-    let mut ready = BTreeSet::new();
-    for slice in &snapshot.endpoint_slices {
-        if label(slice, "kubernetes.io/service-name") != Some(service) {
-            continue;
+    let ports = Ports::of(snapshot, service);
+    ready(slices(snapshot, service).filter(|slice| ports.missing(slice).is_none()))
+}
+
+/// What is said where all ready pods of a Service lack one of its ports; `None`: it is not so.
+pub fn portless(snapshot: &Snapshot, service: &str) -> Option<String> {
+    if !endpoints(snapshot, service).is_empty() || ready(slices(snapshot, service)).is_empty() {
+        return None;
+    }
+    let ports = Ports::of(snapshot, service);
+    let port = slices(snapshot, service).find_map(|slice| ports.missing(slice))?;
+    let target = port.get("targetPort").and_then(Value::as_str);
+    Some(format!(
+        "no pod behind Service {}/{service} has a container port named `{}`, which its port {} asks for as `targetPort`: \
+         name it so in the pod template, or correct the Service it is copied from",
+        snapshot.namespace,
+        target.unwrap_or_else(|| text(port, "/name")),
+        port["port"]
+    ))
+}
+
+/// The ports of a Service that pods must have: those that routes name, or any one where they name none.
+struct Ports<'a> {
+    named: Vec<&'a Value>,
+    any: bool,
+}
+
+impl<'a> Ports<'a> {
+    fn of(snapshot: &'a Snapshot, service: &str) -> Self {
+        let all = snapshot.service.iter().chain(&snapshot.candidate_services);
+        let object = all.into_iter().find(|it| text(it, "/metadata/name") == service);
+        let ports = object.and_then(|object| object.pointer("/spec/ports"));
+        let ports: Vec<&Value> = ports.and_then(Value::as_array).into_iter().flatten().collect();
+        let routed = stable_ports(snapshot);
+        // The same number may be there once more for QUIC, which no HTTPRoute asks for.
+        let asked = |port: &&Value| {
+            text(port, "/protocol") != "UDP"
+                && number(port, "/port")
+                    .is_some_and(|it| routed.iter().any(|routed| u32::from(*routed) == it))
+        };
+        let named: Vec<&Value> = ports.iter().copied().filter(asked).collect();
+        if named.is_empty() {
+            return Self {
+                named: ports,
+                any: true,
+            };
         }
+        Self { named, any: false }
+    }
+
+    /// The first port that the pods of a slice do not have, and must.
+    fn missing(&self, slice: &Value) -> Option<&'a Value> {
+        let there = slice.pointer("/ports").and_then(Value::as_array);
+        let lacks = |port: &&Value| {
+            let mut there = there.into_iter().flatten();
+            !there.any(|it| text(it, "/name") == text(port, "/name"))
+        };
+        let mut lacking = self.named.iter().copied().filter(lacks);
+        let first = lacking.next()?;
+        (!self.any || lacking.count() + 1 == self.named.len()).then_some(first)
+    }
+}
+
+fn slices<'a>(snapshot: &'a Snapshot, service: &str) -> impl Iterator<Item = &'a Value> {
+    let of = move |slice: &&Value| label(slice, "kubernetes.io/service-name") == Some(service);
+    snapshot.endpoint_slices.iter().filter(of)
+}
+
+fn ready<'a>(slices: impl Iterator<Item = &'a Value>) -> BTreeSet<&'a str> {
+    let mut ready = BTreeSet::new();
+    for slice in slices {
         for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
             if endpoint
                 .pointer("/conditions/ready")
@@ -67,8 +134,7 @@ fn newcomer(pod: &Value) -> Option<Newcomer> {
 }
 
 fn restarted(pod: &Value) -> bool {
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let mut statuses = statuses.into_iter().flatten();
+    let mut statuses = pods::lasting(pod);
     statuses.any(|status| number(status, "/restartCount").unwrap_or(0) > 0)
 }
 

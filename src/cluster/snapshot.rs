@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub routes: Vec<(String, Option<Value>)>,
     /// Those of them that other Rollouts name too.
     pub shared: BTreeSet<String>,
+    /// These other Rollouts.
+    pub sharers: Vec<Value>,
     /// Deployments that carry this Rollout's `serin.dev/rollout-uid`.
     pub candidates: Vec<Value>,
     /// Services that carry this Rollout's `serin.dev/rollout-uid`.
@@ -32,8 +34,9 @@ pub struct Snapshot {
     pub endpoint_slices: Vec<Value>,
     /// Pods of the candidate, for the reason why they are not ready.
     pub candidate_pods: Vec<Value>,
-    /// Other objects of the namespace whose selectors might catch the candidate's pods:
-    /// Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies.
+    /// Other objects of the namespace whose selectors might catch the candidate's pods, or that speak of the stable Service
+    /// by its name: Services, Deployments, PodDisruptionBudgets, HorizontalPodAutoscalers, NetworkPolicies,
+    /// BackendTLSPolicies.
     pub neighbours: Vec<Value>,
     /// Deployments that carry this Rollout's gate though it names another one now, and no other Rollout names them; each
     /// with its ReplicaSets.

@@ -1,6 +1,8 @@
 //! The watches that fill the cache: one a kind and process, each on its own, so that a kind that is missing or
 //! forbidden stops nobody else.
 
+use std::time::Duration;
+
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::WatchStreamExt;
@@ -13,6 +15,10 @@ use super::cache::{Cache, Kind};
 
 /// Selects the candidates' pods; all others are none of our business.
 const CANDIDATE_SELECTOR: &str = "serin.dev/rollout-uid";
+
+/// How long a kind that a cluster may do without is let alone where it is not served: a list every half minute, for ever,
+/// would be dearer than all watches.
+const ABSENT: Duration = Duration::from_mins(5);
 
 /// Starts every watch in `tasks`, for all namespaces or only for those named, and says how many there are.
 pub fn start(tasks: &mut JoinSet<()>, client: &Client, namespaces: &[String], cache: &Cache) -> usize {
@@ -68,6 +74,8 @@ struct Follower {
 
 impl Follower {
     async fn follow(self, api: Api<DynamicObject>) {
+        // Its timeout stays long: a shorter one for thirteen kinds would be more calls at rest than all else (the Lease takes
+        // 720 an hour, the watches 160), and of a connection that has died the kernel tells.
         let mut config = watcher::Config::default();
         if self.kind == Kind::CandidatePod {
             config = config.labels(CANDIDATE_SELECTOR);
@@ -93,7 +101,12 @@ impl Follower {
                     }
                 }
                 Ok(None) => return,
-                Err(error) => self.trouble(&error),
+                Err(error) => {
+                    self.trouble(&error);
+                    if self.kind.optional() && absent(&error) {
+                        tokio::time::sleep(ABSENT).await;
+                    }
+                }
             }
         }
     }
@@ -125,6 +138,14 @@ impl Follower {
             _ => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
         }
     }
+}
+
+/// Whether the server says that it does not serve the kind.
+fn absent(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) = error else {
+        return false;
+    };
+    matches!(cause, kube::Error::Api(status) if status.code == 404)
 }
 
 /// The items of a list do not say their kind; everybody else wants to know it.

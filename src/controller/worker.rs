@@ -25,7 +25,7 @@ use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
-use crate::engine::observation::{Gate, Observation, Problem};
+use crate::engine::observation::{Gate, Observation, Problem, Route};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
 use crate::engine::{Moment, State, Weight, check, decide, reason};
@@ -170,7 +170,8 @@ impl Worker {
         );
         self.show(&decision, &seen);
         let report = self.report_due(&status, &state, (&seen, &decision.next), now);
-        let decided = decision.decides(&state) || outdated(&status, &snapshot);
+        let moved = commit::moved(&status, &snapshot, &decision.next, &seen);
+        let decided = decision.decides(&state) || outdated(&status, &snapshot) || moved;
         let snapshot = if decided || report.is_some_and(|due| due <= now) {
             match self
                 .commit(snapshot, &spec, (&status, &state), (&seen, &decision), now)
@@ -208,15 +209,23 @@ impl Worker {
             Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Promoting(_) | Phase::Deleting(_) => None,
         };
         problems.extend(candidate.and_then(|revision| observe::obstacle(snapshot, revision)));
+        if let Phase::Releasing(release) = &state.phase {
+            problems.extend(observe::lacking(snapshot, &release.revision));
+        }
         let gate = self.prove_gate(snapshot, now).await;
         let accepted_since = self.memory.accepted_since(observe::routing_mark(snapshot), now);
+        let route = observe::route(snapshot, accepted_since);
+        let route = match (&state.phase, observe::engaged(snapshot)) {
+            (Phase::Releasing(_), Some(other)) => Route::Unusable(other),
+            _ => route,
+        };
         let measured = self.measured(snapshot, spec, state, now).await?;
         Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
             workload,
             candidate: observe::candidate(snapshot, state.active()),
-            route: observe::route(snapshot, accepted_since),
+            route,
             gate,
             preflight: measured.preflight,
             evidence: measured.evidence,

@@ -197,6 +197,25 @@ impl Turn<'_> {
             && workload.replicas > 0
             && workload.pods(stable).desired == 0
             && (!workload.revisions.contains_key(stable) || workload.pods(&workload.template).desired > 0)
+            && !self.displaced(workload)
+    }
+
+    /// Whether the Deployment has come back from zero, or is about to, with other pods than the stable revision's: where
+    /// none are left, its controller gives them all to the held template's ReplicaSet, or else to the newest one. While
+    /// none of those serves, nothing is lost by giving them back.
+    fn displaced(&self, workload: &Workload) -> bool {
+        let Some(stable) = &self.next.stable else {
+            return false;
+        };
+        let empty = workload
+            .revisions
+            .get(stable)
+            .is_some_and(|pods| pods.desired == 0);
+        let mut others = workload
+            .revisions
+            .iter()
+            .filter(|(revision, _)| *revision != stable);
+        workload.paused && workload.replicas > 0 && empty && others.all(|(_, pods)| pods.ready == 0)
     }
 
     /// Ready pods of `revision`'s candidate that the route can reach.

@@ -127,6 +127,8 @@ reasons! {
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted";
     /// Somebody else keeps changing a route that is being weighed.
     ROUTE_CONTESTED = "RouteContested";
+    /// The release of another Rollout weighs the same rule of a route.
+    ROUTE_BUSY = "RouteBusy";
     /// A route of the spec does not exist.
     ROUTE_NOT_FOUND = "RouteNotFound";
     /// No rule of a route names the stable Service, nor a candidate.

@@ -155,15 +155,16 @@ fn metadata(original: &Value, order: &Order<'_>) -> Map<String, Value> {
     metadata
 }
 
-/// Labels by which a GitOps tool or Helm knows what it may prune, and Serin's own.
+/// Labels by which a GitOps tool, `kubectl apply --prune` or Helm knows what it may prune, and Serin's own.
 fn is_tracking(key: &str) -> bool {
-    const PREFIXES: [&str; 7] = [
+    const PREFIXES: [&str; 8] = [
         "argocd.argoproj.io/",
         "kustomize.toolkit.fluxcd.io/",
         "helm.toolkit.fluxcd.io/",
         "fluxcd.controlplane.io/",
         "objectset.rio.cattle.io/",
         "kapp.k14s.io/",
+        "applyset.kubernetes.io/",
         "serin.dev/",
     ];
     // Argo CD's default mark of what belongs to an application, and Helm's of what to a release.

@@ -47,12 +47,10 @@ pub fn is_guarded(rollout: &Value) -> bool {
         .any(|name| name.as_str() == Some(names::FINALIZER))
 }
 
-/// Puts the gate's label on the Deployment. `None` where it is there.
+/// Puts the gate's label on the Deployment, over one that another Rollout has left. `None` where it is there.
 pub fn label(workload: &Value, rollout: &Value) -> Option<Vec<Value>> {
     let mut patch = Patch::of(workload);
-    if !is_labelled(workload) {
-        patch.set_metadata(workload, "labels", names::GATE, text(rollout, "/metadata/uid"));
-    }
+    patch.set_metadata(workload, "labels", names::GATE, text(rollout, "/metadata/uid"));
     patch.ops()
 }
 

@@ -29,9 +29,11 @@ const CUT_HASH: usize = 10;
 
 /// Name of the candidate's Deployment and Service.
 pub fn candidate(workload: &str, revision: &Revision) -> String {
-    let stem = fit(workload, stem_length(revision));
-    // A Service's name is a DNS label: a Deployment's dots are not allowed there.
-    format!("{}{}", stem.replace('.', "-"), suffix(revision))
+    // A Service's name is a DNS label that begins with a letter: a Deployment's may have dots, and begin with a digit.
+    let digit = workload.starts_with(|first: char| first.is_ascii_digit());
+    let lead = if digit { "c-" } else { "" };
+    let stem = fit(workload, stem_length(revision).saturating_sub(lead.len()));
+    format!("{lead}{}{}", stem.replace('.', "-"), suffix(revision))
 }
 
 /// `value` with the candidate's suffix, fit for a label.
@@ -93,6 +95,16 @@ mod tests {
             assert!(suffixed(&one, &revision()).len() <= MAX);
             assert!(!name.contains("--"), "{name}");
         }
+    }
+
+    /// A Service's name begins with a letter; a Deployment's need not.
+    #[test]
+    fn a_name_that_begins_with_a_digit_is_made_fit_for_a_service() {
+        let name = candidate("3scale", &revision());
+        assert_eq!(name, "c-3scale-canary-bcdfghjklm");
+        assert_eq!(revision_in("3scale", &name), Some(revision()));
+        let long = candidate(&format!("3{}", "x".repeat(70)), &revision());
+        assert!(long.len() <= MAX && long.starts_with("c-3"), "{long}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! changed meanwhile is that person's, and only the candidate is taken out of it.
 
 mod acceptance;
+mod claim;
 mod originals;
 mod rule;
 mod write;
@@ -12,6 +13,7 @@ mod write;
 use serde_json::Value;
 
 pub use acceptance::{Acceptance, acceptance};
+pub use claim::{Claim, claim};
 pub use originals::originals;
 pub use write::{Share, restore, weigh};
 
@@ -163,3 +165,5 @@ fn check(route: &Value, arms: &Arms<'_>, rules: &[Rule<'_>]) -> Result<(), Probl
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twice;

@@ -221,6 +221,7 @@ pub(super) static RESOURCES: &[Resource] = &[
         )
     },
     custom(GATEWAY, "v1", "httproutes", "HTTPRoute"),
+    custom(GATEWAY, "v1", "backendtlspolicies", "BackendTLSPolicy"),
     Resource {
         short: &["gtw"],
         ..custom(GATEWAY, "v1", "gateways", "Gateway")

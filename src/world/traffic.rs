@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::controllers::holds;
 use super::counters::Counters;
@@ -208,6 +209,7 @@ fn ready_pods(state: &State, now: Timestamp, backend: &Backend) -> Vec<Target> {
         .store
         .list(slices, &backend.namespace)
         .filter(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == backend.service.as_str())
+        .filter(|slice| listens(state, slice, backend))
         .flat_map(|slice| json::items(slice, "/endpoints"))
         .filter(|endpoint| json::flag(endpoint, "/conditions/ready"))
         .filter_map(|endpoint| {
@@ -228,4 +230,20 @@ fn ready_pods(state: &State, now: Timestamp, backend: &Backend) -> Vec<Target> {
             born: state.cluster.born.get(json::uid(pod)).copied().unwrap_or(now),
         })
         .collect()
+}
+
+/// Whether the pods of a slice have the port that a backend asks for.
+fn listens(state: &State, slice: &Value, backend: &Backend) -> bool {
+    let services = resources::plural("", "services");
+    let service = state.store.get(services, &backend.namespace, &backend.service);
+    let port = service.and_then(|service| {
+        let ports = json::items(service, "/spec/ports").iter();
+        let mut ports = ports.filter(|port| json::int(port, "/port") == Some(backend.port));
+        ports.next().map(|port| text(port, "/name").to_owned())
+    });
+    port.is_some_and(|name| {
+        json::items(slice, "/ports")
+            .iter()
+            .any(|it| text(it, "/name") == name)
+    })
 }

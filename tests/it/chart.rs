@@ -177,3 +177,29 @@ fn a_gate_that_its_policy_does_not_make_is_refused() {
     let refusal = "{{- if and (eq .Values.gate.mode \"Admission\") (eq $mode \"Validating\") -}}\n{{- fail ";
     assert!(policy.contains(refusal), "{policy}");
 }
+
+/// `kubectl delete namespace` removes the Role before the Rollout's finalizer is off.
+#[test]
+fn a_namespace_that_is_deleted_does_not_take_along_the_right_to_end_its_rollouts() {
+    let text = read(&chart().join("templates/rbac.yaml"));
+    let (_, rest) = text.split_once("{{- if not .Values.watchNamespaces }}").unwrap();
+    let (_, rest) = rest.split_once("{{- else }}").unwrap();
+    let (block, rest) = rest.split_once("{{- end }}").unwrap();
+    assert!(
+        rest.trim_start()
+            .starts_with("---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding")
+    );
+    let rules: Vec<Value> = serde_yaml::from_str(block).unwrap();
+    let verbs = |resource: &str| -> Vec<String> {
+        let of = |rule: &&Value| rule["resources"] == serde_json::json!([resource]);
+        let rule = rules
+            .iter()
+            .find(of)
+            .unwrap_or_else(|| panic!("no rule for {resource}"));
+        assert_eq!(rule["apiGroups"], serde_json::json!(["serin.dev"]));
+        serde_json::from_value(rule["verbs"].clone()).unwrap()
+    };
+    assert_eq!(verbs("rollouts"), ["get", "list", "watch", "patch"]);
+    assert_eq!(verbs("rollouts/status"), ["patch"]);
+    assert_eq!(rules.len(), 2, "and no more than that");
+}

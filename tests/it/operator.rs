@@ -8,7 +8,9 @@ mod meddling;
 mod native;
 mod refusals;
 mod returning;
+mod scaled;
 mod sweep;
+mod together;
 mod told;
 mod young;
 
@@ -25,7 +27,7 @@ use serin::controller::Operator;
 use serin::engine::plan::GateMode;
 use serin::ports::{BoxFuture, MetricSource, Sample, SourceError};
 use serin::telemetry::Metrics;
-use serin::world::{Image, Load, Options, ROLLOUT, Shop, Simulated, World};
+use serin::world::{Fault, FaultRule, Image, Load, Options, ROLLOUT, Shop, Simulated, World};
 use tokio::task::JoinSet;
 
 /// Under whose name the operator calls.

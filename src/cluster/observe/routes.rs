@@ -105,11 +105,13 @@ pub(super) fn route_problem(snapshot: &Snapshot) -> Option<Problem> {
 
 /// Who is who among the backends.
 pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
-    let workload = text(&snapshot.rollout, "/spec/workload/name");
-    let service = snapshot
-        .rollout
-        .pointer("/spec/traffic/service")
-        .and_then(Value::as_str);
+    arms_of(&snapshot.rollout)
+}
+
+/// The same of any Rollout.
+pub(super) fn arms_of(rollout: &Value) -> route::Arms<'_> {
+    let workload = text(rollout, "/spec/workload/name");
+    let service = rollout.pointer("/spec/traffic/service").and_then(Value::as_str);
     route::Arms {
         stable: service.unwrap_or(workload),
         workload,
@@ -118,7 +120,12 @@ pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
 
 /// The routes as they were before the first change, from the status.
 pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
-    let saved = snapshot.rollout.pointer("/status/originals").cloned();
+    originals_of(&snapshot.rollout)
+}
+
+/// The same of any Rollout.
+pub(super) fn originals_of(rollout: &Value) -> Vec<Original> {
+    let saved = rollout.pointer("/status/originals").cloned();
     saved
         .and_then(|saved| serde_json::from_value(saved).ok())
         .unwrap_or_default()

@@ -150,3 +150,144 @@ fn a_gateway_that_says_nothing_of_a_route_is_named() {
         "{refusal}"
     );
 }
+
+/// The containers of a pod wait for those that begin it: these have the reason.
+#[test]
+fn an_init_container_that_fails_is_told_and_not_those_that_wait_for_it() {
+    let waits = |reason: &str| json!({"waiting": {"reason": reason}});
+    let failed = json!({"terminated": {"reason": "Error", "exitCode": 2}});
+    let done = json!({"terminated": {"reason": "Completed", "exitCode": 0}});
+    let mut all = snapshot(&json!({"name": "app", "state": waits("PodInitializing")}));
+    for (state, last, told) in [
+        (
+            waits("CrashLoopBackOff"),
+            failed.clone(),
+            "container `migrate` of pod `checkout-0` is waiting: CrashLoopBackOff, after it ended with Error, exit code 2",
+        ),
+        (
+            failed,
+            json!({}),
+            "container `migrate` of pod `checkout-0` ended with Error, exit code 2",
+        ),
+        (
+            waits("PodInitializing"),
+            json!({}),
+            "container `app` of pod `checkout-0` is waiting: PodInitializing",
+        ),
+    ] {
+        all.candidate_pods[0]["status"]["initContainerStatuses"] = json!([
+            {"name": "fetch", "state": done, "restartCount": 1},
+            {"name": "migrate", "state": state, "lastState": last, "restartCount": 3},
+        ]);
+        assert_eq!(seen(&all).trouble.as_deref(), Some(told));
+        assert_eq!(seen(&all).crashes.restarts, 0, "no request has met it");
+    }
+}
+
+/// A container that begins a pod and goes on beside it crashes like any other.
+#[test]
+fn a_sidecar_that_crashes_is_counted() {
+    let mut all = snapshot(&json!({"name": "app", "restartCount": 1}));
+    all.candidate_pods[0]["spec"] =
+        json!({"initContainers": [{"name": "proxy", "restartPolicy": "Always"}, {"name": "fetch"}]});
+    all.candidate_pods[0]["status"]["initContainerStatuses"] = json!([
+        {"name": "proxy", "restartCount": 2, "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}},
+        {"name": "fetch", "restartCount": 4},
+    ]);
+    let crashes = seen(&all).crashes;
+    assert_eq!((crashes.pods, crashes.restarts), (1, 3));
+    assert_eq!(
+        crashes.how.as_deref(),
+        Some("container `proxy` of pod `checkout-0` ended with OOMKilled, exit code 137")
+    );
+}
+
+fn slice(ports: &Value) -> Value {
+    json!({
+        "metadata": {"labels": {"kubernetes.io/service-name": NAME}},
+        "ports": ports,
+        "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"name": "checkout-0"}}],
+    })
+}
+
+/// Its `targetPort` is a name that the new template does not have any more: ready, and no request can reach it.
+#[test]
+fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
+    let mut all = snapshot(&json!({}));
+    all.namespace = "shop".into();
+    all.candidate_services[0]["spec"] = json!({"ports": [
+        {"name": "quic", "port": 80, "protocol": "UDP"}, {"name": "http", "port": 80, "targetPort": "http"}, {"name": "metrics", "port": 9090, "targetPort": "metrics"},
+    ]});
+    let port = |name: &str| json!({"name": name, "port": 8080});
+    for (ports, ready) in [
+        (json!([port("http"), port("metrics"), port("quic")]), 1),
+        (json!([]), 0),
+        (Value::Null, 0),
+    ] {
+        all.endpoint_slices = vec![slice(&ports)];
+        assert_eq!(seen(&all).ready, ready, "{ports}");
+    }
+    // Of the ports that no route names, none is needed.
+    all.rollout = json!({"spec": {"workload": {"name": "checkout"}}});
+    let rules = json!([{"backendRefs": [{"name": "checkout", "port": 80}]}]);
+    all.routes = vec![("checkout".into(), Some(json!({"spec": {"rules": rules}})))];
+    for (name, ready) in [("http", 1), ("metrics", 0)] {
+        all.endpoint_slices = vec![slice(&json!([port(name)]))];
+        assert_eq!(seen(&all).ready, ready, "{name}");
+    }
+    let told = seen(&all).trouble.unwrap_or_default();
+    assert!(
+        told.starts_with("no pod behind Service shop/checkout-canary-v2 has a container port named `http`"),
+        "{told}"
+    );
+}
+
+/// Two Rollouts of one rule, each seen from the other: at most one of them waits, whatever either has done so far.
+#[test]
+fn of_two_releases_in_one_rule_exactly_one_goes_first() {
+    let rollout = |name: &str, age: &str, noted: bool| {
+        let entry = |backend: &str| json!({"kind": "HTTPRoute", "name": "r", "uid": "u", "rule": 0, "backend": backend});
+        let originals = noted.then(|| json!([entry("a"), entry("b")]));
+        json!({
+            "metadata": {"name": name, "creationTimestamp": age},
+            "spec": {"workload": {"name": name}},
+            "status": {"originals": originals.unwrap_or_else(|| json!([]))},
+        })
+    };
+    let named = |name: &str| names::candidate(name, &Revision::named("bcdfghjklm"));
+    // What a and b have done, a being the older; who waits.
+    for (a, b, waits) in [
+        ("", "", None),
+        ("noted", "", Some("b")),
+        ("", "noted", Some("a")),
+        ("noted", "noted", Some("b")),
+        ("named", "", Some("b")),
+        ("", "named", Some("a")),
+        ("noted", "named", Some("a")),
+        ("named", "noted", Some("b")),
+    ] {
+        let mut backends = vec![json!({"name": "a"}), json!({"name": "b"})];
+        for (name, has) in [("a", a), ("b", b)] {
+            if has == "named" {
+                backends.push(json!({"name": named(name), "weight": 0}));
+            }
+        }
+        let route =
+            json!({"metadata": {"name": "r", "uid": "u"}, "spec": {"rules": [{"backendRefs": backends}]}});
+        let (a, b) = (
+            rollout("a", "2026-01-01T00:00:00Z", !a.is_empty()),
+            rollout("b", "2026-01-02T00:00:00Z", !b.is_empty()),
+        );
+        let waits_for = |own: &Value, other: &Value| {
+            engaged(&Snapshot {
+                rollout: own.clone(),
+                routes: vec![("r".into(), Some(route.clone()))],
+                sharers: vec![other.clone()],
+                ..Snapshot::default()
+            })
+        };
+        let (first, second) = (waits_for(&a, &b), waits_for(&b, &a));
+        assert_eq!(first.is_some(), waits == Some("a"), "{route}: {first:?}");
+        assert_eq!(second.is_some(), waits == Some("b"), "{route}: {second:?}");
+    }
+}

@@ -174,6 +174,24 @@ fn arrived(status: &api::RolloutStatus, next: &State, seen: &Observation) -> boo
     }
 }
 
+/// Whether a route is not any more as the status says it was before the first change: somebody has written other weights
+/// before the candidate was named, and they are the ones to be given back.
+pub(super) fn moved(
+    status: &api::RolloutStatus,
+    snapshot: &Snapshot,
+    next: &State,
+    seen: &Observation,
+) -> bool {
+    let whole = snapshot.routes.iter().all(|(_, route)| route.is_some());
+    let saved = &status.originals;
+    let fresh = || originals(snapshot, next, seen);
+    whole
+        && !saved.is_empty()
+        && Some(fresh())
+            .filter(|fresh| !fresh.is_empty())
+            .is_some_and(|fresh| fresh != *saved)
+}
+
 /// The routes as they were before the first change: in the status before that change is made, out of it when the
 /// last trace is gone.
 fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {

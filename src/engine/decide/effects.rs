@@ -121,7 +121,7 @@ impl Turn<'_> {
         if workload.template == *stable || self.replaced(workload) {
             return;
         }
-        if workload.stray(stable) && workload.pods(stable).desired > 0 {
+        if self.displaced(workload) || workload.stray(stable) && workload.pods(stable).desired > 0 {
             effects.push(Effect::Purge { keep: stable.clone() });
         } else if !workload.paused {
             effects.push(Effect::Pause);

@@ -138,10 +138,17 @@ impl Turn<'_> {
             .waiting
             .as_ref()
             .is_some_and(|waiting| waiting.reason == reason::GATE_BYPASSED);
-        let message = format!(
-            "the Deployment was resumed while revision {} was held: it is paused again and that revision's pods are removed",
-            workload.template
-        );
+        let message = if self.displaced(workload) {
+            "the Deployment came back from zero replicas with pods of another revision than the one that served: they are \
+             removed, and those that served come back"
+                .to_owned()
+        } else {
+            format!(
+                "the Deployment was resumed while revision {} was held: it is paused again and that revision's pods are \
+                 removed",
+                workload.template
+            )
+        };
         if !told && !self.notes.iter().any(|note| note.reason == reason::GATE_BYPASSED) {
             self.note(Note::warning(reason::GATE_BYPASSED, message.clone()));
         }

@@ -16,7 +16,7 @@ fn workload() -> Value {
         "metadata": {
             "namespace": "shop", "name": "checkout", "uid": "d-1", "resourceVersion": "9",
             "ownerReferences": [{"kind": "Application"}],
-            "labels": {"app": "checkout", "team": "a", "serin.dev/gate": "u-1", "argocd.argoproj.io/instance": "shop",
+            "labels": {"app": "checkout", "team": "a", "serin.dev/gate": "u-1", "argocd.argoproj.io/instance": "shop", "applyset.kubernetes.io/part-of": "applyset-x-v1",
                        "app.kubernetes.io/instance": "shop", "app.kubernetes.io/managed-by": "Helm",
                        "kustomize.toolkit.fluxcd.io/name": "shop", "helm.sh/chart": "checkout-1"},
             "annotations": {"argocd.argoproj.io/tracking-id": "x", "meta.helm.sh/release-name": "y"},

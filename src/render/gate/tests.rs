@@ -55,6 +55,10 @@ fn guarding_twice_is_guarding_once() {
     assert!(is_labelled(&labelled));
     assert_eq!(labelled["metadata"]["labels"]["serin.dev/gate"], "u-1");
     assert_eq!(label(&labelled, &rollout), None);
+    // A Rollout that is gone has left its label: it is not ours.
+    let mut foreign = labelled.clone();
+    foreign["metadata"]["labels"]["serin.dev/gate"] = json!("u-0");
+    assert_eq!(patched(&foreign, label(&foreign, &rollout)), labelled);
 }
 
 #[test]

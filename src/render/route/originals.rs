@@ -108,21 +108,30 @@ fn adopt(rule: &mut Rule<'_>, group: &Group<'_>) -> bool {
     true
 }
 
-/// A rule that names a candidate, with no entry: keeps the shares that it has now.
+/// A rule that names a candidate, with no entry: keeps the shares that it has now. What a candidate holds was that of the
+/// stable entry before it.
 fn infer(rule: &mut Rule<'_>) {
     if !rule.names_candidate() {
         return;
     }
     let alone = rule.of(Who::Foreign).next().is_none() && rule.of(Who::Stable).count() == 1;
-    let mut held: u64 = rule.of(Who::Candidate).map(Backend::weight).sum();
-    for backend in &mut rule.backends {
-        if backend.who == Who::Stable {
-            backend.original = if alone {
-                None
-            } else {
-                Some(backend.weight() + held)
-            };
-            held = 0;
+    // What stands before every stable entry belongs to the first one.
+    let (mut held, mut last) = (0, None::<usize>);
+    for index in 0..rule.backends.len() {
+        let backend = &rule.backends[index];
+        match (backend.who, last) {
+            (Who::Candidate, None) => held += backend.weight(),
+            (Who::Candidate, Some(stable)) => {
+                let weight = backend.weight();
+                let before = &mut rule.backends[stable].original;
+                *before = before.map(|before| before + weight);
+            }
+            (Who::Stable, _) => {
+                let weight = backend.weight() + held;
+                rule.backends[index].original = (!alone).then_some(weight);
+                (held, last) = (0, Some(index));
+            }
+            (Who::Foreign, _) => {}
         }
     }
     rule.ours = true;

@@ -127,8 +127,12 @@ impl<'a> Rule<'a> {
                 .iter()
                 .filter(|backend| backend.who != Who::Candidate)
                 .map(Backend::weight);
-            let candidates: u64 = self.of(Who::Candidate).map(Backend::weight).sum();
-            kept.eq(division.kept) && candidates == division.candidate
+            let held: Vec<u64> = self.of(Who::Candidate).map(Backend::weight).collect();
+            let shares = division.shares();
+            // An older candidate may be named beside the present one, without a share.
+            kept.eq(division.kept.iter().copied())
+                && (held == shares
+                    || held.len() != shares.len() && held.iter().sum::<u64>() == shares.iter().sum::<u64>())
         };
         Some(at_most).filter(fits)
     }
@@ -147,9 +151,12 @@ impl<'a> Rule<'a> {
                 Who::Candidate | Who::Foreign => backend.share() / common * 100,
             })
             .collect();
+        let candidates = self.of(Who::Stable);
         Division {
             kept,
-            candidate: self.stable_share() / common * percent,
+            candidates: candidates
+                .map(|backend| (backend.share() > 0).then(|| backend.share() / common * percent))
+                .collect(),
         }
     }
 
@@ -178,8 +185,14 @@ impl<'a> Rule<'a> {
 pub(super) struct Division {
     /// Of the backends that are no candidates, in their order.
     pub kept: Vec<u64>,
-    /// Of the candidate.
-    pub candidate: u64,
+    /// Of the candidate, beside each entry of the stable Service in their order; `None`: that one has no share to divide.
+    pub candidates: Vec<Option<u64>>,
+}
+
+impl Division {
+    fn shares(&self) -> Vec<u64> {
+        self.candidates.iter().flatten().copied().collect()
+    }
 }
 
 pub(super) fn greatest_common_divisor(a: u64, b: u64) -> u64 {

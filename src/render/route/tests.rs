@@ -2,12 +2,12 @@ use serde_json::json;
 
 use super::*;
 
-const STAMP: &str = "lease/7";
-const ARMS: Arms<'static> = Arms {
+pub(super) const STAMP: &str = "lease/7";
+pub(super) const ARMS: Arms<'static> = Arms {
     stable: "checkout",
     workload: "checkout",
 };
-const CANDIDATE: &str = "checkout-canary-bcdfghjklm";
+pub(super) const CANDIDATE: &str = "checkout-canary-bcdfghjklm";
 const OLDER: &str = "checkout-canary-zzzzzzzzzz";
 
 fn backend(name: &str, weight: Option<u64>) -> Value {
@@ -18,7 +18,7 @@ fn backend(name: &str, weight: Option<u64>) -> Value {
     backend
 }
 
-fn route(rules: &[&[(&str, Option<u64>)]]) -> Value {
+pub(super) fn route(rules: &[&[(&str, Option<u64>)]]) -> Value {
     let rules: Vec<Value> = rules
         .iter()
         .map(|backends| {
@@ -37,7 +37,7 @@ fn route(rules: &[&[(&str, Option<u64>)]]) -> Value {
 }
 
 /// What a server does with a patch, without its guard.
-fn patched(route: &Value, ops: Option<Vec<Value>>) -> Value {
+pub(super) fn patched(route: &Value, ops: Option<Vec<Value>>) -> Value {
     let mut route = route.clone();
     if let Some(ops) = ops {
         let patch: json_patch::Patch = serde_json::from_value(Value::Array(ops)).unwrap();
@@ -56,7 +56,7 @@ fn weights(route: &Value, rule: usize) -> Vec<(String, Option<u64>)> {
         .collect()
 }
 
-fn share(weight: u8) -> Share<'static> {
+pub(super) fn share(weight: u8) -> Share<'static> {
     Share {
         arms: ARMS,
         candidate: (weight > 0).then_some(CANDIDATE),
@@ -75,7 +75,7 @@ fn check_weights(route: &Value, rule: usize, expected: &[(&str, u64)]) {
 
 /// Weighs over all percents and back: what is seen is what was written, the rest of the route is untouched.
 #[track_caller]
-fn check_round(before: &Value) {
+pub(super) fn check_round(before: &Value) {
     let originals = originals(before, &ARMS, &[]).unwrap();
     let mut now = before.clone();
     for weight in [10, 25, 80, 95, 100, 75, 50, 0, 1, 99, 0] {

@@ -88,8 +88,9 @@ fn divided(rule: &Rule<'_>, share: &Share<'_>) -> Option<Vec<Value>> {
     }
     let division = rule.divide(share.weight);
     let mut weights = division.kept.into_iter();
+    let mut candidates = division.candidates.into_iter();
     let mut wanted = Vec::with_capacity(rule.backends.len() + 1);
-    let mut placed = share.candidate.is_none() || (none && !up);
+    let placed = share.candidate.is_none() || (none && !up);
     for backend in &rule.backends {
         match backend.who {
             // At weight 0 a candidate stays named: its open connections may end in peace.
@@ -99,10 +100,11 @@ fn divided(rule: &Rule<'_>, share: &Share<'_>) -> Option<Vec<Value>> {
                 wanted.push(with(backend.value, None, weights.next().unwrap_or_default()));
             }
         }
-        if backend.who == Who::Stable && !placed {
-            // The copy keeps the port and the filters.
-            wanted.push(with(backend.value, share.candidate, division.candidate));
-            placed = true;
+        // The copy keeps the port and the filters: where the stable Service has several, each has a copy.
+        if backend.who == Who::Stable
+            && let Some(weight) = candidates.next().flatten().filter(|_| !placed)
+        {
+            wanted.push(with(backend.value, share.candidate, weight));
         }
     }
     Some(wanted)

@@ -195,5 +195,13 @@ async fn a_deployment_that_another_rollout_has_taken_over_keeps_its_gate() {
     let taken = calls.iter().filter(|call| {
         call.resource == "deployments" && call.verb == "patch" && !call.path.contains("dryRun")
     });
-    assert_eq!(taken.count(), 0, "the gate was off for a moment");
+    // The heir writes its own uid over the one before.
+    assert_eq!(taken.count(), 1, "the gate was off for a moment");
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    let heir = world.object("rollouts", "shop", "heir").unwrap();
+    assert_eq!(
+        deployment["metadata"]["labels"]["serin.dev/gate"],
+        heir["metadata"]["uid"]
+    );
+    assert!(!events(&world).contains(&"GateTakenOff".to_owned()));
 }

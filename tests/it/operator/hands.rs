@@ -180,3 +180,97 @@ fn an_empty_replica_set_of_the_stable_revision_comes_back() {
     let next = decide(&plan, &state, &seen, now).next;
     assert!(matches!(next.phase, Phase::RolledBack(_)), "{next:?}");
 }
+
+/// `kubectl delete namespace`: all of it goes at once, and the rights of a namespaced install with it but for those on
+/// Rollouts.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_ends_with_its_namespace_though_nothing_else_may_be_written_any_more() {
+    let (world, _tasks) = shifted().await;
+    for resource in [
+        "deployments",
+        "services",
+        "httproutes",
+        "events",
+        "replicasets/scale",
+    ] {
+        for verb in ["get", "create", "patch", "delete"] {
+            let rule = FaultRule::next(verb, resource, Fault::Status(403)).times(u64::MAX);
+            world.inject(FaultRule {
+                user: SERIN.into(),
+                ..rule
+            });
+        }
+    }
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    for (group, version, kind, plural) in [
+        ("apps", "v1", "Deployment", "deployments"),
+        ("", "v1", "Service", "services"),
+        ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+    ] {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        for object in world.objects(plural, "shop") {
+            delete(
+                &world,
+                (group, version, kind),
+                object["metadata"]["name"].as_str().unwrap(),
+            )
+            .await;
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(
+        world.object("rollouts", "shop", "checkout").is_none(),
+        "{}",
+        message(&world)
+    );
+}
+
+const TLS: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: NAME, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: SERVICE}]
+  validation: {hostname: checkout.example.com, wellKnownCACertificates: System}
+";
+
+/// The gateway would speak plain text to the candidate's pods, and every request would fail.
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_only_the_stable_service_has_stops_a_release_until_the_candidate_has_one() {
+    let world = shop();
+    world
+        .apply_yaml(&TLS.replace("NAME", "tls").replace("SERVICE", "checkout"))
+        .unwrap();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Preflight").await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let told = message(&world);
+    assert!(
+        told.starts_with("BackendTLSPolicy shop/tls targets Service checkout and none"),
+        "{told}"
+    );
+    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+    let (_, name) = told.split_once("name Service ").unwrap();
+    let (name, _) = name.split_once(' ').unwrap();
+    world
+        .apply_yaml(&TLS.replace("NAME", "tls-canary").replace("SERVICE", name))
+        .unwrap();
+    phase_is(&world, "Promoted").await;
+}
+
+/// A connection of a watch that is renewed counts as well.
+#[tokio::test(start_paused = true)]
+async fn at_rest_the_api_server_hears_little() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let before = world.trace().len();
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    let calls = world.trace().split_off(before);
+    let calls = calls.iter().filter(|call| call.user == SERIN).count();
+    println!("{calls} calls in an hour");
+    assert!(calls <= 900, "{calls} calls in an hour at rest");
+}

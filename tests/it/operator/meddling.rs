@@ -304,3 +304,80 @@ async fn an_idle_rollout_leaves_a_shared_route_alone() {
         assert_eq!(there, shared, "{route}");
     }
 }
+
+/// A repository changes the route between the commit of the first weight and the write of it: what it says now is what
+/// comes back at the end.
+#[tokio::test(start_paused = true)]
+async fn weights_that_come_just_before_the_first_share_are_given_back() {
+    let world = shop();
+    let legacy = Shop {
+        name: "legacy".into(),
+        ..Shop::default()
+    };
+    world.install(&legacy).unwrap();
+    sync_weights(&world, [1, 3]).await;
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    let late = FaultRule::next("patch", "httproutes", Fault::Delay(Duration::from_millis(500)));
+    world.inject(FaultRule {
+        user: SERIN.into(),
+        ..late
+    });
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    while status(&world)["release"]["weight"]["desired"] != 10 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(world.elapsed() < Duration::from_mins(30));
+    }
+    assert!(named(&world).is_empty());
+    sync_weights(&world, [3, 1]).await;
+    comes_to(&world, "Judging").await;
+    world.set_image("shop", "checkout", "checkout:v1").unwrap();
+    comes_to(&world, "Idle").await;
+    let route = world.object("httproutes", "shop", "checkout").unwrap();
+    let weights: Vec<&Value> = route["spec"]["rules"][0]["backendRefs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["weight"])
+        .collect();
+    assert_eq!(weights, [3, 1], "{route}");
+}
+
+async fn sync_weights(world: &World, [own, legacy]: [u32; 2]) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "gateway.networking.k8s.io",
+        "v1",
+        "HTTPRoute",
+    ));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client_as("argocd"), "shop", &resource);
+    let spec = json!({"spec": {"rules": [{"backendRefs": [
+        {"name": "checkout", "port": 80, "weight": own}, {"name": "legacy", "port": 80, "weight": legacy},
+    ]}]}});
+    api.patch("checkout", &PatchParams::default(), &Patch::Merge(spec))
+        .await
+        .unwrap();
+}
+
+/// The new template names its port otherwise than the Service does: its pods are ready, and no request would arrive.
+#[tokio::test(start_paused = true)]
+async fn a_port_that_the_new_template_does_not_name_stops_a_release_before_its_first_request() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    let container =
+        json!({"name": "app", "image": "checkout:v2", "ports": [{"name": "web", "containerPort": 8080}]});
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
+    let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+    api.patch("checkout", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    comes_to(&world, "Scaling").await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let seen = status(&world);
+    let message = seen["message"].as_str().unwrap();
+    assert!(message.contains("has a container port named `http`"), "{seen}");
+    comes_to(&world, "RolledBack").await;
+    let asked: Vec<String> = world.seen("shop", "checkout").backends.into_keys().collect();
+    assert_eq!(asked, ["checkout"]);
+}

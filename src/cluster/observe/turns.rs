@@ -1,0 +1,60 @@
+//! Whose turn it is where two Rollouts weigh one rule. Each would read the other's candidate as somebody's backend and write
+//! all weights anew, for ever: so there is one release at a time in a rule.
+//!
+//! Invariants: who has a candidate in the rule goes on; of two that are about to name theirs, the older Rollout. So at any
+//! moment at most one of two waits for the other.
+
+use serde_json::Value;
+
+use super::routes::{arms_of, originals_of};
+use super::seniority;
+use crate::cluster::gather::text;
+use crate::cluster::snapshot::Snapshot;
+use crate::engine::observation::Problem;
+use crate::engine::reason::ROUTE_BUSY;
+use crate::render::route::{Claim, claim};
+
+/// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose
+/// candidate is in a route already never waits: its share must be seen, and taken away when it is to be.
+pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
+    let ours = |route: &Value, other: &Value| between(route, &snapshot.rollout, other);
+    let routes = || {
+        snapshot
+            .routes
+            .iter()
+            .filter_map(|(name, route)| Some((name, route.as_ref()?)))
+    };
+    let workload = |rollout| text(rollout, "/spec/workload/name");
+    let others = snapshot.sharers.iter();
+    let others = || {
+        others
+            .clone()
+            .filter(|other| workload(other) != workload(&snapshot.rollout))
+    };
+    let mut all = routes().flat_map(|(_, route)| others().map(move |other| ours(route, other)));
+    if all.any(|claim| claim == Some(Claim::Named)) {
+        return None;
+    }
+    routes().find_map(|(name, route)| {
+        let first = others().find(|other| {
+            let (Some(own), Some(theirs)) = (ours(route, other), between(route, other, &snapshot.rollout)) else {
+                return false;
+            };
+            let older = seniority(other) < seniority(&snapshot.rollout);
+            theirs > own || theirs == own && theirs > Claim::None && older
+        })?;
+        Some(Problem {
+            reason: ROUTE_BUSY,
+            message: format!(
+                "HTTPRoute {}/{name} is in use by the release of Rollout `{}`, which weighs the same rule: this release \
+                 begins when that one is over",
+                snapshot.namespace,
+                text(first, "/metadata/name")
+            ),
+        })
+    })
+}
+
+fn between(route: &Value, own: &Value, other: &Value) -> Option<Claim> {
+    claim(route, &arms_of(own), &arms_of(other), &originals_of(own))
+}
