@@ -8,6 +8,7 @@ mod meddling;
 mod native;
 mod refusals;
 mod returning;
+mod silence;
 mod sweep;
 mod told;
 mod young;
