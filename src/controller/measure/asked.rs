@@ -56,3 +56,31 @@ fn questions(look: &Look<'_>) -> String {
         "address": look.address(),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_version_kept_counts_as_asked_alike() {
+        let measure = Measure {
+            asked: Some(Asked {
+                rules: Plan::with_bake_share(5).analysis,
+                questions: "now".to_owned(),
+            }),
+            ..Measure::default()
+        };
+        let kept = |asked: Value| -> Kept {
+            let start = "2026-01-01T00:00:00Z";
+            serde_json::from_value(json!({
+                "returning": false, "asked": asked, "start": start, "fresh": true, "rung": 0, "entered": start,
+                "pods": 1, "lines": [], "judge": {"revision": "v2", "metrics": []},
+            }))
+            .expect("reads")
+        };
+        assert!(measure.asks_as(&kept(Value::Null)));
+        assert!(measure.asks_as(&kept("now".into())));
+        assert!(!measure.asks_as(&kept("then".into())));
+        assert!(Measure::default().asks_as(&kept("then".into())));
+    }
+}
