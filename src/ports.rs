@@ -71,6 +71,16 @@ pub enum SourceError {
     Unusable(String),
 }
 
+impl SourceError {
+    /// Whether asking again can help.
+    pub const fn transient(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::Credentials(_) | Self::Denied(_) | Self::Status(_) => true,
+            Self::Refused(_) | Self::Unusable(_) => false,
+        }
+    }
+}
+
 /// Evaluation times: `start`, `start + step`, and so on until `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {

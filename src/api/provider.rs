@@ -79,8 +79,8 @@ pub struct Header {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Absolute path, in the controller's own file system, of the authorities' certificates (PEM). By default the
-    /// system's.
+    /// Absolute path, in the controller's own file system, of the authorities' certificates (PEM), followed when they
+    /// are replaced. By default the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 1024), pattern("^/.+$"))]
     pub ca_file: Option<String>,

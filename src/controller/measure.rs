@@ -3,6 +3,7 @@
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
+mod asked;
 mod beside;
 mod gauges;
 mod known;
@@ -17,16 +18,15 @@ mod young;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::Shared;
 use crate::api;
 use crate::cluster::ready;
 use crate::cluster::snapshot::Snapshot;
-use crate::engine::judge::Evidence;
+use crate::engine::judge::{Evidence, Unusable};
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
+use asked::Asked;
 use gauges::Gauges;
 use look::Look;
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
@@ -37,6 +37,8 @@ use trial::{Place, Served, Trial};
 /// One Rollout's measurements.
 #[derive(Default)]
 pub(super) struct Measure {
+    /// What all of the following is about.
+    asked: Option<Asked>,
     search: Option<Search>,
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
@@ -95,6 +97,7 @@ impl Measure {
             plan,
             now,
         };
+        self.follow(&look);
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
                 (self.trial, self.trail) = (None, Trail::default());
@@ -131,32 +134,11 @@ impl Measure {
         search.into_iter().chain(trial).min().map(|due| due.max(pace))
     }
 
-    /// What the status says of the metrics.
-    pub(super) fn metrics(&self) -> Vec<api::MetricStatus> {
-        let Some((_, learned)) = self.learned.as_ref().filter(|(_, learned)| !learned.told) else {
-            return Vec::new();
-        };
-        let mut metrics = match &self.trial {
-            Some(trial) => learned.report(trial.judge.provable()),
-            None => learned.report(std::iter::empty()),
-        };
-        if let Some(gauges) = &self.gauges {
-            metrics.extend(gauges.report());
-        }
-        metrics
-    }
-
     /// Whether the status does not say yet when pods were young. It must before readings rest on that: the pods may be
     /// gone when a new process reads them again.
     pub(super) fn lacks(&self, status: &api::RolloutStatus) -> bool {
         let trial = self.trial.as_ref();
         trial.is_some_and(|trial| !trial.young.is_in(status.evidence.as_ref()))
-    }
-
-    /// What a new process needs to go on from here, for the status.
-    pub(super) fn keep(&self, plan: &Plan) -> Option<Value> {
-        let kept = self.trial.as_ref()?.keep(plan);
-        serde_json::to_value(kept).ok()
     }
 
     /// `None`: it is being looked for. Otherwise what stands in the way of a comparison.
@@ -304,8 +286,13 @@ impl Measure {
         };
         let mut anew = None;
         if let Some(kept) = look.kept().filter(|kept| kept.judge.revision == key.0) {
+            let resumed = if self.asks_as(&kept) {
+                Trial::resume(look.plan, kept, arms, look.pace())
+            } else {
+                Err(Unusable::Changed.to_string())
+            };
             // A trial of the way up tells at least what was found and learned.
-            match Trial::resume(look.plan, kept, arms, look.pace()) {
+            match resumed {
                 Ok(trial) => {
                     self.learned
                         .get_or_insert_with(|| (key.0.clone(), trial.learned()));

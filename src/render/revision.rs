@@ -18,21 +18,25 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The revision of a pod template, as a Deployment or a ReplicaSet holds it.
 pub fn of_template(template: &Value) -> Revision {
+    Revision::named(digest(&plain(template)))
+}
+
+/// [`LENGTH`] letters that tell one value from another, whatever the order of its keys.
+pub fn digest(value: &Value) -> String {
     let mut text = String::new();
-    canonical(&plain(template), &mut text);
+    canonical(value, &mut text);
     let digest = sha256::digest(text.as_bytes());
     let mut rest = u64::from_be_bytes([
         digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
     ]);
     let letters = ALPHABET.len() as u64;
-    let name: String = (0..LENGTH)
+    (0..LENGTH)
         .map(|_| {
             let letter = ALPHABET[(rest % letters) as usize];
             rest /= letters;
             char::from(letter)
         })
-        .collect();
-    Revision::named(name)
+        .collect()
 }
 
 /// Whether `text` has the form of a revision's name.

@@ -6,8 +6,10 @@
 //! - the result depends on the snapshots alone, not on their order within a query nor on when they were fetched.
 
 mod samples;
+mod series;
+mod track;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use crate::ports::{Increment, Sample, SourceError};
 pub(super) use samples::EDGE_LABEL;
 use samples::Values;
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, Target};
+use track::{Birth, Track};
 
 /// One side of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,13 +168,7 @@ impl NoData {
     /// Whether asking again for the same evaluation time can help.
     pub fn transient(&self) -> bool {
         match self {
-            Self::Source { error, .. } => match error {
-                SourceError::Unreachable
-                | SourceError::Credentials(_)
-                | SourceError::Denied(_)
-                | SourceError::Status(_) => true,
-                SourceError::Refused(_) | SourceError::Unusable(_) => false,
-            },
+            Self::Source { error, .. } => error.transient(),
             Self::Missing(_)
             | Self::Value { .. }
             | Self::Stale { .. }
@@ -181,6 +178,22 @@ impl NoData {
             | Self::OutOfOrder => false,
         }
     }
+}
+
+/// Whether a baseline's samples, all of one evaluation, could be counted in a release. `histogram`: they are buckets.
+///
+/// # Errors
+/// What an evaluation with them would say.
+pub fn readable(samples: &ArmSamples, histogram: bool) -> Result<(), NoData> {
+    let Some(first) = samples.total.first() else {
+        return Err(NoData::Missing(ArmName::Baseline));
+    };
+    let kind = if histogram {
+        Kind::Histogram(Vec::new())
+    } else {
+        Kind::Share
+    };
+    Values::read(ArmName::Baseline, &kind, first.at, samples).map(|_| ())
 }
 
 /// The last values of every series of both arms, and what is not emitted yet.
@@ -193,50 +206,14 @@ pub struct Counters {
     at: Option<Timestamp>,
 }
 
-/// One arm.
-#[derive(Clone, Debug, PartialEq)]
-struct Track {
-    kind: Kind,
-    /// Nothing was counted for it before the first evaluation.
-    fresh: bool,
-    /// A series has counted its requests at some evaluation.
-    seen: bool,
-    /// The last value of each series: of all requests, then of each part that is counted by itself.
-    last: Vec<BTreeMap<Labels, f64>>,
-    /// What each of these has grown by, and is not emitted yet.
-    pending: Vec<u64>,
-}
-
-/// What decides where the count of an unknown series begins.
-struct Birth<'a> {
-    fresh: bool,
-    targets: &'a BTreeSet<Target>,
-    starts: &'a BTreeMap<Target, Timestamp>,
-    before: Option<Timestamp>,
-}
-
-impl Birth<'_> {
-    /// Whether a series that was never seen has counted nothing until the evaluation before.
-    fn counts_from_zero(&self, labels: &Labels) -> bool {
-        let target = Target::of(labels);
-        let started = || {
-            let start = self.starts.get(&target).copied();
-            start
-                .zip(self.before)
-                .is_some_and(|(start, before)| start > before)
-        };
-        self.fresh || self.targets.contains(&target) || started()
-    }
-}
-
 impl Counters {
-    /// A state that has seen nothing, for how the candidate is counted and how the baseline is. `fresh`: the candidate
-    /// has served nothing before the first evaluation (its first rung), so that all its series count from 0; otherwise
-    /// the first evaluation only sets the base.
-    pub fn new((candidate, baseline): (Kind, Kind), fresh: bool) -> Self {
+    /// A state that has seen nothing, for how the candidate is counted and how the baseline is. The first evaluation
+    /// only sets the base. `fresh`: until then the candidate has had no weight (its first rung), so that each series
+    /// that comes later counts from 0; and should the first evaluation that can be read be a later one, so do all.
+    pub fn new((candidate, baseline): (Kind, Kind), fresh: Option<Timestamp>) -> Self {
         Self {
             candidate: Track::new(candidate, fresh),
-            baseline: Track::new(baseline, false),
+            baseline: Track::new(baseline, None),
             targets: BTreeSet::new(),
             at: None,
         }
@@ -252,7 +229,7 @@ impl Counters {
     pub fn wants_starts(&self, arm: ArmName, samples: &[Sample]) -> bool {
         let track = self.track(arm);
         self.at.is_some()
-            && !track.fresh
+            && !track.is_fresh()
             && samples
                 .iter()
                 .any(|sample| !track.knows(sample) && !self.targets.contains(&Target::of(&sample.labels)))
@@ -278,8 +255,27 @@ impl Counters {
         let read = |arm, kind, samples| Values::read(arm, kind, at, samples);
         let candidate = read(ArmName::Candidate, &self.candidate.kind, &snapshot.candidate)?;
         let baseline = read(ArmName::Baseline, &self.baseline.kind, &snapshot.baseline)?;
-        self.candidate.advance(&candidate, &self.targets, self.at);
-        self.baseline.advance(&baseline, &self.targets, self.at);
+        // A process counts for both arms: what shows in one that it has begun again holds for the other.
+        let begun: BTreeSet<Target> = self
+            .candidate
+            .begun_again(&candidate, at)
+            .chain(self.baseline.begun_again(&baseline, at))
+            .collect();
+        let beside = Birth {
+            at,
+            before: self.at,
+            targets: &self.targets,
+            starts: &baseline.starts,
+            based: BTreeSet::new(),
+        };
+        // A gateway that is new in mid-release counts for both: from the same moment on.
+        let mine = Birth {
+            starts: &candidate.starts,
+            based: beside.based(&baseline),
+            ..beside
+        };
+        self.candidate.advance(&candidate, &begun, &mine);
+        self.baseline.advance(&baseline, &begun, &beside);
         for values in [&candidate, &baseline] {
             self.targets.extend(values.targets());
         }
@@ -290,7 +286,7 @@ impl Counters {
         if candidate.is_empty() {
             if !self.candidate.seen {
                 // It has served nothing yet, so nothing of it waits for what the baseline has served meanwhile.
-                self.baseline.take();
+                self.baseline.forget();
             }
             return Err(NoData::Missing(ArmName::Candidate));
         }
@@ -300,93 +296,6 @@ impl Counters {
             baseline: self.baseline.take(),
         })
     }
-}
-
-impl Track {
-    fn new(kind: Kind, fresh: bool) -> Self {
-        let parts = match &kind {
-            Kind::Share => 2,
-            Kind::Histogram(edges) => 1 + edges.len(),
-        };
-        Self {
-            kind,
-            fresh,
-            seen: false,
-            last: vec![BTreeMap::new(); parts],
-            pending: vec![0; parts],
-        }
-    }
-
-    fn knows(&self, sample: &Sample) -> bool {
-        let mut labels = sample.labels.clone();
-        if matches!(self.kind, Kind::Histogram(_)) {
-            labels.remove(EDGE_LABEL);
-        }
-        self.last.iter().any(|series| series.contains_key(&labels))
-    }
-
-    fn advance(&mut self, values: &Values, targets: &BTreeSet<Target>, before: Option<Timestamp>) {
-        if self.fresh && before.is_none() {
-            // All that it shows by now counts at the next evaluation, which the baseline can match.
-            return;
-        }
-        let birth = Birth {
-            fresh: self.fresh,
-            targets,
-            starts: &values.starts,
-            before,
-        };
-        self.seen |= !values.is_empty();
-        let restarted = match self.kind {
-            Kind::Share => BTreeSet::new(),
-            Kind::Histogram(_) => restarted(&self.last, &values.parts),
-        };
-        for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
-            *pending = pending.saturating_add(difference(last, now, &restarted, &birth));
-        }
-    }
-
-    fn take(&mut self) -> Increment {
-        let requests = self.pending[0];
-        let parts = self.pending[1..].iter();
-        let bad = match self.kind {
-            Kind::Share => parts.map(|bad| *bad.min(&requests)).collect(),
-            Kind::Histogram(_) => parts.map(|within| requests.saturating_sub(*within)).collect(),
-        };
-        self.pending.fill(0);
-        Increment { requests, bad }
-    }
-}
-
-/// The histograms that have begun again: what one bucket has lost shows that all have, though others may have regained
-/// more than that by now.
-fn restarted<'a>(last: &[BTreeMap<Labels, f64>], now: &'a [BTreeMap<Labels, f64>]) -> BTreeSet<&'a Labels> {
-    let parts = last.iter().zip(now);
-    let lost = parts.flat_map(|(last, now)| {
-        now.iter()
-            .filter(|(labels, value)| last.get(*labels).is_some_and(|before| *value < before))
-    });
-    lost.map(|(labels, _)| labels).collect()
-}
-
-/// What the series have counted since their last values, which become those of `now`. A series that is gone keeps its
-/// last value until it returns. `restarted`: these are known to have begun again.
-fn difference(
-    last: &mut BTreeMap<Labels, f64>,
-    now: &BTreeMap<Labels, f64>,
-    restarted: &BTreeSet<&Labels>,
-    birth: &Birth<'_>,
-) -> u64 {
-    let mut sum = 0.0;
-    for (labels, &value) in now {
-        sum += match last.insert(labels.clone(), value) {
-            Some(before) if value < before || restarted.contains(labels) => value,
-            Some(before) => value - before,
-            None if birth.counts_from_zero(labels) => value,
-            None => 0.0,
-        };
-    }
-    sum.round() as u64
 }
 
 #[cfg(test)]

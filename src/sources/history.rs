@@ -37,6 +37,16 @@ pub enum NoPast {
     Source(#[from] SourceError),
 }
 
+impl NoPast {
+    /// Whether asking again can help.
+    pub const fn transient(&self) -> bool {
+        match self {
+            Self::Template(_) => false,
+            Self::Source(error) => error.transient(),
+        }
+    }
+}
+
 /// Reads what `arm` has served at each evaluation of `span`; a histogram at the arm's edges. What is too much of native
 /// histograms is left out, the oldest first.
 ///

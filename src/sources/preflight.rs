@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::counters::{Labels, Target};
+use super::counters::{ArmSamples, Labels, NoData, Target, readable};
 use super::presets::{Preset, Together};
 use super::promql::{Arm, TemplateError, render};
 use super::queries::{ArmQueries, Queries};
@@ -133,6 +133,7 @@ enum State {
     Refused(SourceError),
     Absent,
     Summed,
+    Unreadable(NoData),
     Still,
     Late,
     Moving,
@@ -213,19 +214,40 @@ impl Preflight {
                 State::Late => return Outlook::Late(self.late(&candidate.choice)),
                 // It has the right series, and somebody may send a request any moment.
                 State::Still if candidate.still < PATIENCE => break,
-                State::Still | State::Unseen | State::Refused(_) | State::Absent | State::Summed => {}
+                State::Still
+                | State::Unseen
+                | State::Refused(_)
+                | State::Absent
+                | State::Summed
+                | State::Unreadable(_) => {}
             }
         }
         Outlook::Looking(self.missing())
     }
 
-    /// Whether nothing that the last look has shown may yet become what is searched.
+    /// Whether nothing that the last look has shown may yet become what is searched. What was not answered may be.
     pub fn hopeless(&self) -> bool {
         let hopeless = |state: &State| match state {
-            State::Refused(_) | State::Absent | State::Summed => true,
-            State::Unseen | State::Still | State::Late | State::Moving => false,
+            State::Refused(error) => !error.transient(),
+            State::Absent | State::Summed => true,
+            State::Unseen | State::Unreadable(_) | State::Still | State::Late | State::Moving => false,
         };
         self.choices.iter().all(|choice| hopeless(&choice.state))
+    }
+
+    /// Whether the provider has answered nothing at the last look.
+    pub fn unanswered(&self) -> bool {
+        let refused = |state: &State| match state {
+            State::Refused(error) => error.transient(),
+            State::Absent
+            | State::Summed
+            | State::Unseen
+            | State::Unreadable(_)
+            | State::Still
+            | State::Late
+            | State::Moving => false,
+        };
+        self.choices.iter().all(|choice| refused(&choice.state))
     }
 
     /// Counters that are read again later (by a new leader, or after an outage) would seem to run backwards.
@@ -257,18 +279,22 @@ impl Preflight {
         if let Some(summed) = with(|state| *state == State::Summed) {
             let name = summed.choice.title();
             return format!(
-                "{name} gives series without instance, job and pod for Service {service}: a restart cannot be told from \
+                "{name} gives series without instance and pod for Service {service}: a restart cannot be told from \
                  requests in a sum over pods; add `by (instance, pod)` or remove the sum"
             );
         }
         let mut refusals = self.choices.iter().filter_map(|choice| match &choice.state {
-            State::Refused(error) => Some(error),
+            State::Refused(error) => Some(format!("no metrics can be read for Service {service}: {error}")),
+            State::Unreadable(why) => Some(format!(
+                "series of {} found for Service {service}, but they cannot be counted: {why}",
+                choice.choice.title()
+            )),
             State::Unseen | State::Absent | State::Summed | State::Still | State::Late | State::Moving => {
                 None
             }
         });
-        if let Some(error) = refusals.next() {
-            return format!("no metrics can be read for Service {service}: {error}");
+        if let Some(refusal) = refusals.next() {
+            return refusal;
         }
         if let Some(lumped) = self.together.iter().find(|lumped| lumped.seen) {
             return format!("no series counts Service {service} by itself: {}", lumped.cure);
@@ -293,8 +319,8 @@ impl Preflight {
 impl Candidate {
     fn observe(&mut self, look: Look) {
         let before = std::mem::take(&mut self.found);
-        let (total, again) = match (look.total, look.bad, look.again.transpose()) {
-            (Ok(total), Ok(_), Ok(again)) => (total, again),
+        let (total, bad, again) = match (look.total, look.bad, look.again.transpose()) {
+            (Ok(total), Ok(bad), Ok(again)) => (total, bad, again),
             (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
                 self.state = State::Refused(error);
                 return;
@@ -304,11 +330,21 @@ impl Candidate {
             self.state = State::Absent;
             return;
         }
-        if total.iter().any(|sample| Target::of(&sample.labels).is_nowhere()) {
+        let nowhere = |sample: &Sample| Target::of(&sample.labels).is_nowhere();
+        if total.iter().chain(&bad).any(nowhere) {
             self.state = State::Summed;
             return;
         }
-        let now = counts(total);
+        let samples = ArmSamples {
+            total,
+            bad,
+            starts: Vec::new(),
+        };
+        if let Err(why) = readable(&samples, self.queries.bad.is_none()) {
+            self.state = State::Unreadable(why);
+            return;
+        }
+        let now = counts(samples.total);
         // Only growth counts: a series that is new or starts again may be the work of a restart.
         let grown = |(labels, value): (&Labels, &f64)| self.last.get(labels).is_some_and(|last| value > last);
         let moves = now.iter().any(grown);

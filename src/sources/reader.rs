@@ -93,8 +93,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader that has read nothing. `fresh`: the candidate has served nothing before the grid's start, as on the
-    /// first rung of a release; its first error then counts whatever series it opens. The caller decides which track
+    /// A reader that has read nothing. `fresh`: the candidate has no weight before the grid's start, as on the first
+    /// rung of a release; its first error then counts whatever series it opens. The caller decides which track
     /// is which arm: in a promotion the promoted pods are the candidate. A histogram is compared at the arms' edges,
     /// of which both must have as many.
     ///
@@ -116,7 +116,7 @@ impl Reader {
             baseline: queries.render(baseline)?,
             grid,
             done: None,
-            counters: Counters::new((kind(candidate), kind(baseline)), fresh),
+            counters: Counters::new((kind(candidate), kind(baseline)), fresh.then(|| grid.start())),
             alone: None,
         })
     }
@@ -141,7 +141,12 @@ impl Reader {
 
     /// When [`Reader::catch_up`] has something to do again.
     pub fn wake(&self) -> Timestamp {
-        self.grid.readable(self.next())
+        self.readable(self.next())
+    }
+
+    /// When `point` can be read.
+    pub fn readable(&self, point: Timestamp) -> Timestamp {
+        self.grid.readable(point)
     }
 
     /// Reads every point that is due at `now` and not passed yet, oldest first, and adds each to `read` as soon as it

@@ -24,8 +24,8 @@ pub struct Registry {
     connected: Mutex<BTreeMap<String, Connected>>,
 }
 
-/// A connection, and the spec that it was made from.
-type Connected = (Value, Arc<dyn MetricSource>);
+/// A connection, and what it was made from: a spec, and the certificates that it trusts.
+type Connected = (Value, Option<Vec<u8>>, Arc<dyn MetricSource>);
 
 /// What this room reads of a `MetricProvider`'s spec; the API server has checked the rest.
 #[derive(Deserialize)]
@@ -115,15 +115,25 @@ impl Providers for Registry {
     ) -> Result<Arc<dyn MetricSource>, String> {
         let settings = self.settings(name, namespace, object)?;
         let spec = object.map_or(Value::Null, |object| object["spec"].clone());
+        // A client reads its certificates once, but they are replaced now and then under the same name.
+        let trusted = settings
+            .ca_file
+            .as_ref()
+            .and_then(|path| std::fs::read(path).ok());
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, source)) = connected.get(name)
-            && *known == spec
+        let known = connected.get(name).filter(|(known, ..)| *known == spec);
+        if let Some((_, trust, source)) = known
+            && (trusted.is_none() || *trust == trusted)
         {
             return Ok(Arc::clone(source));
         }
-        let source: Arc<dyn MetricSource> =
-            Arc::new(Prometheus::connect(&settings).map_err(|error| error.to_string())?);
-        connected.insert(name.to_owned(), (spec, Arc::clone(&source)));
+        let source: Arc<dyn MetricSource> = match (Prometheus::connect(&settings), known) {
+            (Ok(source), _) => Arc::new(source),
+            // It is being written, perhaps: those that were trusted may do.
+            (Err(_), Some((.., source))) => return Ok(Arc::clone(source)),
+            (Err(error), None) => return Err(error.to_string()),
+        };
+        connected.insert(name.to_owned(), (spec, trusted, Arc::clone(&source)));
         Ok(source)
     }
 
@@ -177,5 +187,37 @@ mod tests {
         let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
         assert_eq!(registry.lag(Some(&provider())), Duration::from_millis(1500));
         assert_eq!(registry.lag(None), Duration::from_secs(5));
+    }
+
+    const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
+MIIBbjCCARWgAwIBAgIUG4/6e3FYOGVh/7rXowqgSq1kmOUwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBYTAgFw0yNjExMjcxNzAyMjdaGA8yMTI2MTEwMzE3MDIyN1ow
+DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJ7STfRjlOmJ
+Kw7BM2bLnj5cMZApmDFhsEebmYvgn5iYsii3M6yGY4plUiSrXsA3H/N4tv2tYQrn
+lkypdxIEDXSjUzBRMB0GA1UdDgQWBBT3pJVIPIXj2yLGrbKbWEflMMr+8jAfBgNV
+HSMEGDAWgBT3pJVIPIXj2yLGrbKbWEflMMr+8jAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0cAMEQCICn8oTmyq/Ta3nnFeZa2FgEbqTxfi15xKD4WaSC9fkd7
+AiBXJe01ifHjEBspvqbf/AUS2NGQR3x1mA8MxIg0vvts7A==
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn replaced_authorities_are_followed_and_broken_ones_are_not() {
+        let path = std::env::temp_dir().join(format!("serin-authorities-{}.pem", std::process::id()));
+        let mut provider = provider();
+        provider["spec"]["tls"] = json!({"caFile": path});
+        let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
+        let connected = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            registry.source("team", "shop", Some(&provider)).unwrap()
+        };
+        let first = connected(AUTHORITY);
+        assert!(Arc::ptr_eq(&first, &connected(AUTHORITY)));
+        assert!(Arc::ptr_eq(&first, &connected("half a fi")));
+        let second = connected(&AUTHORITY.repeat(2));
+        assert!(!Arc::ptr_eq(&first, &second));
+        std::fs::remove_file(&path).unwrap();
+        let kept = registry.source("team", "shop", Some(&provider)).unwrap();
+        assert!(Arc::ptr_eq(&second, &kept));
     }
 }

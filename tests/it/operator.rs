@@ -9,6 +9,7 @@ mod native;
 mod refusals;
 mod returning;
 mod scaled;
+mod silence;
 mod sweep;
 mod together;
 mod told;

@@ -11,7 +11,8 @@ impl Measure {
     pub(in crate::controller) fn known(&self, plan: &Plan, state: &State) -> Report {
         let on_trial = |key: (&Revision, bool)| {
             let trial = self.trial.as_ref()?;
-            ((&trial.key.0, trial.key.1) == key).then_some(trial)
+            // A new leader knows nothing before it has read: what was kept may be old.
+            ((&trial.key.0, trial.key.1) == key && !trial.reads_again()).then_some(trial)
         };
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => Report {

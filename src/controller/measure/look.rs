@@ -50,6 +50,12 @@ impl Look<'_> {
             })
     }
 
+    /// Where its `MetricProvider` is, if there is one.
+    pub(super) fn address(&self) -> Option<String> {
+        self.provider()
+            .map(|provider| text(&provider, "/spec/address").to_owned())
+    }
+
     fn lag(&self) -> Duration {
         self.shared.providers.lag(self.provider().as_deref())
     }

@@ -26,6 +26,8 @@ pub(super) struct Search {
     searches: Vec<Preflight>,
     outlook: Vec<Outlook>,
     began: Moment,
+    /// When the provider first said anything: until some time after that nothing is left out for want of an answer.
+    heard: Option<Moment>,
     next: Moment,
 }
 
@@ -79,6 +81,7 @@ impl Search {
                 .collect::<Result<_, _>>()?,
             outlook: Vec::new(),
             began: now,
+            heard: None,
             next: now,
         })
     }
@@ -104,9 +107,14 @@ impl Search {
             }
             self.outlook = outlook;
             self.next = after(when.now, interval);
+            if !self.searches.iter().all(Preflight::unanswered) {
+                self.heard.get_or_insert(when.now);
+            }
         }
-        let patient = when.now < after(self.began, interval.saturating_mul(PATIENCE));
-        let (mut found, mut left_out) = (Vec::new(), Vec::new());
+        let patience = interval.saturating_mul(PATIENCE);
+        let patient = when.now < after(self.began, patience);
+        let waits = self.heard.is_none_or(|heard| when.now < after(heard, patience));
+        let (mut found, mut left_out, mut awaited) = (Vec::new(), Vec::new(), false);
         for ((metric, preflight), outlook) in plan
             .analysis
             .metrics
@@ -122,8 +130,10 @@ impl Search {
                 Outlook::Looking(why) => (METRICS_NOT_FOUND, why),
                 Outlook::Late(why) => (METRICS_LATE, why),
             };
-            if metric.optional && (preflight.hopeless() || !patient) {
+            if metric.optional && (preflight.hopeless() || !(patient || waits)) {
                 left_out.push((metric.name.clone(), why.clone()));
+            } else if metric.optional && !patient {
+                awaited = true;
             } else if patient {
                 // The first looks only set the base that a counter must move from.
                 return Findings::Looking;
@@ -131,7 +141,7 @@ impl Search {
                 return Findings::lacking(reason, why);
             }
         }
-        if found.is_empty() {
+        if found.is_empty() || awaited {
             return Findings::Looking;
         }
         let mut learned = Learned {
@@ -139,9 +149,11 @@ impl Search {
             ..Learned::default()
         };
         for (metric, choice) in found {
-            learned
-                .add(source, (plan, metric), choice, baseline, when.sampled)
-                .await;
+            let added = learned.add(source, (plan, metric), choice, baseline, (when.sampled, waits));
+            if let Err(error) = added.await {
+                tracing::info!(metric = %metric.name, "its past is asked for again: {error}");
+                return Findings::Looking;
+            }
             if let Some((_, why)) = learned
                 .left_out
                 .iter()

@@ -9,7 +9,7 @@ use crate::engine::judge::Brief;
 use crate::engine::plan::{Metric, MetricKind, Plan};
 use crate::engine::{Moment, words};
 use crate::ports::{Increment, MetricSource, Span};
-use crate::sources::history::{self, Past, Shape};
+use crate::sources::history::{self, NoPast, Past, Shape};
 use crate::sources::preflight::Choice;
 use crate::sources::promql::Arm;
 use crate::sources::queries::Queries;
@@ -61,28 +61,40 @@ impl Subject {
 }
 
 impl Learned {
-    /// Learns about a metric whose queries were found. `until`: the latest moment whose samples are visible.
+    /// Learns about a metric whose queries were found. `until`: the latest moment whose samples are visible. `patient`:
+    /// what the provider does not answer may be asked again; otherwise the release goes without it.
+    ///
+    /// # Errors
+    /// What is to be asked again. Nothing is learned then.
     pub(crate) async fn add(
         &mut self,
         source: &dyn MetricSource,
         (plan, metric): (&Plan, &Metric),
         choice: &Choice,
         baseline: &Arm,
-        until: Moment,
-    ) {
+        (until, patient): (Moment, bool),
+    ) -> Result<(), NoPast> {
         let span = span(until, plan.analysis.interval);
+        let mut note = None;
         let edges = match metric.kind {
             MetricKind::ErrorRate => Vec::new(),
             MetricKind::Latency { slowdown, objective } => {
-                let shape = shape(source, &choice.queries, baseline, span).await;
+                let shape = match history::histogram(source, &choice.queries, baseline, span).await {
+                    Ok(shape) => shape,
+                    Err(error) if patient && error.transient() => return Err(error),
+                    Err(error) => {
+                        let why = format!("the histogram of {} cannot be read: {error}", choice.title());
+                        self.left_out.push((metric.name.clone(), why));
+                        return Ok(());
+                    }
+                };
                 let edges = edges(&choice.queries, &shape, (slowdown, objective));
                 if edges.is_empty() {
                     let why = format!("the histogram of {} has counted no request yet", choice.title());
                     self.left_out.push((metric.name.clone(), why));
-                    return;
+                    return Ok(());
                 }
-                let note = objective.and_then(|seconds| inexact(&choice.queries, &shape, seconds));
-                self.notes.extend(note.map(|note| (metric.name.clone(), note)));
+                note = objective.and_then(|seconds| inexact(&choice.queries, &shape, seconds));
                 edges
             }
         };
@@ -93,11 +105,15 @@ impl Learned {
             edges,
         };
         let (_, beside) = subject.arms((baseline, baseline));
-        let past = history::past(source, &choice.queries, &beside, span).await;
-        let past = past.unwrap_or_else(|error| {
-            tracing::info!(metric = %metric.name, "the past is not known: {error}");
-            Past::default()
-        });
+        let past = match history::past(source, &choice.queries, &beside, span).await {
+            Ok(past) => past,
+            Err(error) if patient && error.transient() => return Err(error),
+            Err(error) => {
+                tracing::info!(metric = %metric.name, "the past is not known: {error}");
+                Past::default()
+            }
+        };
+        self.notes.extend(note.map(|note| (metric.name.clone(), note)));
         if past.pace > 0.0 && self.pace.is_none() {
             self.pace = Some(past.pace);
         }
@@ -110,6 +126,7 @@ impl Learned {
                 .collect(),
         });
         self.subjects.push(subject);
+        Ok(())
     }
 
     /// Why a candidate with all traffic could not be judged, where the plan wants that and the past tells it already: a
@@ -169,15 +186,6 @@ fn span(until: Moment, interval: Duration) -> Span {
         end,
         step: interval.max(Duration::from_millis(1)),
     }
-}
-
-/// What the baseline's requests took; nothing where that is not known.
-async fn shape(source: &dyn MetricSource, queries: &Queries, baseline: &Arm, span: Span) -> Shape {
-    let shape = history::histogram(source, queries, baseline, span).await;
-    shape.unwrap_or_else(|error| {
-        tracing::info!("the past of a histogram is not known: {error}");
-        Shape::default()
-    })
 }
 
 /// The edges to compare at; empty where the baseline has served no request.

@@ -22,6 +22,21 @@ impl Measure {
         verdicts
     }
 
+    /// What the status says of the metrics.
+    pub(in super::super) fn metrics(&self) -> Vec<api::MetricStatus> {
+        let Some((_, learned)) = self.learned.as_ref().filter(|(_, learned)| !learned.told) else {
+            return Vec::new();
+        };
+        let mut metrics = match &self.trial {
+            Some(trial) => learned.report(trial.judge.provable()),
+            None => learned.report(std::iter::empty()),
+        };
+        if let Some(gauges) = &self.gauges {
+            metrics.extend(gauges.report());
+        }
+        metrics
+    }
+
     /// How the evidence grew.
     pub(in super::super) fn trail(&self, active: Option<&Revision>) -> Vec<api::Mark> {
         let other = self

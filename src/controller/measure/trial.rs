@@ -3,13 +3,13 @@
 //! Invariants: the evidence is a function of the counters and of what was committed; a trial that is kept, resumed and
 //! read on ends in the same bits as one that never stopped, as long as the server keeps its history.
 
-use std::time::Duration;
+mod kept;
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 use super::subject::{Learned, Subject};
 use super::young::{self, Young};
-use crate::engine::judge::{Judge, Saved};
+use crate::engine::judge::Judge;
 use crate::engine::observation::Problem;
 use crate::engine::state::{AHEAD, Gap};
 use crate::engine::{Moment, Plan, Revision};
@@ -18,6 +18,8 @@ use crate::sources::counters::{NoData, Reading};
 use crate::sources::promql::Arm;
 use crate::sources::reader::{Grid, Point, Reader};
 use crate::stats;
+pub(super) use kept::Kept;
+use kept::KeptLine;
 
 /// How long before the last reading a resumed trial begins to read again, to know each series' last value.
 const LEAD: Duration = Duration::from_secs(3600);
@@ -72,33 +74,6 @@ struct Line {
     straddling: bool,
     /// What was read and not judged yet.
     read: Vec<Point>,
-}
-
-/// A trial as it is kept in the status.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Kept {
-    pub(super) returning: bool,
-    start: Moment,
-    fresh: bool,
-    rung: usize,
-    entered: Moment,
-    pods: u32,
-    /// When pods were young.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) young: Vec<young::Span>,
-    lines: Vec<KeptLine>,
-    pub(super) judge: Saved,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KeptLine {
-    subject: Subject,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last: Option<Moment>,
-    #[serde(default)]
-    straddling: bool,
 }
 
 impl Trial {
@@ -195,6 +170,7 @@ impl Trial {
         };
         Kept {
             returning: self.key.1,
+            asked: None,
             start: self.start,
             fresh: self.fresh,
             rung: self.place.rung,
@@ -250,6 +226,11 @@ impl Trial {
             .for_each(|line| line.reader.set_alone(since));
     }
 
+    /// Whether what was judged before this process began is being read again.
+    pub(super) fn reads_again(&self) -> bool {
+        self.lines.iter().any(|line| line.lead.is_some())
+    }
+
     /// The step that the pods on trial may come in.
     pub(super) fn step(&self, plan: &Plan) -> young::Step {
         young::Step {
@@ -292,7 +273,7 @@ impl Trial {
             if let (0, Ok(reading)) = (index, &point.outcome) {
                 served.push((point.at, [reading.candidate.requests, reading.baseline.requests]));
             }
-            self.take(plan, index, point.at, point.outcome);
+            self.take(plan, (index, now), point.at, point.outcome);
         }
         served
     }
@@ -302,9 +283,20 @@ impl Trial {
         Grid::new(self.start, pace.interval, pace.lag)
     }
 
-    fn take(&mut self, plan: &Plan, index: usize, at: Moment, outcome: Result<Reading, NoData>) {
+    fn take(
+        &mut self,
+        plan: &Plan,
+        (index, now): (usize, Moment),
+        at: Moment,
+        outcome: Result<Reading, NoData>,
+    ) {
         let line = &mut self.lines[index];
         if let Some(lead) = line.lead {
+            if let Some(why) = outcome.as_ref().err().filter(|why| why.transient()) {
+                // The server is away: what was kept is not fresh any more, and its history may still be there. The point
+                // is long past, the silence is not.
+                return self.judge.miss(index, now, &why.to_string());
+            }
             if at < lead {
                 return;
             }
@@ -322,7 +314,8 @@ impl Trial {
         }
         match outcome {
             Ok(reading) => self.judge(plan, index, &reading),
-            Err(why) => self.judge.miss(index, at, &why.to_string()),
+            // It could not be read before.
+            Err(why) => self.judge.miss(index, line.reader.readable(at), &why.to_string()),
         }
     }
 

@@ -34,9 +34,11 @@ impl Target {
         Self(TARGET_LABELS.map(|name| labels.get(name).cloned()))
     }
 
-    /// Whether the series names no target: it is a sum over targets, in which a restart cannot be told from requests.
+    /// Whether the series names no process: it is a sum over them (a job has many), which falls when one of them goes or
+    /// begins again. All that the others have counted would then seem to be new.
     pub fn is_nowhere(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        let [instance, _, pod] = &self.0;
+        instance.is_none() && pod.is_none()
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 /// A state for shares of bad requests.
 fn counters(fresh: bool) -> Counters {
-    Counters::new((Kind::Share, Kind::Share), fresh)
+    Counters::new((Kind::Share, Kind::Share), fresh.then(|| second(0)))
 }
 
 /// One line of exposition format without its name: `{instance="g1",code="200"} 5`, at second `at`.
@@ -51,6 +51,11 @@ fn step(counters: &mut Counters, at: i64, candidate: &[&str], baseline: &[&str])
 fn counts(reading: Result<Reading, NoData>) -> [(u64, u64); 2] {
     let reading = reading.expect("a reading");
     [reading.candidate, reading.baseline].map(|arm| (arm.requests, arm.bad[0]))
+}
+
+/// The requests of an old gateway at these counts.
+fn gateway(name: &str, good: u32) -> String {
+    format!("{{instance={name},code=200}} {good}")
 }
 
 /// An old gateway that knows the baseline for long.
@@ -112,14 +117,14 @@ fn a_candidate_whose_every_first_error_opens_a_series_on_ten_gateways_loses_none
 #[test]
 fn a_fresh_candidate_counts_from_zero_wherever_it_appears() {
     let mut counters = counters(true);
-    // Pods of its own, unknown as targets, with requests in their very first scrape.
+    // Pods of its own, unknown as targets; the second one with requests in its very first scrape.
     let first = ["{instance=c1,pod=c1,code=200} 4"];
     assert_eq!(counts(step(&mut counters, 0, &first, &BASE)), [(0, 0), (0, 0)]);
     let second = [
         "{instance=c1,pod=c1,code=200} 9",
         "{instance=c2,pod=c2,code=500} 2",
     ];
-    assert_eq!(counts(step(&mut counters, 1, &second, &BASE)), [(11, 2), (0, 0)]);
+    assert_eq!(counts(step(&mut counters, 1, &second, &BASE)), [(7, 2), (0, 0)]);
 }
 
 #[test]
@@ -353,4 +358,6 @@ fn the_order_of_samples_does_not_matter() {
     assert_eq!(run(false), run(true));
 }
 
+mod bases;
 mod histograms;
+mod older;

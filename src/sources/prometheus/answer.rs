@@ -24,6 +24,9 @@ struct Envelope {
     error_type: String,
     #[serde(default)]
     warnings: Vec<String>,
+    /// How a cluster of VictoriaMetrics says that some of its storage nodes have not answered.
+    #[serde(default, rename = "isPartial")]
+    partial: bool,
 }
 
 /// The classes of errors that the API documents. Anything else is not repeated.
@@ -118,7 +121,8 @@ fn data(body: &[u8], wanted: &str) -> Result<Value, SourceError> {
         _ => return Err(unusable("its status is neither success nor error")),
     }
     // Older servers send remarks on the query as warnings too; the others mean that part of the data is missing.
-    if envelope.warnings.iter().any(|text| !text.starts_with("PromQL ")) {
+    let lacking = |text: &String| !text.starts_with("PromQL ");
+    if envelope.partial || envelope.warnings.iter().any(lacking) {
         return Err(unusable("the server warns that it may be incomplete"));
     }
     match envelope.data.get("resultType").and_then(Value::as_str) {

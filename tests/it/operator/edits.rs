@@ -205,3 +205,137 @@ async fn a_deployment_that_another_rollout_has_taken_over_keeps_its_gate() {
     );
     assert!(!events(&world).contains(&"GateTakenOff".to_owned()));
 }
+
+/// What the release says of its first metric: its name, and where it was found.
+fn measured(world: &World) -> (Value, Value) {
+    let metric = status(world)["release"]["metrics"][0].take();
+    (metric["name"].clone(), metric["source"].clone())
+}
+
+fn preset(name: &str, preset: &str) -> Value {
+    json!({"analysis": {"metrics": [{"name": name, "preset": preset}]}})
+}
+
+/// The message says "name a preset": whoever does is not kept waiting.
+#[tokio::test(start_paused = true)]
+async fn a_preset_that_is_corrected_in_preflight_is_looked_for() {
+    let world = shop();
+    edit(&world, preset("errors", "istio")).await;
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let message = status(&world)["message"].to_string();
+    assert!(message.contains("looked for istio"), "{message}");
+    edit(&world, preset("errors", "http-requests")).await;
+    let limit = Duration::from_mins(3);
+    let came = tokio::time::timeout(limit, phase_is(&world, "Judging")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+    assert_eq!(measured(&world), ("errors".into(), "http-requests".into()));
+}
+
+/// The rules are the same, and yet what was counted is not what is asked for now: seen at once, and by a new leader.
+#[tokio::test(start_paused = true)]
+async fn another_query_judges_the_step_anew() {
+    for led in [true, false] {
+        let world = shop();
+        edit(&world, preset("errors", "contour")).await;
+        let around = tokio::spawn(world.clone().run());
+        let mut tasks = lead(&world, Arc::new(world.metrics()), "first").0;
+        phase_is(&world, "Idle").await;
+        world.set_image("shop", "checkout", "checkout:v2").unwrap();
+        weight_is(&world, 25).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(measured(&world), ("errors".into(), "contour".into()));
+        if !led {
+            tasks.shutdown().await;
+        }
+        edit(&world, preset("errors", "http-requests")).await;
+        if !led {
+            tasks = lead(&world, Arc::new(world.metrics()), "second").0;
+        }
+        weight_is(&world, 80).await;
+        let told = ("errors".into(), "http-requests".into());
+        assert_eq!(measured(&world), told, "led: {led}");
+        phase_is(&world, "Promoted").await;
+        tasks.shutdown().await;
+        around.abort();
+    }
+}
+
+/// Before the first weight nothing is on trial yet, and the old metrics are known already.
+#[tokio::test(start_paused = true)]
+async fn metrics_that_are_changed_while_the_first_pods_start_are_judged() {
+    let world = shop();
+    let slow = Image {
+        ready_after: Duration::from_mins(3),
+        ..Image::failing(0.0)
+    };
+    world.define_image("checkout:v2", slow);
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Scaling").await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    edit(&world, preset("failures", "http-requests")).await;
+    let limit = Duration::from_mins(30);
+    let came = tokio::time::timeout(limit, weight_is(&world, 25)).await;
+    assert!(came.is_ok(), "{}", status(&world));
+    assert_eq!(
+        measured(&world),
+        ("failures".into(), "http-requests".into()),
+        "{}",
+        status(&world)
+    );
+    let limit = Duration::from_hours(2);
+    let came = tokio::time::timeout(limit, phase_is(&world, "Promoted")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+}
+
+/// What the candidate served before its pods were lost was judged, or not, in its time: the step that begins again is
+/// about what follows.
+#[tokio::test(start_paused = true)]
+async fn a_first_step_that_begins_again_counts_nothing_twice() {
+    let world = shop();
+    edit(
+        &world,
+        json!({"weights": null, "steps": [{"weight": 10, "hold": "20m"}, {"weight": 100}]}),
+    )
+    .await;
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    weight_is(&world, 10).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    let pods = world.objects("pods", "shop");
+    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
+    let mine: Vec<&str> = names.filter(|name| name.contains("-canary-")).collect();
+    assert!(!mine.is_empty());
+    let force = |ready| {
+        for pod in &mine {
+            world.force_pod("shop", pod, ready);
+        }
+    };
+    force(Some(false));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(in_force(&world), 0);
+    force(None);
+    weight_is(&world, 10).await;
+    let mut told = Vec::new();
+    for _ in 0..90 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        told.push(status(&world)["message"].to_string());
+    }
+    assert!(
+        !told.iter().any(|message| message.contains("is surely not")),
+        "{told:?}"
+    );
+    // Five a second in the twenty minutes of its hold.
+    weight_is(&world, 80).await;
+    let status = status(&world);
+    let verdicts = status["release"]["verdicts"].as_array().unwrap();
+    let errors = |it: &&Value| it["metric"] == "error-rate" && it["step"] == 1;
+    let errors = verdicts.iter().find(errors).unwrap();
+    let requests = errors["numbers"]["candidate"]["total"].as_i64().unwrap();
+    assert!((5_500..=6_700).contains(&requests), "{errors}");
+}

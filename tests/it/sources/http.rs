@@ -66,6 +66,12 @@ fn answer(case: &str) -> (u16, String) {
         "partial" => {
             plain(r#"{"status":"success","warnings":["hunter2"],"data":{"resultType":"vector","result":[]}}"#)
         }
+        "half" => {
+            plain(r#"{"status":"success","isPartial":true,"data":{"resultType":"vector","result":[]}}"#)
+        }
+        "whole" => {
+            plain(r#"{"status":"success","isPartial":false,"data":{"resultType":"vector","result":[]}}"#)
+        }
         "remark" => plain(
             r#"{"status":"success","warnings":["PromQL info: x"],"data":{"resultType":"vector","result":[]}}"#,
         ),
@@ -168,6 +174,7 @@ async fn a_good_answer_is_read_and_the_question_is_exact() {
     );
     assert_eq!(server.ask("empty").await, Ok(vec![]));
     assert_eq!(server.ask("remark").await, Ok(vec![]));
+    assert_eq!(server.ask("whole").await, Ok(vec![]));
     let special = server.ask("special").await.expect("samples");
     assert!(special[0].value.is_nan());
     assert_eq!(
@@ -216,6 +223,7 @@ async fn every_bad_answer_has_its_class_and_tells_nothing_of_its_text() {
             unusable("two series carry the same labels; let the query match one metric only"),
         ),
         ("partial", unusable("the server warns that it may be incomplete")),
+        ("half", unusable("the server warns that it may be incomplete")),
         ("html", unusable("it is not an answer of the Prometheus API")),
         ("nothing", unusable("it is not an answer of the Prometheus API")),
         ("deep", unusable("it is not an answer of the Prometheus API")),

@@ -147,6 +147,94 @@ fn sums_and_refusals_say_what_to_do() {
     assert!(words(preflight.observe(vec![broken])).contains("bad_data"));
 }
 
+/// What a user's own query gives, look by look.
+fn own(total: impl Fn(u32) -> Vec<Sample>, bad: impl Fn(u32) -> Vec<Sample>) -> String {
+    let custom = Choice::custom(Queries::custom("a", "b"));
+    let mut preflight = Preflight::new(vec![custom], &baseline()).expect("renders");
+    let mut last = String::new();
+    for n in 1..4 {
+        let look = Look {
+            bad: Ok(bad(n)),
+            ..look(total(n))
+        };
+        last = words(preflight.observe(vec![look]));
+    }
+    last
+}
+
+fn with(mut samples: Vec<Sample>, change: impl Fn(&mut Sample)) -> Vec<Sample> {
+    samples.iter_mut().for_each(change);
+    samples
+}
+
+/// A pod or gateway that goes takes its share out of a sum, and all that remains would count as new.
+#[test]
+fn series_of_a_job_are_sums_and_so_are_bad_ones() {
+    let job = |sample: &mut Sample| {
+        sample.labels.remove("instance");
+        sample.labels.insert("job".into(), "shop".into());
+    };
+    let pod = |sample: &mut Sample| {
+        sample.labels.remove("instance");
+        sample.labels.insert("pod".into(), "checkout-1".into());
+    };
+    let good = |n| codes(0, &[(200, n)]);
+    let bad = |n| codes(0, &[(500, n)]);
+    assert_eq!(own(good, bad), "found the Rollout's own query");
+    assert_eq!(
+        own(|n| with(good(n), pod), |_| vec![]),
+        "found the Rollout's own query"
+    );
+    for told in [own(|n| with(good(n), job), bad), own(good, |n| with(bad(n), job))] {
+        assert!(told.contains("without instance and pod"), "{told}");
+    }
+}
+
+#[test]
+fn what_could_not_be_read_in_a_release_does_not_begin_one() {
+    let good = |n| codes(0, &[(200, n)]);
+    let nan = |sample: &mut Sample| sample.value = f64::NAN;
+    let below = |sample: &mut Sample| sample.value = -1.0;
+    let many = |n| {
+        let counts: Vec<(u32, u32)> = (0..5_001).map(|code| (code, n)).collect();
+        codes(0, &counts)
+    };
+    for (told, why) in [
+        (
+            own(good, |n| with(good(n), nan)),
+            "bad requests has the value NaN",
+        ),
+        (
+            own(|n| with(good(n), below), |_| vec![]),
+            "requests has the value below zero",
+        ),
+        (own(many, |_| vec![]), "more than 5000 series"),
+    ] {
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+/// What may be answered the next time is no reason to give a metric up.
+#[test]
+fn a_provider_that_does_not_answer_is_not_hopeless() {
+    for (error, hopeless) in [
+        (SourceError::Unreachable, false),
+        (SourceError::Status(503), false),
+        (SourceError::Denied(401), false),
+        (SourceError::Refused("HTTP 400: bad_data".into()), true),
+        (SourceError::Unusable("a scalar".into()), true),
+    ] {
+        let custom = Choice::custom(Queries::custom("a", "b"));
+        let mut preflight = Preflight::new(vec![custom], &baseline()).expect("renders");
+        preflight.observe(vec![Look {
+            total: Err(error.clone()),
+            bad: Ok(vec![]),
+            again: None,
+        }]);
+        assert_eq!(preflight.hopeless(), hopeless, "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_look_asks_every_choice_at_one_time() {
     let mut script = Script::default();

@@ -9,7 +9,7 @@ use crate::cli::Failure;
 use crate::controller::measure::search::choices;
 use crate::controller::measure::subject::Learned;
 use crate::engine::{Moment, Plan, Revision};
-use crate::ports::{Increment, MetricSource, SourceError};
+use crate::ports::{Increment, MetricSource};
 use crate::render::names;
 use crate::sources::counters::NoData;
 use crate::sources::preflight::{Outlook, Preflight};
@@ -135,24 +135,13 @@ pub(super) async fn read(
         let mut read = Vec::new();
         while reader.catch_up(source, window.to, &mut read).await {}
         if let Some(Err(NoData::Source { error, .. })) = read.last().map(|point| &point.outcome)
-            && lasting(error)
+            && error.transient()
         {
             return Err(unanswered(error));
         }
         points.push(read);
     }
     Ok(Read { learned, points })
-}
-
-/// Whether a server that answers so will not say more to the next question.
-const fn lasting(error: &SourceError) -> bool {
-    match error {
-        SourceError::Unreachable
-        | SourceError::Credentials(_)
-        | SourceError::Denied(_)
-        | SourceError::Status(_) => true,
-        SourceError::Refused(_) | SourceError::Unusable(_) => false,
-    }
 }
 
 /// Which queries count the stable service's requests, and what was normal before the window (in an incident: before
@@ -190,7 +179,10 @@ async fn learn(
             Outlook::Found(choice) => {
                 // In an incident the service's own past is that before the change.
                 let known = window.at.unwrap_or(window.from);
-                learned.add(source, (plan, metric), &choice, stable, known).await;
+                let added = learned.add(source, (plan, metric), &choice, stable, (known, false));
+                added
+                    .await
+                    .map_err(|error| Failure::usage(named(&error.to_string()), hint))?;
                 let left_out = learned.left_out.iter().find(|(name, _)| *name == metric.name);
                 if let Some((_, why)) = left_out.filter(|_| !metric.optional) {
                     return Err(Failure::usage(named(why), hint));

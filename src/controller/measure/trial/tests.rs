@@ -329,3 +329,5 @@ fn what_is_kept_is_small() {
     let kept = serde_json::to_string(&begin(&plan).keep(&plan)).expect("serializes");
     assert!(kept.len() < 2 * 2_048, "{} bytes for two metrics", kept.len());
 }
+
+mod away;

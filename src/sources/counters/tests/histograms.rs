@@ -9,7 +9,7 @@ fn histogram(pod: &str, at: i64, buckets: &[(&str, u32)]) -> Vec<Sample> {
 #[test]
 fn a_histogram_is_counted_at_its_edges_however_they_are_written() {
     let edges = vec![0.25, 1.0];
-    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), false);
+    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), None);
     let mut next = |at: i64, mine: &[(&str, u32)], theirs: &[(&str, u32)]| {
         let arm = |buckets| ArmSamples {
             total: histogram("p", at, buckets),
@@ -45,7 +45,7 @@ fn a_histogram_is_counted_at_its_edges_however_they_are_written() {
 #[test]
 fn a_histogram_begins_again_with_all_its_buckets() {
     let edges = vec![0.25];
-    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), false);
+    let mut counters = Counters::new((Kind::Histogram(edges.clone()), Kind::Histogram(edges)), None);
     let mut next = |at: i64, mine: &[(&str, u32)]| {
         let arm = ArmSamples {
             total: histogram("p", at, mine),

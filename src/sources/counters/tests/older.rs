@@ -1,0 +1,84 @@
+//! Lower values: resets, and samples that are merely older.
+
+use super::*;
+
+/// Steps of a quarter of a minute with ten requests each, from 1000 on.
+fn settled() -> Counters {
+    let mut counters = counters(false);
+    for k in 0..40_u32 {
+        let line = gateway("g1", 1000 + 10 * k);
+        let reading = step(&mut counters, 15 * i64::from(k), &[&line], &[&line]);
+        assert_eq!(counts(reading), [(if k == 0 { 0 } else { 10 }, 0); 2]);
+    }
+    counters
+}
+
+#[test]
+fn an_older_sample_of_a_counter_is_no_reset() {
+    let mut counters = settled();
+    // Another server answers, whose last scrape is almost a minute older.
+    for (at, value, expected) in [(600, 1355, 0), (615, 1365, 0), (630, 1395, 5), (645, 1405, 10)] {
+        let line = gateway("g1", value);
+        assert_eq!(
+            counts(step(&mut counters, at, &[&line], &[&line])),
+            [(expected, 0); 2],
+            "at {at}"
+        );
+    }
+    // One that begins again is seen at once all the same.
+    let line = gateway("g1", 7);
+    assert_eq!(counts(step(&mut counters, 660, &[&line], &[&line])), [(7, 0); 2]);
+}
+
+#[test]
+fn a_reset_that_looks_like_an_older_sample_is_not_taken_for_one_for_long() {
+    let mut counters = settled();
+    let mut sum = 0;
+    // A hundred times as many requests as ever at once, and still fewer than it had.
+    for k in 0..30_u32 {
+        let line = gateway("g1", 1330 + k);
+        let [(requests, _), _] = counts(step(&mut counters, 600 + 15 * i64::from(k), &[&line], &BASE));
+        sum += requests;
+    }
+    assert_eq!(sum, 1359);
+}
+
+#[test]
+fn what_shows_that_a_gateway_began_again_holds_for_all_that_it_counts() {
+    let mut counters = counters(true);
+    let base = |k: u32| gateway("g1", 1000 + 90 * k);
+    for k in 0..40_u32 {
+        let _ = step(&mut counters, 15 * i64::from(k), &[], &[&base(k)]);
+    }
+    // The candidate's first minute: its own series say nothing of how long the gateway has run.
+    for (k, mine) in [(40, 20), (41, 30)] {
+        let _ = step(
+            &mut counters,
+            15 * i64::from(k),
+            &[&gateway("g1", mine)],
+            &[&base(k)],
+        );
+    }
+    let reading = step(
+        &mut counters,
+        15 * 42,
+        &[&gateway("g1", 9)],
+        &[&gateway("g1", 80)],
+    );
+    assert_eq!(counts(reading), [(9, 0), (80, 0)]);
+}
+
+/// A process that ends again and again lives too short for anybody to say what an older sample of it would be.
+#[test]
+fn a_young_counter_that_falls_was_reset() {
+    let mut counters = counters(false);
+    let mut sum = 0;
+    let _ = step(&mut counters, 0, &["{instance=c1,pod=c1,code=200} 10"], &BASE);
+    for k in 1..60_u32 {
+        let value = 10 + 10 * (k % 13);
+        let line = format!("{{instance=c1,pod=c1,code=200}} {value}");
+        let [(requests, _), _] = counts(step(&mut counters, 15 * i64::from(k), &[&line], &BASE));
+        sum += requests;
+    }
+    assert_eq!(sum, 59 * 10);
+}

@@ -1,0 +1,212 @@
+//! One arm's series: what they have grown by, and where a new one begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Kind;
+use super::samples::{EDGE_LABEL, Labels, Target, Values};
+use super::series::Series;
+use crate::ports::{Increment, Sample};
+
+/// One arm.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Track {
+    pub(super) kind: Kind,
+    /// It had no weight until then.
+    fresh: Option<Timestamp>,
+    /// A series has counted its requests at some evaluation after the first.
+    pub(super) seen: bool,
+    /// Each series: of all requests, then of each part that is counted by itself.
+    last: Vec<BTreeMap<Labels, Series>>,
+    /// What each of these has grown by, and is not emitted yet.
+    pending: Vec<u64>,
+    /// So many of the bad requests that are not emitted yet have had a reading to be in.
+    late: u64,
+}
+
+/// What decides where the count of an unknown series begins.
+pub(super) struct Birth<'a> {
+    pub(super) at: Timestamp,
+    pub(super) before: Option<Timestamp>,
+    /// What was up at some evaluation before.
+    pub(super) targets: &'a BTreeSet<Target>,
+    pub(super) starts: &'a BTreeMap<Target, Timestamp>,
+    /// Of these targets it is not known what they have counted before, for neither arm.
+    pub(super) based: BTreeSet<Target>,
+}
+
+impl Birth<'_> {
+    /// Whether what `target` counts in a series that was never seen is of the time since the evaluation before.
+    fn is_new_in(&self, target: &Target) -> bool {
+        let started = || {
+            let start = self.starts.get(target).copied();
+            start
+                .zip(self.before)
+                .is_some_and(|(start, before)| start > before)
+        };
+        self.targets.contains(target) || started()
+    }
+
+    /// The targets of which these values only set the base.
+    pub(super) fn based(&self, values: &Values) -> BTreeSet<Target> {
+        values
+            .targets()
+            .filter(|target| !self.is_new_in(target))
+            .collect()
+    }
+}
+
+impl Track {
+    pub(super) fn new(kind: Kind, fresh: Option<Timestamp>) -> Self {
+        let parts = match &kind {
+            Kind::Share => 2,
+            Kind::Histogram(edges) => 1 + edges.len(),
+        };
+        Self {
+            kind,
+            fresh,
+            seen: false,
+            last: vec![BTreeMap::new(); parts],
+            pending: vec![0; parts],
+            late: 0,
+        }
+    }
+
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh.is_some()
+    }
+
+    pub(super) fn knows(&self, sample: &Sample) -> bool {
+        let mut labels = sample.labels.clone();
+        if matches!(self.kind, Kind::Histogram(_)) {
+            labels.remove(EDGE_LABEL);
+        }
+        self.last.iter().any(|series| series.contains_key(&labels))
+    }
+
+    /// The targets of which a value shows that they have begun again.
+    pub(super) fn begun_again<'a>(
+        &'a self,
+        values: &'a Values,
+        at: Timestamp,
+    ) -> impl Iterator<Item = Target> + 'a {
+        let parts = self.last.iter().zip(&values.parts);
+        let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
+        series
+            .filter(move |(known, (_, value))| known.is_some_and(|known| known.begins_again(**value, at)))
+            .map(|(_, (labels, _))| Target::of(labels))
+    }
+
+    pub(super) fn advance(&mut self, values: &Values, begun: &BTreeSet<Target>, birth: &Birth<'_>) {
+        if let (Some(weightless), None) = (self.fresh, birth.before) {
+            // What it shows by then is of its pods' tests, or of an earlier try. Later, all that it shows counts at the
+            // next evaluation, which the baseline can match.
+            if birth.at <= weightless {
+                for (last, now) in self.last.iter_mut().zip(&values.parts) {
+                    last.extend(now.iter().map(|it| (it.0.clone(), Series::new(*it.1, birth.at))));
+                }
+            }
+            return;
+        }
+        self.seen |= !values.is_empty();
+        let restarted = match self.kind {
+            Kind::Share => BTreeSet::new(),
+            Kind::Histogram(_) => restarted(&self.last, &values.parts, begun),
+        };
+        let fresh = self.is_fresh();
+        for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
+            let grown = difference(last, now, (begun, &restarted), (fresh, birth));
+            *pending = pending.saturating_add(grown);
+        }
+    }
+
+    /// What is not emitted yet.
+    pub(super) fn take(&mut self) -> Increment {
+        let requests = self.pending[0];
+        let parts = self.pending[1..].iter();
+        let (bad, kept) = match self.kind {
+            Kind::Share => {
+                let bad = parts.map(|bad| *bad.min(&requests)).collect();
+                (bad, self.keep(requests))
+            }
+            Kind::Histogram(_) => (parts.map(|within| requests.saturating_sub(*within)).collect(), 0),
+        };
+        self.pending.fill(0);
+        if kept > 0 {
+            self.pending[1] = kept;
+        }
+        Increment { requests, bad }
+    }
+
+    /// How many bad requests wait for the next reading. Where they are counted by another job than all requests, their
+    /// requests may be in the reading before or after theirs. They wait for one that has requests, and no longer: a
+    /// query that counts more bad requests than there are must not save up a debt. Those that come after the last reading
+    /// of a step are counted in the first of the next.
+    fn keep(&mut self, requests: u64) -> u64 {
+        let all = self.pending[1];
+        let left = all.saturating_sub(requests);
+        if requests > 0 {
+            self.late = left.min(all.saturating_sub(self.late));
+            return self.late;
+        }
+        left
+    }
+
+    /// Nobody is to be told what it has grown by.
+    pub(super) fn forget(&mut self) {
+        self.pending.fill(0);
+        self.late = 0;
+    }
+}
+
+/// The histograms that have begun again: what one bucket has lost shows that all have, though others may have regained
+/// more than that by now.
+fn restarted<'a>(
+    last: &[BTreeMap<Labels, Series>],
+    now: &'a [BTreeMap<Labels, f64>],
+    begun: &BTreeSet<Target>,
+) -> BTreeSet<&'a Labels> {
+    let parts = last.iter().zip(now);
+    let lost = parts.flat_map(|(last, now)| {
+        now.iter()
+            .filter(|(labels, value)| last.get(*labels).is_some_and(|before| **value < before.value()))
+    });
+    lost.map(|(labels, _)| labels)
+        .filter(|labels| begun.contains(&Target::of(labels)))
+        .collect()
+}
+
+/// What the series have counted since their last values, which become those of `now`. A series that is gone keeps its
+/// last value until it returns, and one whose sample is older keeps it too. `begun`: targets that have begun again;
+/// `restarted`: series that have, though they may show more than before.
+fn difference(
+    last: &mut BTreeMap<Labels, Series>,
+    now: &BTreeMap<Labels, f64>,
+    (begun, restarted): (&BTreeSet<Target>, &BTreeSet<&Labels>),
+    (fresh, birth): (bool, &Birth<'_>),
+) -> u64 {
+    let (at, mut sum) = (birth.at, 0.0);
+    for (labels, &value) in now {
+        let Some(series) = last.get_mut(labels) else {
+            let target = Target::of(labels);
+            let from_zero = (fresh && !birth.based.contains(&target)) || birth.is_new_in(&target);
+            let series = if from_zero {
+                sum += value;
+                Series::from_zero(value, at)
+            } else {
+                Series::new(value, at)
+            };
+            last.insert(labels.clone(), series);
+            continue;
+        };
+        if restarted.contains(labels) || (value < series.value() && begun.contains(&Target::of(labels))) {
+            sum += value;
+            *series = Series::new(value, at);
+        } else if value >= series.value() {
+            sum += value - series.value();
+            series.grow(value, at);
+        }
+    }
+    sum.round() as u64
+}
