@@ -218,8 +218,8 @@ pub enum RollbackMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Promotion {
-    /// How long the promoted pods are compared with the candidate before it goes, 0s to 168h; by default the
-    /// preset's (5m).
+    /// How long the candidate stands by, to take the traffic again, once the promoted pods have all of it, 0s to 168h; by
+    /// default the preset's (5m). They are compared with it while traffic comes back, not any more in this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake: Option<Duration>,
     /// Time between two shares of returning traffic, 0s to 30m; by default `analysis.warmUp`.
