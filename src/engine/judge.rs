@@ -150,10 +150,7 @@ impl Judge {
         tried.weight = weight(rung);
         tried.at = None;
         tried.before_share = stats::Arms::default();
-        tried.share_from = entered.and_then(|entered| {
-            let grace = SHARE_GRACE.max(plan.propagation.saturating_mul(2));
-            entered.checked_add(grace).ok()
-        });
+        tried.share_from = entered.and_then(|entered| graced(plan, entered));
         let percent = |rung: usize| f64::from(weight(rung).percent());
         let last = plan.rung(rung).step + 1 == plan.steps;
         if plan.is_alone(rung) {
@@ -164,6 +161,13 @@ impl Judge {
         }
         self.panel.set_candidate_pods(index, pods);
         self.anew = None;
+    }
+
+    /// The rung of a resumed judge was `entered` so lately, perhaps, that the gateway still hands over.
+    pub fn grant_grace(&mut self, plan: &Plan, entered: Moment) {
+        for tried in &mut self.metrics {
+            tried.share_from = graced(plan, entered);
+        }
     }
 
     /// The evidence of `rung` starts anew, because what was counted in the meantime is not to be had.
@@ -333,6 +337,12 @@ impl Judge {
     pub fn is_empty(&self) -> bool {
         self.metrics.is_empty()
     }
+}
+
+/// From when on requests show the share of a rung that was `entered` then.
+fn graced(plan: &Plan, entered: Moment) -> Option<Moment> {
+    let grace = SHARE_GRACE.max(plan.propagation.saturating_mul(2));
+    entered.checked_add(grace).ok()
 }
 
 /// The weights that are left by proof, in per cent.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::subject::{Learned, Subject};
 use super::young::{self, Young};
-use crate::engine::judge::Judge;
+use crate::engine::judge::{Brief, Judge};
 use crate::engine::observation::Problem;
 use crate::engine::state::{AHEAD, Gap};
 use crate::engine::{Moment, Plan, Revision};
@@ -85,7 +85,13 @@ impl Trial {
         arms: (&Arm, &Arm),
         (place, fresh, pace): (Place, bool, Pace),
     ) -> Result<Self, String> {
-        let mut judge = Judge::of(plan, &key.0, &learned.briefs, learned.pace);
+        // The shares of a return are no step's.
+        let brief = |brief: &Brief| Brief {
+            routed: brief.routed && !key.1,
+            ..brief.clone()
+        };
+        let briefs: Vec<Brief> = learned.briefs.iter().map(brief).collect();
+        let mut judge = Judge::of(plan, &key.0, &briefs, learned.pace);
         for index in 0..judge.len() {
             judge.begin_rung_of(index, plan, (place.rung, place.pods), Some(place.entered));
         }
@@ -123,7 +129,8 @@ impl Trial {
     /// # Errors
     /// Why it cannot be used; the evidence must start anew.
     pub(super) fn resume(plan: &Plan, kept: Kept, arms: (&Arm, &Arm), pace: Pace) -> Result<Self, String> {
-        let judge = Judge::resume(plan, &kept.judge).map_err(|error| error.to_string())?;
+        let mut judge = Judge::resume(plan, &kept.judge).map_err(|error| error.to_string())?;
+        judge.grant_grace(plan, kept.entered);
         let grid = Grid::new(kept.start, pace.interval, pace.lag);
         let line = |line: KeptLine| {
             let lead = |last: Moment| grid.before(last.checked_sub(LEAD).unwrap_or(last));

@@ -170,6 +170,7 @@ fn a_good_release_would_have_been_promoted_and_a_hasty_one_is_told() {
         text.contains("step 2/3 began; this Rollout would still have waited: "),
         "{text}"
     );
+    assert!(!text.contains("it would have been promoted"), "{text}");
     // In the middle nothing is decided.
     let (exit, text) = run(of_revision(past(&server, 1700)), Output::Text, None).unwrap();
     assert_eq!(exit, Exit::Undecided, "{text}");

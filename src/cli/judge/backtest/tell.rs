@@ -182,6 +182,11 @@ impl Telling<'_> {
     pub(super) fn outcome(&self, course: &Course) -> String {
         match course.outcome {
             Outcome::RolledBack(rollback) => self.rolled_back(&rollback),
+            // What it would have seen had it waited nobody knows.
+            Outcome::Promoted(at) if course.entries.iter().any(|entry| entry.what == What::Hasty) => format!(
+                "nothing spoke against it until {}, when its proof was whole; this Rollout would have been slower",
+                self.time(at)
+            ),
             Outcome::Promoted(at) => format!("it would have been promoted at {}", self.time(at)),
             Outcome::Undecided => {
                 let weight = course.entries.last().map_or(0.0, |entry| entry.weight);
