@@ -36,6 +36,8 @@ pub(crate) struct Cluster {
     pub(crate) route: RouteFacts,
     pub(crate) metrics: Metrics,
     pub(crate) gauges: Gauges,
+    /// The candidate's share of the requests, where that is surely not its weight.
+    pub(crate) share: Option<Weight>,
     pub(crate) gate: Gate,
     pub(crate) preflight: Option<Vec<Problem>>,
     pub(crate) problems: Vec<Problem>,
@@ -109,6 +111,7 @@ impl Cluster {
             },
             metrics: Metrics::Pass(Duration::from_secs(30)),
             gauges: Gauges::default(),
+            share: None,
             gate: Gate::Closed,
             preflight: Some(Vec::new()),
             problems: Vec::new(),
@@ -169,6 +172,7 @@ impl Cluster {
         evidence.at = flows.then_some(self.now);
         if flows {
             evidence.gauges = self.gauges.clone();
+            evidence.share = self.share;
         }
         match &self.metrics {
             Metrics::Pass(after) if self.pass_at(plan, state, *after).is_some_and(|at| at <= self.now) => {

@@ -222,7 +222,7 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
+                "metrics" | "gauges" | "share" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
                 | "clock",
                 ..,
             ] => {
@@ -289,6 +289,8 @@ impl Play {
             ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
+            ["share", "as", "asked"] => self.cluster.share = None,
+            ["share", percent] => self.cluster.share = Some(Weight::clamped(percent.parse().unwrap())),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", first, "then", second] => {
                 self.ask(first, &[]);
