@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::gather::{label, number, text};
-use super::observe::{conditions, pods, stable_ports};
+use super::observe::{arms, conditions, pods, stable_ports};
 use super::snapshot::Snapshot;
 use crate::engine::{Moment, Revision};
 use crate::render::names;
@@ -58,7 +58,8 @@ pub fn portless(snapshot: &Snapshot, service: &str) -> Option<String> {
     ))
 }
 
-/// The ports of a Service that pods must have: those that routes name, or any one where they name none.
+/// The ports of a Service that pods must have: those that routes name and pods that serve have. Where there are none of
+/// these, and for those pods themselves, any one: a route may have been given a port that only a newer version opens.
 struct Ports<'a> {
     named: Vec<&'a Value>,
     any: bool,
@@ -78,26 +79,31 @@ impl<'a> Ports<'a> {
                     .is_some_and(|it| routed.iter().any(|routed| u32::from(*routed) == it))
         };
         let named: Vec<&Value> = ports.iter().copied().filter(asked).collect();
-        if named.is_empty() {
-            return Self {
-                named: ports,
-                any: true,
-            };
+        let named = if named.is_empty() { ports } else { named };
+        let stable = arms(snapshot).stable;
+        let serves = |port: &&Value| slices(snapshot, stable).any(|slice| has(slice, port));
+        let served: Vec<&Value> = named.iter().copied().filter(serves).collect();
+        let any = service == stable || routed.is_empty() || served.is_empty();
+        Self {
+            named: if any { named } else { served },
+            any,
         }
-        Self { named, any: false }
     }
 
     /// The first port that the pods of a slice do not have, and must.
     fn missing(&self, slice: &Value) -> Option<&'a Value> {
-        let there = slice.pointer("/ports").and_then(Value::as_array);
-        let lacks = |port: &&Value| {
-            let mut there = there.into_iter().flatten();
-            !there.any(|it| text(it, "/name") == text(port, "/name"))
-        };
+        let lacks = |port: &&Value| !has(slice, port);
         let mut lacking = self.named.iter().copied().filter(lacks);
         let first = lacking.next()?;
         (!self.any || lacking.count() + 1 == self.named.len()).then_some(first)
     }
+}
+
+/// Whether the pods of a slice have a port of this name.
+fn has(slice: &Value, port: &Value) -> bool {
+    let there = slice.pointer("/ports").and_then(Value::as_array);
+    let mut there = there.into_iter().flatten();
+    there.any(|it| text(it, "/name") == text(port, "/name"))
 }
 
 fn slices<'a>(snapshot: &'a Snapshot, service: &str) -> impl Iterator<Item = &'a Value> {

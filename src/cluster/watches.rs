@@ -130,22 +130,28 @@ impl Follower {
                 tracing::debug!(resource = plural, group, "the cluster does not serve this kind");
                 self.cache.absent(self.kind, &self.namespace);
             }
-            403 => tracing::error!(
-                resource = plural,
-                group,
-                "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
-            ),
+            403 => {
+                tracing::error!(
+                    resource = plural,
+                    group,
+                    "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
+                );
+                // The right is asked for before the kind is: without it nobody can say whether that is served at all.
+                if self.kind.optional() {
+                    self.cache.absent(self.kind, &self.namespace);
+                }
+            }
             _ => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
         }
     }
 }
 
-/// Whether the server says that it does not serve the kind.
+/// Whether the server does not serve the kind, or not to us.
 fn absent(error: &watcher::Error) -> bool {
     let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) = error else {
         return false;
     };
-    matches!(cause, kube::Error::Api(status) if status.code == 404)
+    matches!(cause, kube::Error::Api(status) if matches!(status.code, 403 | 404))
 }
 
 /// The items of a list do not say their kind; everybody else wants to know it.

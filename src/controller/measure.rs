@@ -43,6 +43,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
     looked: Option<Moment>,
+    /// Since when nothing can be measured in a return.
+    unmeasured: Option<Moment>,
     /// How the evidence of the trial grew.
     trail: Trail,
     /// What preflight found, while the release lasts.
@@ -244,9 +246,15 @@ impl Measure {
         // Pods that were found worse may have been cured since: each return is judged anew.
         let ended = |trial: &Trial| known::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
-        if self.on_trial(look, key, (place, false), ended).await.is_err() {
-            return Evidence::none();
+        if let Err(why) = self.on_trial(look, key, (place, false), ended).await {
+            let since = *self.unmeasured.get_or_insert(look.now);
+            return Evidence {
+                revision: Some(promotion.revision.clone()),
+                silent: Some((since, why)),
+                ..Evidence::none()
+            };
         }
+        self.unmeasured = None;
         let source = look.source();
         match &mut self.trial {
             Some(trial) => {

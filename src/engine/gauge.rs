@@ -280,7 +280,12 @@ impl Gauge {
         } = self.finding(place.weights, [self.pods.1, next_pods, full_pods]);
         let room = match &outlook {
             Some(outlook) if outlook.fits == Fits::No => Room::TooTight(self.tell_tight(outlook, next_pods)),
-            Some(outlook) if outlook.fits == Fits::Unsure => Room::Reading,
+            // Where readings stay away, nobody waits for more of them.
+            Some(outlook)
+                if outlook.fits == Fits::Unsure && place.waited < place.patience.saturating_mul(3) =>
+            {
+                Room::Reading
+            }
             Some(_) => Room::Enough,
             None if place.waited < place.patience => Room::Reading,
             None if self.optional => Room::Enough,

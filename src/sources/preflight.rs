@@ -331,7 +331,9 @@ impl Candidate {
             return;
         }
         let nowhere = |sample: &Sample| Target::of(&sample.labels).is_nowhere();
-        if total.iter().chain(&bad).any(nowhere) {
+        // A constant `or vector(0)` counts nothing.
+        let counting = bad.iter().filter(|sample| sample.value != 0.0);
+        if total.iter().chain(counting).any(nowhere) {
             self.state = State::Summed;
             return;
         }
@@ -340,9 +342,15 @@ impl Candidate {
             bad,
             starts: Vec::new(),
         };
-        if let Err(why) = readable(&samples, self.queries.bad.is_none()) {
-            self.state = State::Unreadable(why);
-            return;
+        let histogram = self.queries.bad.is_none();
+        match readable(&samples, histogram) {
+            // A release reads a few of the buckets that are seen here.
+            Ok(()) | Err(NoData::TooMany { .. }) if histogram => {}
+            Ok(()) => {}
+            Err(why) => {
+                self.state = State::Unreadable(why);
+                return;
+            }
         }
         let now = counts(samples.total);
         // Only growth counts: a series that is new or starts again may be the work of a restart.

@@ -24,10 +24,11 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
             .iter()
             .filter(|object| text(object, "/kind") == kind)
     };
-    if policies().any(|policy| targets(policy, &candidate)) {
+    let ports = routed(snapshot);
+    if policies().any(|policy| targets(policy, &candidate, &ports)) {
         return None;
     }
-    let policy = policies().find(|policy| targets(policy, arms.stable))?;
+    let policy = policies().find(|policy| targets(policy, arms.stable, &ports))?;
     Some(Problem {
         reason: POLICY_MISSES,
         message: format!(
@@ -40,11 +41,27 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     })
 }
 
-fn targets(policy: &Value, service: &str) -> bool {
+/// The names of the stable Service's ports that routes name; all of them where routes name none.
+fn routed(snapshot: &Snapshot) -> Vec<&str> {
+    let routed = super::stable_ports(snapshot);
+    let ports = snapshot.service.as_ref().and_then(|it| it.pointer("/spec/ports"));
+    let ports = ports.and_then(Value::as_array).into_iter().flatten();
+    let asked = |port: &&Value| {
+        let number = port["port"].as_u64().unwrap_or_default();
+        routed.is_empty() || routed.iter().any(|routed| u64::from(*routed) == number)
+    };
+    ports.filter(asked).map(|port| text(port, "/name")).collect()
+}
+
+/// Whether a policy speaks of a Service, or of one of these ports of it.
+fn targets(policy: &Value, service: &str, ports: &[&str]) -> bool {
     let references = policy.pointer("/spec/targetRefs").and_then(Value::as_array);
     references.into_iter().flatten().any(|reference| {
         text(reference, "/group").is_empty()
             && text(reference, "/kind") == "Service"
             && text(reference, "/name") == service
+            && reference["sectionName"]
+                .as_str()
+                .is_none_or(|section| ports.contains(&section))
     })
 }

@@ -235,6 +235,21 @@ fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
         all.endpoint_slices = vec![slice(&json!([port(name)]))];
         assert_eq!(seen(&all).ready, ready, "{name}");
     }
+    // A route may name a port already that only the new version opens: the pods before serve as they always did.
+    let rules =
+        json!([{"backendRefs": [{"name": "checkout", "port": 80}, {"name": "checkout", "port": 9090}]}]);
+    all.routes = vec![("checkout".into(), Some(json!({"spec": {"rules": rules}})))];
+    all.service = Some(json!({
+        "metadata": {"name": "checkout"},
+        "spec": {"ports": all.candidate_services[0]["spec"]["ports"]},
+    }));
+    let mut stable = slice(&json!([port("http")]));
+    stable["metadata"]["labels"]["kubernetes.io/service-name"] = json!("checkout");
+    for (name, ready) in [("http", 1), ("metrics", 0)] {
+        all.endpoint_slices = vec![stable.clone(), slice(&json!([port(name)]))];
+        assert_eq!(crate::cluster::ready::endpoints(&all, "checkout").len(), 1);
+        assert_eq!(seen(&all).ready, ready, "{name} beside pods with http");
+    }
     let told = seen(&all).trouble.unwrap_or_default();
     assert!(
         told.starts_with("no pod behind Service shop/checkout-canary-v2 has a container port named `http`"),

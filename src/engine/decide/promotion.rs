@@ -53,7 +53,12 @@ impl Turn<'_> {
                 "{needed} ready candidate pods must serve alone while the Deployment rolls; it has no more pods to take the \
                  traffic back"
             );
-            return Some(Waiting::on(reason::SCALING, message));
+            if self.over(promotion.entered, self.plan.scaling_deadline) {
+                let message = format!("{message}: make room for them, or abort");
+                return Some(Waiting::on(reason::CAPACITY_LOST, message));
+            }
+            let until = after(promotion.entered, self.plan.scaling_deadline);
+            return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
         self.next.phase = Phase::Promoting(Promotion {
             stage: PromotionStage::Rolling,
@@ -221,17 +226,19 @@ impl Turn<'_> {
             return None;
         }
         let back = promotion.weight.rest();
-        let (from, why) = evidence.silent.clone().unwrap_or_else(|| {
-            let why = "nothing has been measured of the promoted pods yet";
-            (since, why.to_owned())
-        });
-        let from = from.max(since);
-        // The first reading of a share takes two looks.
-        if !self.over(from, self.plan.analysis.interval.saturating_mul(3)) {
-            return Some(Some(Waiting::on(
+        let returns = || {
+            Some(Some(Waiting::on(
                 reason::RETURNING,
                 format!("{back} of the traffic is back"),
-            )));
+            )))
+        };
+        // A reading that is not due yet is no silence.
+        let Some((from, why)) = evidence.silent.clone() else {
+            return returns();
+        };
+        let from = from.max(since);
+        if !self.over(from, self.plan.analysis.interval.saturating_mul(2)) {
+            return returns();
         }
         let ends = self.plan.on_no_data == OnSilence::Rollback;
         if ends && self.over(from, self.plan.no_data_deadline) {

@@ -55,6 +55,16 @@ impl Turn<'_> {
             self.next.phase = Phase::Releasing(placed);
             return None;
         }
+        if self.waits_its_turn(&release) {
+            // Its step has not begun: no time of it passes.
+            self.next.phase = Phase::Releasing(Release {
+                stage: Stage::Scaling,
+                weight: Weight::NONE,
+                entered: self.now,
+                ..release
+            });
+            return None;
+        }
         match release.stage {
             Stage::Preflight => self.preflight(release),
             Stage::Scaling => self.scaling(release, workload),

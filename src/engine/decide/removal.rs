@@ -18,7 +18,9 @@ impl Turn<'_> {
             Phase::Releasing(release) => {
                 let workload = self.seen.workload.as_ref();
                 let alone = workload.is_some_and(|it| self.serves_alone(&release.revision, it));
-                self.next.stable.clone().filter(|_| alone)
+                // Whoever wants the new template shipped waits for no pod of the old one.
+                let shipped = self.plan.resume_on_delete;
+                self.next.stable.clone().filter(|_| alone && !shipped)
             }
             Phase::Adopting
             | Phase::Idle
@@ -104,12 +106,18 @@ impl Turn<'_> {
             let workload = self.seen.workload.as_ref();
             workload.is_some_and(|it| it.template != **approved && it.pods(approved).desired == 0)
         });
-        match gone {
-            Some(approved) => format!(
+        if let Some(approved) = gone {
+            return format!(
                 "pods of revision {approved} must be ready before traffic returns, and there are none: put its template back"
-            ),
-            None => "the approved revision's pods must be ready before traffic returns".to_owned(),
+            );
         }
+        let none = self.seen.workload.as_ref().is_some_and(|it| it.endpoints == 0);
+        let cure = if none {
+            ": cure them, or scale the Deployment to zero"
+        } else {
+            ""
+        };
+        format!("the approved revision's pods must be ready before traffic returns{cure}")
     }
 
     /// Whether the Deployment can have the traffic: its pods of `approved` are all ready, or the candidate can bear it no
@@ -121,7 +129,8 @@ impl Turn<'_> {
         // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
         let clean = workload.template == *approved || !workload.stray(approved);
         let whole = workload.pods(approved).ready >= workload.replicas;
-        let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints;
+        let forsaken =
+            candidate == 0 || u64::from(candidate) * 2 < replicas && candidate < workload.endpoints;
         let late = self.over(entered, self.plan.promotion.deadline);
         let most = endpoints * 10 >= replicas * 9;
         let enough = late && (most || workload.endpoints >= candidate.max(1));

@@ -29,10 +29,8 @@ impl Series {
 
     /// A counter that was not there, and so at 0, before.
     pub(super) fn from_zero(value: f64, at: Timestamp) -> Self {
-        Self {
-            firsts: [Some(0.0); 3],
-            ..Self::new(value, at)
-        }
+        // What is lower than this value was 0: a younger process's, for nobody can have read it before.
+        Self::new(value, at)
     }
 
     pub(super) const fn value(&self) -> f64 {

@@ -260,6 +260,25 @@ async fn a_policy_that_only_the_stable_service_has_stops_a_release_until_the_can
     phase_is(&world, "Promoted").await;
 }
 
+/// One for a port that no route names says nothing of what the gateway does.
+#[tokio::test(start_paused = true)]
+async fn a_policy_for_another_port_stops_nothing_and_neither_does_a_right_to_policies_that_is_missing() {
+    let admin = "name: SERVICE, sectionName: admin";
+    let policy = TLS.replace("name: SERVICE", admin).replace("SERVICE", "checkout");
+    for denied in [false, true] {
+        let world = shop();
+        world.apply_yaml(&policy.replace("NAME", "tls")).unwrap();
+        for verb in ["list", "watch"].into_iter().filter(|_| denied) {
+            let rule = FaultRule::next(verb, "backendtlspolicies", Fault::Status(403)).times(u64::MAX);
+            world.inject(rule);
+        }
+        let (_tasks, _) = operate(&world);
+        phase_is(&world, "Idle").await;
+        world.set_image("shop", "checkout", "checkout:v2").unwrap();
+        phase_is(&world, "Promoted").await;
+    }
+}
+
 /// A connection of a watch that is renewed counts as well.
 #[tokio::test(start_paused = true)]
 async fn at_rest_the_api_server_hears_little() {

@@ -222,8 +222,8 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "share" | "template" | "action" | "scale" | "deployment" | "rollout" | "someone"
-                | "clock",
+                "metrics" | "gauges" | "share" | "template" | "action" | "scale" | "deployment" | "rollout"
+                | "someone" | "clock",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -253,6 +253,11 @@ impl Play {
             }
             ["route", "names", "neither"] => {
                 self.cluster.route.unusable = Some(problem("RouteWithoutService", "no rule names checkout"));
+                self.cluster.route.weight = Weight::NONE;
+                self.cluster.route.touched = false;
+            }
+            ["route", "busy", why] => {
+                self.cluster.route.unusable = Some(problem("RouteBusy", why));
                 self.cluster.route.weight = Weight::NONE;
                 self.cluster.route.touched = false;
             }
@@ -289,8 +294,7 @@ impl Play {
             ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
             ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
-            ["share", "as", "asked"] => self.cluster.share = None,
-            ["share", percent] => self.cluster.share = Some(Weight::clamped(percent.parse().unwrap())),
+            ["share", percent] => self.cluster.share = percent.parse().ok().map(Weight::clamped),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", first, "then", second] => {
                 self.ask(first, &[]);

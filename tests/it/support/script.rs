@@ -138,6 +138,7 @@ struct Wishes {
     on_no_data: OnSilence,
     on_inconclusive: OnSilence,
     gate: GateMode,
+    resume_on_delete: bool,
 }
 
 impl Default for Wishes {
@@ -151,6 +152,7 @@ impl Default for Wishes {
             on_no_data: OnSilence::Hold,
             on_inconclusive: OnSilence::Hold,
             gate: GateMode::Admission,
+            resume_on_delete: false,
         }
     }
 }
@@ -168,6 +170,7 @@ impl Wishes {
                 ["no-data", "rollback"] => self.on_no_data = OnSilence::Rollback,
                 ["inconclusive", "rollback"] => self.on_inconclusive = OnSilence::Rollback,
                 ["gate", "paused"] => self.gate = GateMode::Paused,
+                ["on-delete", "resume"] => self.resume_on_delete = true,
                 other => panic!("the plan knows no {other:?}"),
             }
         }
@@ -212,7 +215,7 @@ impl Wishes {
             },
             paused: false,
             gate: self.gate,
-            resume_on_delete: false,
+            resume_on_delete: self.resume_on_delete,
             analysis: Analysis {
                 interval: Duration::from_secs(15),
                 warm_up: Duration::from_secs(10),

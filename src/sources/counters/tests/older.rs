@@ -69,6 +69,21 @@ fn what_shows_that_a_gateway_began_again_holds_for_all_that_it_counts() {
 }
 
 /// A process that ends again and again lives too short for anybody to say what an older sample of it would be.
+/// A candidate's pod that crashes each minute serves as much in each of its lives, and all of it counts.
+#[test]
+fn lives_of_a_young_pod_that_are_as_long_as_each_other_are_all_counted() {
+    let mut counters = counters(true);
+    let mut sum = 0;
+    let _ = step(&mut counters, 0, &[], &BASE);
+    for k in 1..40_u32 {
+        let value = 10 * (1 + (k - 1) % 4);
+        let line = format!("{{instance=c1,pod=c1,code=200}} {value}");
+        let [(requests, _), _] = counts(step(&mut counters, 15 * i64::from(k), &[&line], &BASE));
+        sum += requests;
+    }
+    assert_eq!(sum, 39 * 10);
+}
+
 #[test]
 fn a_young_counter_that_falls_was_reset() {
     let mut counters = counters(false);
