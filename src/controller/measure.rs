@@ -43,8 +43,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
     looked: Option<Moment>,
-    /// Since when nothing can be measured in a return.
-    unmeasured: Option<Moment>,
+    /// Since when nothing can be measured in a return, and why.
+    unmeasured: Option<(Moment, String)>,
     /// How the evidence of the trial grew.
     trail: Trail,
     /// What preflight found, while the release lasts.
@@ -247,12 +247,9 @@ impl Measure {
         let ended = |trial: &Trial| known::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
         if let Err(why) = self.on_trial(look, key, (place, false), ended).await {
-            let since = *self.unmeasured.get_or_insert(look.now);
-            return Evidence {
-                revision: Some(promotion.revision.clone()),
-                silent: Some((since, why)),
-                ..Evidence::none()
-            };
+            let since = self.unmeasured.take().map_or(look.now, |(since, _)| since);
+            self.unmeasured = Some((since, why));
+            return self.unmeasured(promotion);
         }
         self.unmeasured = None;
         let source = look.source();

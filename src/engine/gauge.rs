@@ -282,7 +282,7 @@ impl Gauge {
             Some(outlook) if outlook.fits == Fits::No => Room::TooTight(self.tell_tight(outlook, next_pods)),
             // Where readings stay away, nobody waits for more of them.
             Some(outlook)
-                if outlook.fits == Fits::Unsure && place.waited < place.patience.saturating_mul(3) =>
+                if outlook.fits == Fits::Unsure && place.waited < place.patience.saturating_mul(4) =>
             {
                 Room::Reading
             }

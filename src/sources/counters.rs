@@ -143,6 +143,17 @@ pub enum NoData {
         /// What it counts.
         role: Role,
     },
+    /// Failures are counted by one series over all pods.
+    #[error(
+        "the {arm}'s {role} is a sum over pods, in which a restart cannot be told from requests: add `by (instance, pod)` or \
+         remove the sum"
+    )]
+    Summed {
+        /// Whose query.
+        arm: ArmName,
+        /// What it counts.
+        role: Role,
+    },
     /// A histogram has no bucket at an edge that is compared.
     #[error("the {arm}'s histogram has no bucket that ends at {edge}: give both versions the same buckets")]
     Edge {
@@ -173,6 +184,7 @@ impl NoData {
             | Self::Value { .. }
             | Self::Stale { .. }
             | Self::Duplicate { .. }
+            | Self::Summed { .. }
             | Self::TooMany { .. }
             | Self::Edge { .. }
             | Self::OutOfOrder => false,

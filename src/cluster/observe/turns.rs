@@ -12,7 +12,7 @@ use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
 use crate::engine::reason::ROUTE_BUSY;
-use crate::render::route::{Claim, claim};
+use crate::render::route::{Claim, claim, is_named};
 
 /// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose
 /// candidate is in a route already never waits: its share must be seen, and taken away when it is to be.
@@ -31,8 +31,9 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
             .clone()
             .filter(|other| workload(other) != workload(&snapshot.rollout))
     };
-    let mut all = routes().flat_map(|(_, route)| others().map(move |other| ours(route, other)));
-    if all.any(|claim| claim == Some(Claim::Named)) {
+    // Where this one has traffic, in whatever rule, it must be able to go down.
+    let own = arms_of(&snapshot.rollout);
+    if routes().any(|(_, route)| is_named(route, &own)) {
         return None;
     }
     routes().find_map(|(name, route)| {

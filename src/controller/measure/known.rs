@@ -37,7 +37,7 @@ impl Measure {
                 Report {
                     evidence: on_trial((&promotion.revision, true))
                         .filter(|trial| !is_over(trial, promotion, plan))
-                        .map_or_else(Evidence::none, |trial| trial.judge.evidence()),
+                        .map_or_else(|| self.unmeasured(promotion), |trial| trial.judge.evidence()),
                     ..Report::nothing()
                 }
             }
@@ -47,6 +47,17 @@ impl Measure {
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => Report::nothing(),
+        }
+    }
+}
+
+impl Measure {
+    /// What is known of promoted pods that cannot be measured: since when, and why.
+    pub(super) fn unmeasured(&self, promotion: &Promotion) -> Evidence {
+        Evidence {
+            revision: Some(promotion.revision.clone()),
+            silent: self.unmeasured.clone(),
+            ..Evidence::none()
         }
     }
 }

@@ -56,10 +56,12 @@ impl Turn<'_> {
             return None;
         }
         if self.waits_its_turn(&release) {
-            // Its step has not begun: no time of it passes.
+            // Nothing has begun: no time passes, and nothing that happens meanwhile counts.
             self.next.phase = Phase::Releasing(Release {
-                stage: Stage::Scaling,
+                stage: Stage::Preflight,
                 weight: Weight::NONE,
+                granted: 0,
+                restarts: None,
                 entered: self.now,
                 ..release
             });

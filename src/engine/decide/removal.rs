@@ -18,9 +18,15 @@ impl Turn<'_> {
             Phase::Releasing(release) => {
                 let workload = self.seen.workload.as_ref();
                 let alone = workload.is_some_and(|it| self.serves_alone(&release.revision, it));
-                // Whoever wants the new template shipped waits for no pod of the old one.
-                let shipped = self.plan.resume_on_delete;
-                self.next.stable.clone().filter(|_| alone && !shipped)
+                // Whoever wants the new template shipped waits for its own pods, and for none of the old one.
+                let shipped =
+                    self.plan.resume_on_delete && workload.is_some_and(|it| it.template == release.revision);
+                let serves = if shipped {
+                    Some(release.revision.clone())
+                } else {
+                    self.next.stable.clone()
+                };
+                serves.filter(|_| alone)
             }
             Phase::Adopting
             | Phase::Idle
@@ -112,11 +118,7 @@ impl Turn<'_> {
             );
         }
         let none = self.seen.workload.as_ref().is_some_and(|it| it.endpoints == 0);
-        let cure = if none {
-            ": cure them, or scale the Deployment to zero"
-        } else {
-            ""
-        };
+        let cure = if none { ", and none is" } else { "" };
         format!("the approved revision's pods must be ready before traffic returns{cure}")
     }
 
@@ -129,9 +131,12 @@ impl Turn<'_> {
         // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
         let clean = workload.template == *approved || !workload.stray(approved);
         let whole = workload.pods(approved).ready >= workload.replicas;
-        let forsaken =
-            candidate == 0 || u64::from(candidate) * 2 < replicas && candidate < workload.endpoints;
         let late = self.over(entered, self.plan.promotion.deadline);
+        // Where nobody serves, traffic stays with those who may come back.
+        let seen = &self.seen.candidate;
+        let lost = seen.revision.is_none() || !seen.service || seen.desired == 0;
+        let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints
+            || candidate == 0 && (late || lost);
         let most = endpoints * 10 >= replicas * 9;
         let enough = late && (most || workload.endpoints >= candidate.max(1));
         clean && (whole || forsaken || enough)

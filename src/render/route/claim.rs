@@ -18,6 +18,15 @@ pub enum Claim {
     Named,
 }
 
+/// Whether any rule of `route` names a candidate of `own`.
+pub fn is_named(route: &Value, own: &Arms<'_>) -> bool {
+    let namespace = text(route, "/metadata/namespace");
+    let rules = list(route, "/spec/rules").iter();
+    rules
+        .map(|rule| Rule::read(0, rule, namespace, own))
+        .any(|rule| rule.names_candidate())
+}
+
 /// What the Rollout of `own` and `originals` has in the rules of `route` that name `other`'s Service or candidate too;
 /// `None` where there are no such rules.
 pub fn claim(route: &Value, own: &Arms<'_>, other: &Arms<'_>, originals: &[Original]) -> Option<Claim> {

@@ -143,6 +143,10 @@ fn values(
             let seconds = away.as_secs();
             return Err(NoData::Stale { arm, role, seconds });
         }
+        // As long as it is 0 it may be a constant beside the others: `or vector(0)`.
+        if role != Role::Start && sample.value > 0.0 && Target::of(&sample.labels).is_nowhere() {
+            return Err(NoData::Summed { arm, role });
+        }
         if values.insert(sample.labels.clone(), sample.value).is_some() {
             return Err(NoData::Duplicate { arm, role });
         }

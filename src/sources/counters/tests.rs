@@ -261,7 +261,7 @@ fn a_baseline_waits_for_no_candidate_that_has_served_nothing() {
 /// What a liar makes of a good answer.
 type Lie = (&'static str, fn(&mut Vec<Sample>));
 
-const LIES: [Lie; 11] = [
+const LIES: [Lie; 12] = [
     ("NaN", |samples| samples[0].value = f64::NAN),
     ("infinity", |samples| samples[0].value = f64::INFINITY),
     ("minus infinity", |samples| samples[0].value = f64::NEG_INFINITY),
@@ -276,6 +276,12 @@ const LIES: [Lie; 11] = [
         let mut other = samples[0].clone();
         other.value += 1.0;
         samples.push(other);
+    }),
+    ("a sum over pods", |samples| {
+        samples[0]
+            .labels
+            .retain(|label, _| label != "instance" && label != "pod");
+        samples[0].value = 1.0;
     }),
     ("too many series", |samples| {
         for n in 0..=MAX_SERIES {
