@@ -193,7 +193,7 @@ fn choices(status: &RolloutStatus) -> Option<&'static str> {
         | Phase::Promoting
         | Phase::Returning => {
             let waits = |reason: &str| status.conditions.iter().any(|it| it.reason == reason);
-            Some(if waits(reason::PAUSED) {
+            Some(if waits(reason::PAUSED) || waits(reason::PROMOTION_FAILED) {
                 "resume|abort"
             } else if waits(reason::WAITING_FOR_APPROVAL) {
                 "approve|abort"
@@ -272,4 +272,26 @@ fn row(rollout: &Rollout) -> Vec<String> {
             .unwrap_or_default(),
         message.unwrap_or_default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_may_choose_follows_from_what_is_waited_for() {
+        for (reason, wanted) in [
+            ("Judging", Some("pause|abort")),
+            ("Paused", Some("resume|abort")),
+            ("PromotionFailed", Some("resume|abort")),
+            ("WaitingForApproval", Some("approve|abort")),
+        ] {
+            let status = serde_json::json!({"phase": "Holding", "conditions": [{
+                "type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }]});
+            let status: RolloutStatus = serde_json::from_value(status).unwrap();
+            assert_eq!(choices(&status), wanted, "{reason}");
+        }
+        assert_eq!(choices(&RolloutStatus::default()), None);
+    }
 }
