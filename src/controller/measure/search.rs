@@ -91,6 +91,18 @@ impl Search {
         self.next
     }
 
+    /// Asks for each metric, and notes when the provider has answered first.
+    async fn ask(&mut self, source: &dyn MetricSource, when: When) {
+        let mut outlook = Vec::with_capacity(self.searches.len());
+        for preflight in &mut self.searches {
+            outlook.push(preflight.look(source, when.sampled).await);
+        }
+        self.outlook = outlook;
+        if !self.searches.iter().all(Preflight::unanswered) {
+            self.heard.get_or_insert(when.now);
+        }
+    }
+
     /// Looks if it is due, and says what is known.
     pub(super) async fn look(
         &mut self,
@@ -101,15 +113,8 @@ impl Search {
     ) -> Findings {
         let interval = plan.analysis.interval;
         if when.now >= self.next {
-            let mut outlook = Vec::with_capacity(self.searches.len());
-            for preflight in &mut self.searches {
-                outlook.push(preflight.look(source, when.sampled).await);
-            }
-            self.outlook = outlook;
+            self.ask(source, when).await;
             self.next = after(when.now, interval);
-            if !self.searches.iter().all(Preflight::unanswered) {
-                self.heard.get_or_insert(when.now);
-            }
         }
         let patience = interval.saturating_mul(PATIENCE);
         let patient = when.now < after(self.began, patience);

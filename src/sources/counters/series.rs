@@ -18,19 +18,14 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// A process's counter of which nothing else is known.
+    /// A process's counter of which nothing else is known. Where it was not there before, what is lower than this value is a
+    /// younger process's all the same: nobody can have read it.
     pub(super) fn new(value: f64, at: Timestamp) -> Self {
         Self {
             value,
             stretch: stretch(at),
             firsts: [Some(value), None, None],
         }
-    }
-
-    /// A counter that was not there, and so at 0, before.
-    pub(super) fn from_zero(value: f64, at: Timestamp) -> Self {
-        // What is lower than this value was 0: a younger process's, for nobody can have read it before.
-        Self::new(value, at)
     }
 
     pub(super) const fn value(&self) -> f64 {

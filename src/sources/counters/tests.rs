@@ -201,22 +201,25 @@ fn a_first_error_behind_an_outage_of_its_target_is_not_lost() {
     assert_eq!(counts(step(&mut counters, 2, &back, &BASE))[0], (4, 4));
 }
 
+/// What the candidate has counted where each arm is one pod that shows these requests and bad ones.
+fn alike(counters: &mut Counters, at: i64, (total, bad): (f64, f64)) -> (u64, u64) {
+    let sample = |value: f64| vec![series(&format!("{{pod=p}} {value}"), 0)];
+    let arm = ArmSamples {
+        total: sample(total),
+        bad: sample(bad),
+        starts: Vec::new(),
+    };
+    let snapshot = Snapshot {
+        candidate: arm.clone(),
+        baseline: arm,
+    };
+    counts(counters.advance(second(at), &snapshot, false))[0]
+}
+
 #[test]
 fn bad_never_exceeds_total_and_fractions_are_rounded() {
     let mut counters = counters(false);
-    let sample = |value: f64| vec![series(&format!("{{pod=p}} {value}"), 0)];
-    let mut next = |at: i64, total: f64, bad: f64| {
-        let arm = ArmSamples {
-            total: sample(total),
-            bad: sample(bad),
-            starts: Vec::new(),
-        };
-        let snapshot = Snapshot {
-            candidate: arm.clone(),
-            baseline: arm,
-        };
-        counts(counters.advance(second(at), &snapshot, false))[0]
-    };
+    let mut next = |at, total, bad| alike(&mut counters, at, (total, bad));
     next(0, 0.0, 0.0);
     assert_eq!(next(1, 10.4, 3.6), (10, 4));
     assert_eq!(next(2, 12.4, 99.0), (2, 2));

@@ -191,13 +191,10 @@ fn difference(
         let Some(series) = last.get_mut(labels) else {
             let target = Target::of(labels);
             let from_zero = (fresh && !birth.based.contains(&target)) || birth.is_new_in(&target);
-            let series = if from_zero {
+            if from_zero {
                 sum += value;
-                Series::from_zero(value, at)
-            } else {
-                Series::new(value, at)
-            };
-            last.insert(labels.clone(), series);
+            }
+            last.insert(labels.clone(), Series::new(value, at));
             continue;
         };
         if restarted.contains(labels) || (value < series.value() && begun.contains(&Target::of(labels))) {

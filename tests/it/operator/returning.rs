@@ -45,6 +45,15 @@ spec: {{rollout: checkout, action: Resume, revision: {revision}}}
     world.apply_yaml(&action).unwrap();
 }
 
+/// The new version is promoted, and its pods are worse when traffic comes back to them.
+async fn fails_to_return(world: &World, ill: &AtomicBool) {
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(world, "Promoting").await;
+    in_force_is(world, 100).await;
+    ill.store(true, Ordering::Relaxed);
+    comes_to(world, "Holding").await;
+}
+
 /// The verdict on the pods before they were cured says nothing of them, neither to the leader that found it nor to the next.
 #[tokio::test(start_paused = true)]
 async fn promoted_pods_that_were_worse_and_are_cured_are_judged_anew() {
@@ -54,11 +63,7 @@ async fn promoted_pods_that_were_worse_and_are_cured_are_judged_anew() {
         tokio::spawn(world.clone().run());
         let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
         comes_to(&world, "Idle").await;
-        world.set_image("shop", "checkout", "checkout:v2").unwrap();
-        comes_to(&world, "Promoting").await;
-        in_force_is(&world, 100).await;
-        ill.store(true, Ordering::Relaxed);
-        comes_to(&world, "Holding").await;
+        fails_to_return(&world, &ill).await;
         let message = status(&world)["message"].to_string();
         assert!(message.contains("cure the Deployment, then resume"), "{message}");
         assert_eq!(in_force(&world), 100);
@@ -81,11 +86,7 @@ async fn a_promotion_whose_pods_were_worse_can_be_left_with_a_newer_template() {
     let world = shop_with(&ill);
     let (_tasks, _) = operate(&world);
     comes_to(&world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    comes_to(&world, "Promoting").await;
-    in_force_is(&world, 100).await;
-    ill.store(true, Ordering::Relaxed);
-    comes_to(&world, "Holding").await;
+    fails_to_return(&world, &ill).await;
     world.define_image("checkout:v3", Image::failing(0.0));
     world.set_image("shop", "checkout", "checkout:v3").unwrap();
     comes_to(&world, "Judging").await;

@@ -78,13 +78,7 @@ async fn a_rejected_template_that_has_served_before_gets_no_pods() {
     begins(&world, "checkout:v1").await;
     aborts(&world, "stop").await;
     let before = stable(&world);
-    let served = scaled(&world).await;
-    assert_eq!(
-        served,
-        BTreeSet::from(["checkout:v2".to_owned()]),
-        "{}",
-        status(&world)
-    );
+    comes_back_with(&world, "checkout:v2").await;
     assert_eq!(serving(&world).len(), 4);
     assert_eq!(
         (status(&world)["phase"].as_str(), stable(&world)),
@@ -99,14 +93,14 @@ async fn a_release_goes_on_when_its_deployment_comes_back_from_zero() {
     comes_to(&world, "Idle").await;
     promotes(&world, "checkout:v2").await;
     begins(&world, "checkout:v1").await;
-    let served = scaled(&world).await;
-    assert_eq!(
-        served,
-        BTreeSet::from(["checkout:v2".to_owned()]),
-        "{}",
-        status(&world)
-    );
+    comes_back_with(&world, "checkout:v2").await;
     promoted(&world).await;
+}
+
+/// Scaled to zero and back, the Deployment has pods of this image alone.
+async fn comes_back_with(world: &World, image: &str) {
+    let served = scaled(world).await;
+    assert_eq!(served, BTreeSet::from([image.to_owned()]), "{}", status(world));
 }
 
 async fn promoted(world: &World) {
@@ -128,13 +122,7 @@ async fn the_revision_before_gets_no_pods_though_it_is_the_newest_that_was_made(
     promotes(&world, "checkout:v1").await;
     begins(&world, "checkout:v3").await;
     aborts(&world, "stop").await;
-    let served = scaled(&world).await;
-    assert_eq!(
-        served,
-        BTreeSet::from(["checkout:v1".to_owned()]),
-        "{}",
-        status(&world)
-    );
+    comes_back_with(&world, "checkout:v1").await;
     assert_eq!(serving(&world).len(), 4);
     assert_eq!(status(&world)["phase"], "RolledBack");
     promotes(&world, "checkout:v2").await;

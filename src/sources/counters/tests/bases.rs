@@ -44,19 +44,7 @@ fn a_new_gateway_sets_the_base_of_both_arms() {
 #[test]
 fn errors_that_come_in_another_reading_than_their_requests_are_counted() {
     let mut counters = counters(false);
-    let sample = |value: u32| vec![series(&format!("{{pod=p}} {value}"), 0)];
-    let mut next = |at: i64, total: u32, bad: u32| {
-        let arm = ArmSamples {
-            total: sample(total),
-            bad: sample(bad),
-            starts: Vec::new(),
-        };
-        let snapshot = Snapshot {
-            candidate: arm.clone(),
-            baseline: arm,
-        };
-        counts(counters.advance(second(at), &snapshot, false))[0]
-    };
+    let mut next = |at, total: u32, bad: u32| alike(&mut counters, at, (total.into(), bad.into()));
     next(0, 0, 0);
     assert_eq!(next(1, 100, 0), (100, 0));
     assert_eq!(next(2, 100, 50), (0, 0));
