@@ -219,7 +219,7 @@ pub enum RollbackMode {
 #[serde(rename_all = "camelCase", default)]
 pub struct Promotion {
     /// How long the candidate stands by, to take the traffic again, once the promoted pods have all of it, 0s to 168h; by
-    /// default the preset's (5m). They are compared with it while traffic comes back, not any more in this time.
+    /// default the preset's (5m). They are compared with it while traffic comes back, and with the service's past in this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake: Option<Duration>,
     /// Time between two shares of returning traffic, 0s to 30m; by default `analysis.warmUp`.

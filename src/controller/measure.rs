@@ -113,12 +113,10 @@ impl Measure {
                 preflight: Some(Vec::new()),
                 evidence: self.climb(&look, release).await,
             },
-            Phase::Promoting(promotion) if matches!(promotion.stage, PromotionStage::Returning(_)) => {
-                Report {
-                    evidence: self.come_back(&look, promotion).await,
-                    ..Report::nothing()
-                }
-            }
+            Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
+                evidence: self.come_back(&look, promotion).await,
+                ..Report::nothing()
+            },
             Phase::Promoting(_) | Phase::RollingBack(_) => Report::nothing(),
             Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => {
                 *self = Self::default();
@@ -235,10 +233,11 @@ impl Measure {
         }
     }
 
-    /// The judged return: the promoted pods are on trial, the candidate's stand beside them.
+    /// The judged return: the promoted pods are on trial, the candidate's stand beside them, until they have all traffic.
     async fn come_back(&mut self, look: &Look<'_>, promotion: &Promotion) -> Evidence {
+        let bakes = promotion.stage == PromotionStage::Baking;
         let place = Place {
-            rung: 0,
+            rung: if bakes { look.plan.rungs.len() } else { 0 },
             entered: promotion.entered,
             pods: look.replicas(),
         };
@@ -256,6 +255,9 @@ impl Measure {
         match &mut self.trial {
             Some(trial) => {
                 // The promoted pods are not watched, for there may be very many of them: their endpoints are.
+                if bakes {
+                    trial.enter(look.plan, place);
+                }
                 let step = trial.step(look.plan);
                 trial.young.meet(look.serving(), look.now, step);
                 trial.read(look.plan, source.as_deref(), look.now).await;
@@ -336,7 +338,7 @@ impl Measure {
 fn reads(phase: &Phase) -> bool {
     match phase {
         Phase::Releasing(_) => true,
-        Phase::Promoting(promotion) => matches!(promotion.stage, PromotionStage::Returning(_)),
+        Phase::Promoting(promotion) => promotion.stage.is_judged(),
         Phase::Adopting | Phase::Idle | Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Deleting(_) => {
             false
         }

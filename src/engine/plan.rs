@@ -238,10 +238,10 @@ impl Plan {
         self.rungs.iter().map(|rung| rung.weight)
     }
 
-    /// Whether nothing runs beside the candidate on a rung: it has all traffic there, and only the past is left to
-    /// compare it with.
+    /// Whether nothing runs beside the version on trial on a rung: it has all traffic there, and only the past is left to
+    /// compare it with. So it is beyond the ladder, when all traffic is back on the promoted pods.
     pub fn is_alone(&self, index: usize) -> bool {
-        self.rung(index).weight == Weight::FULL
+        index >= self.rungs.len() || self.rung(index).weight == Weight::FULL
     }
 
     /// Whether `index` is the highest rung.

@@ -165,6 +165,8 @@ reasons! {
     PROMOTING = "Promoting";
     /// Traffic comes back to the promoted Deployment.
     RETURNING = "Returning";
+    /// With all traffic on them the promoted pods are far worse than the service was before.
+    PROMOTED_PODS_SUSPECT = "PromotedPodsSuspect";
     /// The promotion could not be completed.
     PROMOTION_FAILED = "PromotionFailed";
     /// The new revision serves.

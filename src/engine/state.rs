@@ -264,6 +264,13 @@ pub enum PromotionStage {
     Failed,
 }
 
+impl PromotionStage {
+    /// Whether promoted pods bear traffic that they are judged by.
+    pub const fn is_judged(self) -> bool {
+        matches!(self, Self::Returning(_) | Self::Baking)
+    }
+}
+
 /// A Rollout going away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

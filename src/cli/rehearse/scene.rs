@@ -35,7 +35,7 @@ impl Scene<'_> {
         if self.plan().rungs.iter().any(|rung| rung.approval) {
             notes.push("approvals are given at once".to_owned());
         }
-        if self.plan().is_alone(self.plan().rungs.len()) {
+        if self.plan().is_alone(self.plan().rungs.len() - 1) {
             let usual = self.assumed.traffic.baseline;
             notes.push(format!(
                 "in the bake nothing runs beside the new version (`analysis.baseline.bakeShare: 0`): it is compared with the \

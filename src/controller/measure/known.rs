@@ -2,7 +2,7 @@
 
 use super::trial::Trial;
 use super::{Measure, Report};
-use crate::engine::judge::Evidence;
+use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Stage, State};
 use crate::engine::{Plan, Revision};
 
@@ -33,14 +33,12 @@ impl Measure {
                 }),
             },
             // What was found in a return that is over says nothing of the next one.
-            Phase::Promoting(promotion) if matches!(promotion.stage, PromotionStage::Returning(_)) => {
-                Report {
-                    evidence: on_trial((&promotion.revision, true))
-                        .filter(|trial| !is_over(trial, promotion, plan))
-                        .map_or_else(|| self.unmeasured(promotion), |trial| trial.judge.evidence()),
-                    ..Report::nothing()
-                }
-            }
+            Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
+                evidence: on_trial((&promotion.revision, true))
+                    .filter(|trial| !is_over(trial, promotion, plan))
+                    .map_or_else(|| self.unmeasured(promotion), |trial| trial.judge.evidence()),
+                ..Report::nothing()
+            },
             Phase::Promoting(_)
             | Phase::Adopting
             | Phase::Idle
@@ -62,8 +60,13 @@ impl Measure {
     }
 }
 
-/// Whether a trial is of a return before the one that begins now.
+/// Whether a trial is of a return before the one that begins now. All traffic may come back at once, without shares before:
+/// then only what has convicted the pods is surely of another return.
 pub(super) fn is_over(trial: &Trial, promotion: &Promotion, plan: &Plan) -> bool {
-    let begins = promotion.stage == PromotionStage::Returning(0);
+    let begins = match promotion.stage {
+        PromotionStage::Returning(index) => index == 0,
+        PromotionStage::Baking => trial.judge.standing().verdict == Verdict::Fail,
+        PromotionStage::Handover | PromotionStage::Rolling | PromotionStage::Failed => false,
+    };
     begins && trial.key.1 && trial.step(plan).entered < promotion.entered
 }

@@ -226,7 +226,7 @@ impl Trial {
 
     /// Whether a baseline must be counted from here on.
     fn expect_baseline(&mut self, plan: &Plan) {
-        let alone = !self.key.1 && plan.is_alone(self.place.rung);
+        let alone = plan.is_alone(self.place.rung);
         let since = alone.then_some(self.place.entered);
         self.lines
             .iter_mut()

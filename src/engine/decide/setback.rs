@@ -116,19 +116,20 @@ impl Turn<'_> {
     /// What takes the traffic from the promoted Deployment again. `Some` ends the turn.
     pub(super) fn setback(&mut self, promotion: &Promotion, workload: &Workload) -> Option<Option<Waiting>> {
         let revision = &promotion.revision;
-        let convicted = self
-            .seen
-            .evidence
-            .convicts(revision)
-            .filter(|_| promotion.stage != PromotionStage::Baking);
+        let (convicted, suspected) = self.convicted(promotion);
         let stray = workload.stray(revision);
         let ready = workload.pods(revision).ready;
         let short = ready < promotion.weight.rest().share_of(known(promotion, workload));
         if convicted.is_none() && !stray && !short {
             return None;
         }
-        let what = if let Some((_, why)) = convicted {
-            format!("the promoted pods are worse than the candidate's: {why}")
+        let what = if let Some(why) = &convicted {
+            let than = if suspected {
+                "far worse than the service was before"
+            } else {
+                "worse than the candidate's"
+            };
+            format!("the promoted pods are {than}: {why}")
         } else if stray {
             format!("the Deployment has pods of revision {}", workload.template)
         } else {
@@ -147,16 +148,23 @@ impl Turn<'_> {
             let ends = short && convicted.is_none() && !stray;
             return Some(self.unable(promotion, workload, &what, ends));
         }
-        let lost = promotion.lost.saturating_add(u8::from(short));
-        let over = convicted.is_some() || lost >= LOST_MAX;
+        let lost = promotion.lost.saturating_add(u8::from(short || suspected));
+        let over = convicted.is_some() && !suspected || lost >= LOST_MAX;
         let told = if over {
             reason::PROMOTION_FAILED
+        } else if suspected {
+            reason::PROMOTED_PODS_SUSPECT
         } else {
             reason::CAPACITY_LOST
         };
+        let again = if suspected && !over {
+            ", and they are compared with it anew"
+        } else {
+            ""
+        };
         self.note(Note::warning(
             told,
-            format!("{what}: the candidate takes all traffic"),
+            format!("{what}: the candidate takes all traffic{again}"),
         ));
         self.next.phase = Phase::Promoting(Promotion {
             stage: if over {
@@ -167,11 +175,23 @@ impl Turn<'_> {
             entered: self.now,
             weight: Weight::FULL,
             lost,
-            worse: convicted.is_some(),
+            worse: over && convicted.is_some(),
             replicas: Some(workload.replicas.min(candidate)),
             ..promotion.clone()
         });
         Some(None)
+    }
+
+    /// Why the promoted pods are worse, if they are, and whether only the past says so: they may have a fault that both sides
+    /// share then, and go back to the comparison, which tells that apart. There it says nothing any more.
+    fn convicted(&self, promotion: &Promotion) -> (Option<String>, bool) {
+        let evidence = &self.seen.evidence;
+        let alone = self.plan.is_alone(evidence.rung);
+        let bakes = promotion.stage == PromotionStage::Baking;
+        let why = evidence.convicts(&promotion.revision).map(|(_, why)| why);
+        let why = why.filter(|_| bakes || !alone).map(str::to_owned);
+        let suspected = why.is_some() && alone;
+        (why, suspected)
     }
 
     /// Pods are missing on both sides: the weight stays, and where nothing else `ends` that, a person hears of it.
@@ -264,10 +284,7 @@ impl Turn<'_> {
 
     /// It ends until a person decides. Where traffic comes back the candidate gets all of it, if it can bear it.
     pub(super) fn fail_promotion(&mut self, promotion: Promotion) {
-        let returns = matches!(
-            promotion.stage,
-            PromotionStage::Returning(_) | PromotionStage::Baking
-        );
+        let returns = promotion.stage.is_judged();
         let workload = self.seen.workload.as_ref();
         let able = workload.is_some_and(|workload| self.bears_all(&promotion, workload));
         self.next.phase = Phase::Promoting(Promotion {

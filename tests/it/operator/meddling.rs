@@ -24,7 +24,7 @@ async fn at_25(world: &World) -> JoinSet<()> {
     tasks
 }
 
-fn events(world: &World, reason: &str) -> Vec<String> {
+pub(super) fn events(world: &World, reason: &str) -> Vec<String> {
     let events = world.objects("events", "shop");
     let told = events.iter().filter(|it| it["reason"] == reason);
     told.map(|it| it["note"].as_str().unwrap_or_default().to_owned())

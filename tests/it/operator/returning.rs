@@ -3,6 +3,7 @@
 use serin::world::{Fault, FaultRule, Moment};
 
 use super::gauges::{comes_to, status};
+use super::meddling::events;
 use super::*;
 
 /// A shop whose new version fails half of the requests wherever it has less than half of them, while it is ill.
@@ -145,5 +146,66 @@ async fn a_return_in_steps_waits_for_every_stamp_of_a_new_leader() {
     tokio::time::sleep(Duration::from_mins(10)).await;
     assert_eq!(in_force(&world), 75, "{}", status(&world));
     world.heal();
+    comes_to(&world, "Promoted").await;
+}
+
+/// A shop whose new version fails a twentieth of the requests to the pods that `ill` says: those with all traffic, or all.
+fn shop_ill_in_the_bake(ill: &Arc<AtomicBool>, alone: bool) -> World {
+    let world = shop();
+    let ill = Arc::clone(ill);
+    let errors = move |at: &Moment| {
+        let here = !alone || at.share > 0.99;
+        if here && ill.load(Ordering::Relaxed) {
+            0.05
+        } else {
+            0.0
+        }
+    };
+    let image = Image {
+        errors: Arc::new(errors),
+        ..Image::default()
+    };
+    world.define_image("checkout:v2", image);
+    world
+}
+
+/// Until the promoted pods have had all traffic for a minute.
+async fn stands_by(world: &World) {
+    comes_to(world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(world, "Returning").await;
+    in_force_is(world, 0).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+}
+
+/// What nothing stands beside is compared with the past, and then with the candidate's pods once more.
+#[tokio::test(start_paused = true)]
+async fn promoted_pods_that_fail_with_all_traffic_lose_it_again() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_ill_in_the_bake(&ill, true);
+    let (_tasks, _) = operate(&world);
+    stands_by(&world).await;
+    ill.store(true, Ordering::Relaxed);
+    in_force_is(&world, 100).await;
+    comes_to(&world, "Holding").await;
+    let status = status(&world);
+    assert_eq!(in_force(&world), 100, "{status}");
+    assert_eq!(events(&world, "PromotedPodsSuspect").len(), 2);
+    let failed = events(&world, "PromotionFailed");
+    let why = "the promoted pods are far worse than the service was before: error-rate ";
+    assert!(failed.len() == 1 && failed[0].starts_with(why), "{failed:?}");
+}
+
+/// A fault that both sides share for a minute is not the promoted pods'.
+#[tokio::test(start_paused = true)]
+async fn an_outage_while_the_candidate_stands_by_does_not_fail_the_promotion() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_ill_in_the_bake(&ill, false);
+    let (_tasks, _) = operate(&world);
+    stands_by(&world).await;
+    ill.store(true, Ordering::Relaxed);
+    in_force_is(&world, 75).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    ill.store(false, Ordering::Relaxed);
     comes_to(&world, "Promoted").await;
 }

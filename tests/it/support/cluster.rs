@@ -19,6 +19,8 @@ pub(crate) enum Metrics {
     Unclear,
     /// The candidate is worse.
     Fail(String),
+    /// The promoted pods are far worse than the past, with nothing beside them.
+    Suspect(String),
     /// None since then.
     Silent(Moment, String),
 }
@@ -183,7 +185,7 @@ impl Cluster {
                 evidence.summary.clone_from(why);
             }
             Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
-            Metrics::Pass(_) | Metrics::Unclear | Metrics::Fail(_) => {}
+            Metrics::Pass(_) | Metrics::Unclear | Metrics::Fail(_) | Metrics::Suspect(_) => {}
         }
         evidence
     }
@@ -202,6 +204,11 @@ impl Cluster {
         match (&self.metrics, state.active()) {
             (Metrics::Fail(why), Some(active)) => {
                 evidence.revision = Some(active.clone());
+                evidence.verdict = Verdict::Fail;
+                evidence.summary.clone_from(why);
+            }
+            (Metrics::Suspect(why), Some(_)) => {
+                evidence.rung = plan.rungs.len();
                 evidence.verdict = Verdict::Fail;
                 evidence.summary.clone_from(why);
             }
@@ -225,7 +232,7 @@ impl Cluster {
     pub(crate) fn next_event(&self, plan: &Plan, state: &State) -> Option<Moment> {
         let pass = match self.metrics {
             Metrics::Pass(after) => self.pass_at(plan, state, after),
-            Metrics::Unclear | Metrics::Fail(_) | Metrics::Silent(..) => None,
+            Metrics::Unclear | Metrics::Fail(_) | Metrics::Suspect(_) | Metrics::Silent(..) => None,
         };
         let roll = self
             .deployment

@@ -289,10 +289,7 @@ impl Play {
         let now = self.cluster.now;
         let gate = self.script.plan.gate;
         match words {
-            ["metrics", "pass", "after", time] => self.cluster.metrics = Metrics::Pass(span(time)),
-            ["metrics", "unclear"] => self.cluster.metrics = Metrics::Unclear,
-            ["metrics", "fail", why] => self.cluster.metrics = Metrics::Fail((*why).to_owned()),
-            ["metrics", "silent", why] => self.cluster.metrics = Metrics::Silent(now, (*why).to_owned()),
+            ["metrics", rest @ ..] => self.cluster.metrics = metrics(rest, now),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["share", percent] => self.cluster.share = percent.parse().ok().map(Weight::clamped),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
@@ -440,6 +437,17 @@ impl Play {
         self.cluster
             .actions
             .sort_by_key(|action| action.verb != Verb::Abort);
+    }
+}
+
+fn metrics(words: &[&str], now: Moment) -> Metrics {
+    match words {
+        ["pass", "after", time] => Metrics::Pass(span(time)),
+        ["unclear"] => Metrics::Unclear,
+        ["fail", why] => Metrics::Fail((*why).to_owned()),
+        ["suspect", why] => Metrics::Suspect((*why).to_owned()),
+        ["silent", why] => Metrics::Silent(now, (*why).to_owned()),
+        other => panic!("no such metrics: {other:?}"),
     }
 }
 
