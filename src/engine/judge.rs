@@ -231,6 +231,7 @@ impl Judge {
             verdict,
             summary: String::new(),
             share: self.share(),
+            idle: self.panel.is_idle(),
             young: self.panel.evidence().any(stats::Evidence::is_young),
             gauges: Gauges::default(),
         }

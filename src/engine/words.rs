@@ -3,7 +3,13 @@
 use super::quantity::Weight;
 use crate::stats::leak::Growth;
 use crate::stats::saturation::{Cost, Fits, Outlook};
-use crate::stats::{Against, Assessment, Counts, Evidenced, Ratio, Verdict, Warming};
+use crate::stats::{Against, Amiss, Assessment, Counts, Evidenced, Ratio, Verdict, Warming};
+
+/// Why nothing advances.
+const IDLE: &str = "no request has reached the candidate for two and a half minutes: nothing advances meanwhile";
+
+/// What is left when the baseline gets no request any more.
+const GONE: &str = "nothing comes to the baseline any more: only what is far worse than the past counts";
 
 /// Why evidence does not grow while pods that came in mid-step are young.
 const YOUNG: &str = "new pods warm up: only gross faults count meanwhile";
@@ -158,7 +164,13 @@ pub fn waits_for(weight: Weight, young: bool) -> String {
 
 /// Where the evidence stands, and what is missing.
 fn standing(seen: &Assessment) -> String {
-    let stands = stands(seen);
+    let stands = match seen.amiss {
+        _ if seen.idle => format!("{}; {IDLE}", stands(seen)),
+        Some(Amiss::BaselineGone) if seen.in_step.baseline.requests > 0 => {
+            format!("{}; {GONE}", stands(seen))
+        }
+        Some(Amiss::BaselineGone | Amiss::SharedFault) | None => stands(seen),
+    };
     if seen.verdict == Verdict::Continue && seen.warming == Some(Warming::Pods) {
         format!("{stands}; {YOUNG}")
     } else {
@@ -176,7 +188,7 @@ fn stands(seen: &Assessment) -> String {
                 seen.suspicion.evidence, seen.suspicion.needed
             )
         }
-        Verdict::Continue if seen.environment => {
+        Verdict::Continue if seen.amiss == Some(Amiss::SharedFault) => {
             "both arms are far worse than usual: nothing advances meanwhile".to_owned()
         }
         Verdict::Continue => {

@@ -22,7 +22,7 @@ use super::settings::{Margin, Settings};
 /// Up to here a candidate alone is not rolled back: three times the past's rate and half a point.
 pub const ALONE: Margin = Margin::new(3.0, 0.005);
 /// The same while a step warms up: cold caches are not a regression.
-const WARMUP: Margin = Margin::new(3.0, 0.02);
+pub(super) const WARMUP: Margin = Margin::new(3.0, 0.02);
 /// Bets: multiples of the rate on that line. The first entry stands for cash.
 const BETS: [f64; 4] = [1.0, 1.7, 4.0, 20.0];
 const PRIOR: [f64; 4] = [0.25, 0.35, 0.25, 0.15];

@@ -119,8 +119,10 @@ pub struct Assessment {
     pub release: Evidenced,
     /// Evidence for a regression before anything of it is set aside; once it is reached the weight must not grow.
     pub suspicion: Evidenced,
-    /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
-    pub environment: bool,
+    /// What is amiss with the comparison.
+    pub amiss: Option<Amiss>,
+    /// It has had no request for so long that nothing is known of it any more: nothing advances meanwhile.
+    pub idle: bool,
     /// `fail` is the evidence of all metrics: none of them suffices by itself, and this is the one that says most.
     pub together: bool,
     /// What is still warming up, so that only gross faults count.
@@ -139,6 +141,15 @@ pub struct Assessment {
     pub missing: Missing,
     /// By how much the unacceptable margin is widened for this step.
     pub multiplier: f64,
+}
+
+/// What is amiss with a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amiss {
+    /// Both arms are far worse than the baseline's history: nothing advances meanwhile.
+    SharedFault,
+    /// Surely no request comes to the baseline any more though some should: only the past is left to compare with.
+    BaselineGone,
 }
 
 /// What keeps a metric from passing though time and requests go by.
@@ -161,7 +172,7 @@ impl Assessment {
         let [mine, theirs] = [self.in_step.candidate, self.in_step.baseline].map(|arm| arm.requests > 0);
         if self.suspicion.reached() {
             Some(Trouble::Suspicion)
-        } else if self.environment {
+        } else if self.amiss == Some(Amiss::SharedFault) {
             Some(Trouble::Environment)
         } else {
             (self.against == Against::Beside && mine != theirs).then_some(Trouble::OneArm)

@@ -9,14 +9,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::assessment::Warming;
+use super::assessment::{Amiss, Warming};
 use super::background::{Background, Bursts};
 use super::counts::Counts;
 use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 const WHOLES: usize = 21;
 /// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
@@ -25,6 +25,8 @@ const BURSTY: u32 = 5;
 const ALONE: u32 = 6;
 const AGAINST_PAST: u32 = 7;
 const YOUNG: u32 = 8;
+/// And that the baseline is gone.
+const FORSAKEN: u32 = 9;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +53,11 @@ fn flags(packed: u64) -> Flags {
     Flags {
         last: bit(0),
         failed: bit(1),
-        environment: bit(2),
+        amiss: match (bit(2), bit(FORSAKEN)) {
+            (_, true) => Some(Amiss::BaselineGone),
+            (true, false) => Some(Amiss::SharedFault),
+            (false, false) => None,
+        },
         warming: match (bit(3), bit(YOUNG)) {
             (_, true) => Some(Warming::Pods),
             (true, false) => Some(Warming::Step),
@@ -108,6 +114,7 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
         &mut e.step_floor,
         &mut e.release_seconds,
         &mut e.step_seconds,
+        &mut e.idle,
         &mut e.ratio.estimate,
     ] {
         narrow(value);
@@ -127,7 +134,7 @@ fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
         *value = u32::try_from(wide).unwrap_or(u32::MAX);
     };
     narrow(&mut e.candidate_pods);
-    e.guard.waiting.counts.iter_mut().flatten().for_each(&mut narrow);
+    e.guard.waiting.counts.iter_mut().flatten().for_each(&mut *visit);
     for few in [
         &mut e.guard.touched,
         &mut e.guard.lasting,
@@ -162,13 +169,14 @@ impl Evidence {
         let flags = [
             f.last,
             f.failed,
-            f.environment,
+            f.amiss == Some(Amiss::SharedFault),
             f.warming.is_some(),
             b.calm(),
             b.bursty(),
             self.is_alone(),
             against_past.is_some(),
             f.warming == Some(Warming::Pods),
+            f.amiss == Some(Amiss::BaselineGone),
         ];
         let packed = flags
             .iter()

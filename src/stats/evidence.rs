@@ -17,7 +17,7 @@ mod verdict;
 use std::sync::Arc;
 
 use super::alone::Alone;
-use super::assessment::{Arms, Warming};
+use super::assessment::{Amiss, Arms, Warming};
 use super::background::Background;
 use super::counts::Tick;
 use super::interval::RatioLikelihood;
@@ -77,6 +77,8 @@ pub struct Evidence {
     pub(super) in_step: Arms,
     pub(super) release_seconds: f32,
     pub(super) step_seconds: f32,
+    /// Seconds since the candidate's last request.
+    pub(super) idle: f32,
     pub(super) multiplier: f32,
     pub(super) weight: f32,
     pub(super) step_floor: f32,
@@ -89,7 +91,7 @@ pub struct Evidence {
 pub(super) struct Flags {
     pub(super) last: bool,
     pub(super) failed: bool,
-    pub(super) environment: bool,
+    pub(super) amiss: Option<Amiss>,
     pub(super) warming: Option<Warming>,
 }
 
@@ -117,6 +119,7 @@ impl Evidence {
             in_step: Arms::default(),
             release_seconds: 0.0,
             step_seconds: 0.0,
+            idle: 0.0,
             multiplier: step_multiplier(100.0, 100.0, true) as f32,
             weight: 100.0,
             step_floor: 0.0,
@@ -204,15 +207,29 @@ impl Evidence {
         };
         self.step_seconds += tick.seconds as f32;
         self.release_seconds += tick.seconds as f32;
+        self.idle = if tick.candidate.requests > 0 {
+            0.0
+        } else {
+            self.idle + tick.seconds as f32
+        };
         self.in_step = self.in_step.plus(tick.candidate, tick.baseline);
         self.in_release = self.in_release.plus(tick.candidate, tick.baseline);
         if self.is_alone() {
             return self.observe_alone(&tick);
         }
         self.ratio.observe(&tick);
-        if let Some(tick) = self.guard.gather(&tick, &self.given.background, PATIENT) {
+        if tick.baseline.requests > 0 && self.is_forsaken() {
+            self.flags.amiss = None;
+        }
+        let patience = if self.is_forsaken() { 0.0 } else { PATIENT };
+        if let Some(tick) = self.guard.gather(&tick, &self.given.background, patience) {
             self.weigh(&tick);
         }
+    }
+
+    /// Whether the candidate has had no request for so long that nothing is known of it any more.
+    pub fn is_idle(&self) -> bool {
+        f64::from(self.idle) > PATIENT
     }
 
     /// Whether a scrape counts as one of a warm-up; `young`: of pods that are.
@@ -238,7 +255,12 @@ impl Evidence {
     /// Turns counts into evidence.
     fn weigh(&mut self, tick: &Tick) {
         if tick.candidate.requests == 0 || tick.baseline.requests == 0 {
-            self.rest(tick.seconds);
+            if self.misses_baseline(tick) {
+                self.flags.amiss = Some(Amiss::BaselineGone);
+            }
+            if !(self.is_forsaken() && self.observe_forsaken(tick)) {
+                self.rest(tick.seconds);
+            }
             return;
         }
         let past = self.past();
@@ -249,12 +271,14 @@ impl Evidence {
             self.learned
                 .mean(tick.baseline, self.in_release.baseline.requests);
         }
-        self.flags.environment = self.is_environment(rates);
+        let before = self.flags.amiss;
+        self.flags.amiss = self.is_environment(rates).then_some(Amiss::SharedFault);
         self.observe_fail(tick);
         if !tick.warming {
             self.observe_pass(tick);
         }
-        if !known {
+        // What both arms share is no clump of either, nor is its end.
+        if !known && before.or(self.flags.amiss).is_none() {
             self.learn(tick);
         }
     }

@@ -209,7 +209,15 @@ impl Panel {
         if self.failed {
             return Verdict::Fail;
         }
-        verdict(self.parts(), self.against())
+        match verdict(self.parts(), self.against()) {
+            Verdict::Pass if self.is_idle() => Verdict::Continue,
+            verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
+        }
+    }
+
+    /// Whether the candidate has had no request for so long that nothing is known of it any more, by whatever metric.
+    pub fn is_idle(&self) -> bool {
+        !self.is_empty() && self.evidence().all(Evidence::is_idle)
     }
 
     /// The evidence against the candidate, over all metrics, beside what a rollback needs.

@@ -21,6 +21,8 @@ pub struct Evidence {
     pub summary: String,
     /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
     pub share: Option<Weight>,
+    /// No request has reached the version on trial for so long that nothing is known of it any more.
+    pub idle: bool,
     /// Pods on trial that came in mid-step are still warming up: only gross faults count.
     pub young: bool,
     /// What the gauges say beside it.
@@ -49,6 +51,7 @@ impl Evidence {
             verdict: Verdict::Continue,
             summary: String::new(),
             share: None,
+            idle: false,
             young: false,
             gauges: Gauges::default(),
         }
@@ -81,9 +84,10 @@ impl Evidence {
         self.verdict == Verdict::Pass && self.current(revision, rung, since)
     }
 
-    /// Whether it rests on this revision's data on this rung, younger than `since`, and is not silent.
+    /// Whether it rests on this revision's data on this rung, younger than `since`, and is neither silent nor idle.
     pub fn current(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
         self.silent.is_none()
+            && !self.idle
             && self.revision.as_ref() == Some(revision)
             && self.rung == rung
             && self.at.is_some_and(|at| at > since)

@@ -71,7 +71,8 @@ fn each_flag_has_a_bit_of_its_own_for_ever() {
         (plain, 0),
         (with(|it| it.last = true), 1),
         (with(|it| it.failed = true), 2),
-        (with(|it| it.environment = true), 4),
+        (with(|it| it.amiss = Some(Amiss::SharedFault)), 4),
+        (with(|it| it.amiss = Some(Amiss::BaselineGone)), 512),
         (with(|it| it.warming = Some(Warming::Step)), 8),
         (with(|it| it.warming = Some(Warming::Pods)), 8 + 256),
     ] {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::guard::Guard;
+use super::fail::Arrears;
+use super::guard::{BASELINE, CANDIDATE, Guard};
 use super::learned::Learned;
-use super::{Evidence, Stand};
-use crate::stats::alone::{Alone, SET_ASIDE};
-use crate::stats::assessment::{Against, Verdict};
+use super::{Evidence, FAIL_BETS, FAIL_PRIOR, Stand};
+use crate::stats::alone::{ALONE, Alone, SET_ASIDE, WARMUP};
+use crate::stats::assessment::{Against, Amiss, Verdict};
 use crate::stats::background::Background;
 use crate::stats::counts::{Counts, Tick};
+use crate::stats::history::burst_limit;
 
 impl Evidence {
     /// A step begins in which nothing runs beside the candidate. From now on only the past speaks, and only against it:
@@ -28,6 +30,7 @@ impl Evidence {
             }
         };
         self.stand_on(stand);
+        self.flags.amiss = None;
         // What only a comparison needs makes room for what is to be kept of this.
         self.learned = Learned::default();
         self.guard = Guard {
@@ -61,6 +64,52 @@ impl Evidence {
             alone.observe(tick.candidate, tick.seconds, tick.warming);
             self.flags.failed = alone.verdict() == Verdict::Fail;
         }
+    }
+
+    /// Whether the baseline is gone.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.flags.amiss == Some(Amiss::BaselineGone)
+    }
+
+    /// Whether a stretch as long as requests wait for each other shows that the baseline is gone: at this weight so many
+    /// should have come to it that chance explains no such silence.
+    pub(super) fn misses_baseline(&self, tick: &Tick) -> bool {
+        const SURELY: f64 = 20.0;
+        let weight = f64::from(self.weight);
+        let expected = tick.candidate.requests as f64 * (100.0 - weight) / weight.max(1.0);
+        tick.baseline.requests == 0 && expected >= SURELY
+    }
+
+    /// Whether the past tells enough to judge a candidate whose baseline is gone.
+    pub(in crate::stats) fn can_be_forsaken(&self) -> bool {
+        let past = self.past_alone().and_then(|past| past.rate());
+        past.is_some_and(|rate| ALONE.rate(rate) < 1.0)
+    }
+
+    /// Weighs the candidate's counts against the past, in the release's own wager: bets against what is far worse (see
+    /// [`crate::stats::alone`]), because the comparison has nothing to say. Whether it could.
+    pub(super) fn observe_forsaken(&mut self, tick: &Tick) -> bool {
+        let Some(past) = self.past_alone().filter(|_| tick.candidate.requests > 0) else {
+            return false;
+        };
+        let margin = if tick.warming { WARMUP } else { ALONE };
+        let limit = margin.rate(past.rate().unwrap_or_default());
+        if limit >= 1.0 {
+            return false;
+        }
+        let beside = self.guard.rate(BASELINE);
+        self.guard.remember(tick, &past);
+        // Of the baseline nothing new is known.
+        self.guard.last[0].rates[BASELINE] = beside as f32;
+        let n = tick.candidate.requests as f64;
+        let rate = limit.max(self.guard.lasting_rate(CANDIDATE));
+        let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
+        let log_e = FAIL_BETS.map(|bet| (bad * bet.ln() - n * limit * (bet - 1.0)) / past.dispersion());
+        let gained = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
+        self.arrears = Arrears::default();
+        self.guard.gain(gained, 0.0);
+        self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
+        true
     }
 
     /// What the candidate is compared with.

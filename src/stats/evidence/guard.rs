@@ -33,7 +33,7 @@ pub(in crate::stats) const BASELINE: usize = 1;
 pub(in crate::stats) struct Waiting {
     pub(in crate::stats) seconds: f32,
     /// Requests and bad ones by arm.
-    pub(in crate::stats) counts: [[u32; 2]; 2],
+    pub(in crate::stats) counts: [[u64; 2]; 2],
 }
 
 /// A tick as it is remembered.
@@ -58,10 +58,6 @@ pub(in crate::stats) struct Guard {
     pub(in crate::stats) touched: u8,
     /// Ticks that must be bad before trouble has outlasted any burst.
     pub(in crate::stats) lasting: u8,
-}
-
-fn narrow(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
@@ -91,8 +87,8 @@ impl Guard {
         let waiting = &mut self.waiting;
         waiting.seconds += tick.seconds as f32;
         for (sum, arm) in waiting.counts.iter_mut().zip([tick.candidate, tick.baseline]) {
-            sum[0] = sum[0].saturating_add(narrow(arm.requests));
-            sum[1] = sum[1].saturating_add(narrow(arm.bad));
+            sum[0] = sum[0].saturating_add(arm.requests);
+            sum[1] = sum[1].saturating_add(arm.bad);
         }
         let seconds = f64::from(waiting.seconds);
         let [candidate, baseline] = waiting.counts.map(|[requests, _]| requests > 0);
@@ -108,7 +104,7 @@ impl Guard {
     /// Reads what has waited.
     pub(in crate::stats) fn read(&mut self, warming: bool) -> Tick {
         let Waiting { seconds, counts } = std::mem::take(&mut self.waiting);
-        let [candidate, baseline] = counts.map(|[n, x]| Counts::new(u64::from(n), u64::from(x)));
+        let [candidate, baseline] = counts.map(|[n, x]| Counts::new(n, x));
         Tick {
             warming,
             ..Tick::new(candidate, baseline, f64::from(seconds))

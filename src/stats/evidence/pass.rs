@@ -2,6 +2,7 @@
 
 use super::guard::{BASELINE, CANDIDATE};
 use super::{Evidence, PASS_BETS, PASS_PRIOR};
+use crate::stats::assessment::Amiss;
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::evalue::pass_log_e;
 use crate::stats::settings::Margin;
@@ -18,7 +19,7 @@ impl Evidence {
             baseline: Counts::new(requests, bad.min(self.burst_limit(requests, rate, dispersion))),
             ..*tick
         };
-        let environment = self.flags.environment;
+        let environment = self.flags.amiss == Some(Amiss::SharedFault);
         let tempered = |margin: Margin, bet: f64| {
             let e = pass_log_e(&tick, margin, bet) / dispersion;
             // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.

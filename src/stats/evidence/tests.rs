@@ -56,7 +56,7 @@ fn a_service_without_a_past_does_not_take_an_outage_for_normal_however_long_it_l
     (0..10).for_each(|_| evidence.observe(tick((400, 1), (400, 1), 15.0)));
     for at in 0..60 {
         evidence.observe(tick((400, 80), (400, 80), 15.0));
-        assert!(evidence.assessment().environment, "{at}");
+        assert_eq!(evidence.assessment().amiss, Some(Amiss::SharedFault), "{at}");
     }
     near(evidence.usual_rate(), 0.0025, "the mean of before");
 }
@@ -259,4 +259,77 @@ fn thin_traffic_proves_the_nats_that_are_needed_over_its_requests() {
     near(evidence.provable(), nats / 345.0, "in the release");
     // Never more than five points, times what the step is widened by.
     near(evidence.provable_in_step(0.1), 0.05 * 2.5, "the widest");
+}
+
+/// A candidate beside a baseline until it is proven, at a weight.
+fn proven(weight: f64) -> Evidence {
+    let mut evidence = without_warm_up();
+    evidence.begin_step(weight, weight, true);
+    for at in 0..40 {
+        evidence.observe(tick((600, u64::from(at % 4 == 0)), (600, u64::from(at % 2 == 0)), 15.0));
+    }
+    assert_eq!(evidence.verdict(), Verdict::Pass);
+    evidence
+}
+
+#[test]
+fn a_candidate_whose_baseline_goes_is_compared_with_what_that_has_shown() {
+    // Two and a half minutes, and a few scrapes.
+    let mut bad = proven(50.0);
+    let ticks = (1..40).find(|_| {
+        bad.observe(tick((600, 240), (0, 0), 15.0));
+        bad.verdict() == Verdict::Fail
+    });
+    assert!(ticks.is_some_and(|ticks| (11..=15).contains(&ticks)), "{ticks:?}");
+    // Three times the past and half a point are let through.
+    let mut good = proven(50.0);
+    for at in 0..400 {
+        good.observe(tick((600, u64::from(at % 2 == 0)), (0, 0), 15.0));
+        assert_eq!(good.verdict(), Verdict::Pass, "{at}");
+    }
+    assert_eq!(good.assessment().amiss, Some(Amiss::BaselineGone));
+    // It is back.
+    good.observe(tick((600, 1), (600, 1), 15.0));
+    assert_eq!(good.assessment().amiss, None);
+}
+
+#[test]
+fn a_baseline_that_chance_leaves_without_requests_is_not_gone() {
+    let mut evidence = proven(95.0);
+    for _ in 0..100 {
+        evidence.observe(tick((30, 15), (0, 0), 15.0));
+    }
+    // In two and a half minutes 16 requests should have come to it.
+    let seen = evidence.assessment();
+    assert_eq!((seen.amiss, seen.verdict), (None, Verdict::Pass));
+}
+
+#[test]
+fn a_proof_says_nothing_where_the_baseline_goes_and_the_past_is_as_bad() {
+    let mut evidence = without_warm_up();
+    evidence.begin_step(50.0, 50.0, true);
+    (0..40).for_each(|_| evidence.observe(tick((600, 200), (600, 210), 15.0)));
+    assert_eq!(evidence.verdict(), Verdict::Pass);
+    (0..11).for_each(|_| evidence.observe(tick((600, 200), (0, 0), 15.0)));
+    assert_eq!(evidence.verdict(), Verdict::Continue);
+}
+
+#[test]
+fn an_outage_that_both_arms_share_is_not_learned_as_clumps() {
+    let mut evidence = without_warm_up();
+    (0..20).for_each(|at| evidence.observe(tick((400, at % 2), (400, (at + 1) % 2), 15.0)));
+    for bad in [120, 90, 140, 1, 0, 1] {
+        evidence.observe(tick((400, bad), (400, bad), 15.0));
+    }
+    near(evidence.learned.dispersion(), 1.0, "clumps");
+}
+
+#[test]
+fn counts_that_wait_are_not_cut_however_many_there_are() {
+    let mut evidence = without_warm_up();
+    evidence.begin_step(90.0, 100.0, false);
+    for _ in 0..400 {
+        evidence.observe(tick((9_000_000_000, 9_000_000), (1_000_000_000, 1_000_000), 0.5));
+    }
+    assert_ne!(evidence.verdict(), Verdict::Fail);
 }

@@ -3,7 +3,7 @@
 use super::alone::surely;
 use super::{Evidence, PASS_BETS};
 use crate::stats::alone::SET_ASIDE;
-use crate::stats::assessment::{Arms, Assessment, Evidenced, Missing, Verdict, Warming};
+use crate::stats::assessment::{Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
@@ -89,7 +89,12 @@ impl Evidence {
         }
         let proven = self.step_best >= self.settings().needed_to_pass()
             && self.release.evidence() >= self.needed_of_release();
-        if proven && !self.suspicion().reached() && !self.flags.environment {
+        let sound = match self.flags.amiss {
+            None => true,
+            Some(Amiss::SharedFault) => false,
+            Some(Amiss::BaselineGone) => self.can_be_forsaken(),
+        };
+        if proven && sound && !self.suspicion().reached() {
             Verdict::Pass
         } else {
             Verdict::Continue
@@ -124,7 +129,8 @@ impl Evidence {
                 needed: self.needed_of_release(),
             },
             suspicion: self.suspicion(),
-            environment: self.flags.environment,
+            amiss: self.flags.amiss,
+            idle: self.is_idle(),
             together: false,
             warming: self.flags.warming,
             in_step: self.in_step,
@@ -139,7 +145,7 @@ impl Evidence {
 
     /// What a pass lacks. What keeps the weight otherwise ends with time, not with a number of requests.
     fn foreseen(&self) -> Missing {
-        let kept = self.suspicion().reached() || self.flags.environment;
+        let kept = self.suspicion().reached() || self.flags.amiss == Some(Amiss::SharedFault);
         if kept && !self.is_alone() {
             Missing::UNKNOWN
         } else {

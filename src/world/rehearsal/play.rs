@@ -245,7 +245,7 @@ impl<'a> Play<'a> {
             if !metric.gating || seen.verdict == stats::Verdict::Pass {
                 continue;
             }
-            let lack = if seen.environment {
+            let lack = if seen.amiss == Some(stats::Amiss::SharedFault) {
                 Lack::Environment
             } else if seen.suspicion.reached() {
                 Lack::Doubt

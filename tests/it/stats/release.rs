@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serin::stats::random::Random;
-use serin::stats::{Background, Bursts, Counts, Evidence, Margin, Settings, Tick, Verdict};
+use serin::stats::{Amiss, Background, Bursts, Counts, Evidence, Margin, Settings, Tick, Verdict};
 
 fn calm(rate: f64) -> Background {
     Background::new(Some(rate), 1.0, 1, 0.0)
@@ -216,7 +216,7 @@ fn an_outage_is_told_without_a_past_and_proves_nothing() {
         let before = evidence.assessment().release.evidence;
         evidence.observe(tick(&mut random, (150, 1_350), (rate, rate)));
         let now = evidence.assessment();
-        assert_eq!(now.environment, outage, "tick {t}");
+        assert_eq!(now.amiss == Some(Amiss::SharedFault), outage, "tick {t}");
         assert!(!outage || now.release.evidence <= before + 1e-9);
     }
 }

@@ -199,6 +199,7 @@ impl Dice {
             verdict: self.one(&[Verdict::Pass, Verdict::Pass, Verdict::Continue, Verdict::Fail]),
             summary: "numbers".to_owned(),
             share: None,
+            idle: self.chance(10),
             young: self.chance(10),
             gauges: self.gauges(),
         }
