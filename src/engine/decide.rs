@@ -172,6 +172,12 @@ impl Turn<'_> {
         false
     }
 
+    /// Whether pods that are all there have been kept waiting for something else for so long that what they may lack later
+    /// must have a `deadline` of its own. Half of it: a write now and then, and a grace that is long enough.
+    fn stands_long(&mut self, since: Moment, deadline: Duration) -> bool {
+        since < self.now && self.over(since, deadline / 2)
+    }
+
     fn wake_at(&mut self, moment: Moment) {
         if moment <= self.now {
             return;

@@ -123,11 +123,12 @@ impl Turn<'_> {
             .then(|| Waiting::on(reason::STABLE_NOT_READY, message))
     }
 
-    /// A first weight was decided just as another Rollout's release took the rule, so that nothing of this one is in it.
+    /// Another Rollout's release took the rule just before this one got its first weight, or just as that was decided, so
+    /// that nothing of this one is in it.
     pub(super) fn waits_its_turn(&self, release: &Release) -> bool {
         let busy =
             matches!(&self.seen.route, Route::Unusable(problem) if problem.reason == reason::ROUTE_BUSY);
-        busy && release.stage == Stage::Judging && release.passed == 0 && release.rung == 0
+        busy && release.stage != Stage::Preflight && release.passed == 0 && release.rung == 0
     }
 
     /// Nothing but the candidate is ready to serve: whoever took its traffic would give it to nobody. A Deployment that is

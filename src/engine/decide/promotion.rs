@@ -165,6 +165,13 @@ impl Turn<'_> {
             );
         }
         if let Some(wait) = self.paused_wait(promotion.paused) {
+            if self.stands_long(promotion.entered, self.plan.promotion.deadline) {
+                self.next.phase = Phase::Promoting(Promotion {
+                    entered: self.now,
+                    ..promotion
+                });
+                return None;
+            }
             return Some(wait);
         }
         if promotion.weight == Weight::NONE {

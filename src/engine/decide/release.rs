@@ -126,7 +126,8 @@ impl Turn<'_> {
         let needed = self.needed(release.rung, workload);
         let candidate = &self.seen.candidate;
         let ready = self.candidate_ready(&release.revision);
-        if ready < needed {
+        // With a spec that has problems nobody makes the pods that are missing.
+        if ready < needed && self.seen.problems.is_empty() {
             if self.over(release.entered, self.plan.scaling_deadline) {
                 let refusal = self.seen.refusal.as_ref();
                 let refusal = refusal.filter(|refusal| refusal.reason != reason::ROUTE_CONTESTED);
@@ -153,6 +154,13 @@ impl Turn<'_> {
             return Some(Waiting::on(reason::SCALING, message).until(Some(until)));
         }
         if let Some(wait) = self.blocked(&release) {
+            if self.stands_long(release.entered, self.plan.scaling_deadline) {
+                self.next.phase = Phase::Releasing(Release {
+                    entered: self.now,
+                    ..release
+                });
+                return None;
+            }
             return Some(wait);
         }
         let weight = self.plan.rung(release.rung).weight;
