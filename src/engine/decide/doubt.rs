@@ -138,6 +138,18 @@ impl Turn<'_> {
         bears && workload.replicas > 0 && workload.endpoints == 0
     }
 
+    /// What a newer template waits for where nobody but the candidate serves.
+    pub(super) fn wait_alone(&self, revision: &Revision, workload: &Workload) -> Option<Waiting> {
+        self.serves_alone(revision, workload).then(|| {
+            let message = format!(
+                "revision {} came, but no pod of the stable revision is ready: the candidate keeps {} until one is",
+                workload.template,
+                self.next.weight()
+            );
+            Waiting::on(reason::STABLE_NOT_READY, message)
+        })
+    }
+
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
     fn incumbent_short(&self) -> bool {
         let pods = match (&self.seen.workload, &self.next.stable) {

@@ -24,12 +24,13 @@ impl Turn<'_> {
     }
 
     fn handover(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
-        // The Deployment is still the old one: until it rolls, going back costs nothing.
-        if workload.template != promotion.revision {
-            return self.retreat_to_stable(&promotion, workload);
-        }
         if let Some((cause, why)) = self.seen.evidence.convicts(&promotion.revision) {
             return self.retreat(&promotion.revision, promotion.started, cause, why.to_owned());
+        }
+        // The Deployment is still the old one: until it rolls, going back costs nothing, as long as its pods serve.
+        if workload.template != promotion.revision {
+            let wait = self.wait_alone(&promotion.revision, workload);
+            return wait.or_else(|| self.retreat_to_stable(&promotion, workload));
         }
         let ready = self.candidate_ready(&promotion.revision);
         let needed = Weight::FULL.share_of(known(&promotion, workload));
@@ -54,7 +55,15 @@ impl Turn<'_> {
                  traffic back"
             );
             if self.over(promotion.entered, self.plan.scaling_deadline) {
-                let message = format!("{message}: make room for them, or abort");
+                let message = match workload.endpoints {
+                    0 => format!("{message}: make room for them (an abort would leave nobody to serve)"),
+                    1 => format!(
+                        "{message}: make room for them, or abort, and its 1 ready pod takes all traffic"
+                    ),
+                    more => format!(
+                        "{message}: make room for them, or abort, and its {more} ready pods take all traffic"
+                    ),
+                };
                 return Some(Waiting::on(reason::CAPACITY_LOST, message));
             }
             let until = after(promotion.entered, self.plan.scaling_deadline);

@@ -23,12 +23,8 @@ impl Turn<'_> {
             return wait;
         }
         if workload.template != release.revision {
-            if self.serves_alone(&release.revision, workload) {
-                let message = format!(
-                    "revision {} came, but no pod of the stable revision is ready: the candidate keeps {} until one is",
-                    workload.template, release.weight
-                );
-                return Some(Waiting::on(reason::STABLE_NOT_READY, message));
+            if let Some(wait) = self.wait_alone(&release.revision, workload) {
+                return Some(wait);
             }
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
                 (

@@ -3,7 +3,7 @@
 use super::super::observation::{Candidate, Route, Workload};
 use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Phase, Promotion, PromotionStage, Removal};
+use super::super::state::{Phase, Promotion, PromotionStage, Release, Removal};
 use super::Turn;
 
 impl Turn<'_> {
@@ -14,19 +14,11 @@ impl Turn<'_> {
         ));
         let weight = self.next.weight();
         let approved = match phase {
-            Phase::Promoting(promotion) => self.to_serve(promotion),
-            Phase::Releasing(release) => {
-                let workload = self.seen.workload.as_ref();
-                let alone = workload.is_some_and(|it| self.serves_alone(&release.revision, it));
-                // Whoever wants the new template shipped waits for its own pods, and for none of the old one.
-                let shipped =
-                    self.plan.resume_on_delete && workload.is_some_and(|it| it.template == release.revision);
-                let serves = if shipped {
-                    Some(release.revision.clone())
-                } else {
-                    self.next.stable.clone()
-                };
-                serves.filter(|_| alone)
+            Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => {
+                self.to_serve(promotion)
+            }
+            Phase::Promoting(Promotion { revision, .. }) | Phase::Releasing(Release { revision, .. }) => {
+                self.in_place_of(revision)
             }
             Phase::Adopting
             | Phase::Idle
@@ -88,14 +80,27 @@ impl Turn<'_> {
         Some(Waiting::on(reason::DELETING, "what Serin made is removed"))
     }
 
-    /// In mid-promotion the revision whose pods must serve before traffic returns; `None`: it can at once.
+    /// Before anything has rolled, the revision whose pods must serve before traffic returns from a candidate that serves
+    /// alone; `None`: it can at once.
+    fn in_place_of(&self, revision: &Revision) -> Option<Revision> {
+        let workload = self.seen.workload.as_ref()?;
+        if !self.serves_alone(revision, workload) {
+            return None;
+        }
+        // Whoever wants the new template shipped waits for its own pods, and for none of the old one.
+        let shipped = self.plan.resume_on_delete && workload.template == *revision;
+        let stable = self.next.stable.as_ref();
+        stable
+            .filter(|_| !shipped)
+            .or(Some(revision).filter(|_| shipped))
+            .cloned()
+    }
+
+    /// Once it rolls, the revision whose pods must serve before traffic returns; `None`: it can at once.
     fn to_serve(&self, promotion: &Promotion) -> Option<Revision> {
         let workload = self.seen.workload.as_ref()?;
         let (revision, template) = (&promotion.revision, &workload.template);
         let stable = self.next.stable.as_ref();
-        if promotion.stage == PromotionStage::Handover {
-            return None;
-        }
         // Begun, the way back is the way through. But it may have been given up, with the Deployment on its way back.
         let begun = template == revision && !workload.paused || workload.pods(revision).desired > 0;
         let back = promotion.stage == PromotionStage::Failed && stable == Some(template);
