@@ -243,6 +243,13 @@ impl Turn<'_> {
         candidate.going.then_some("Deployment or Service")
     }
 
+    /// Whether the candidate cannot come back by itself: somebody has removed it, or scaled it to zero. One that is there and
+    /// not ready may be so for a moment.
+    fn lost(&self) -> bool {
+        let candidate = &self.seen.candidate;
+        candidate.revision.is_none() || !candidate.service || candidate.desired == 0
+    }
+
     fn note(&mut self, note: Note) {
         self.notes.push(note);
     }

@@ -141,8 +141,10 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
         && seen.evidence.revision.as_ref() == Some(revision)
         && stable_left;
-    // Where nobody else is ready to serve, a newer template is no reason to serve nobody.
-    let others = workload.endpoints > 0 || workload.replicas == 0 || seen.candidate.ready == 0;
+    // Where nobody else is ready to serve, a newer template is no reason to serve nobody. (A candidate that is there and not
+    // ready may be so for a moment.)
+    let there = seen.candidate.revision.as_ref() == Some(revision) && seen.candidate.service;
+    let others = workload.endpoints > 0 || workload.replicas == 0 || !there || seen.candidate.desired == 0;
     let replaced = workload.template != *revision && stable_left && others;
     let aborted = seen.actions.iter().any(|action| {
         action.verb == Verb::Abort

@@ -101,8 +101,10 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         });
         // Where the stable pods are gone there is nothing that the traffic could go back to.
         let stable = state.stable.as_ref();
-        // Nor where none of them is ready and the candidate's are: a newer template is no reason to serve nobody.
-        let others = workload.endpoints > 0 || workload.replicas == 0 || seen.candidate.ready == 0;
+        // Nor where none of them is ready and the candidate's are, or may be in a moment: a newer template is no reason to serve nobody.
+        let candidate = &seen.candidate;
+        let there = candidate.revision.as_ref() == Some(revision) && candidate.service;
+        let others = workload.endpoints > 0 || workload.replicas == 0 || !there || candidate.desired == 0;
         let replaced = workload.template != *revision
             && stable.is_none_or(|stable| workload.pods(stable).desired > 0)
             && others;

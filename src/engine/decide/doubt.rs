@@ -131,10 +131,11 @@ impl Turn<'_> {
         busy && release.stage != Stage::Preflight && release.passed == 0 && release.rung == 0
     }
 
-    /// Nothing but the candidate is ready to serve: whoever took its traffic would give it to nobody. A Deployment that is
-    /// scaled to zero is to serve nobody.
+    /// Nothing but the candidate serves, or will when it is ready again: whoever took its traffic would give it to nobody. A
+    /// Deployment that is scaled to zero is to serve nobody.
     pub(super) fn serves_alone(&self, revision: &Revision, workload: &Workload) -> bool {
-        let bears = self.next.weight() > Weight::NONE && self.candidate_ready(revision) > 0;
+        let there = self.seen.candidate.revision.as_ref() == Some(revision) && !self.lost();
+        let bears = self.next.weight() > Weight::NONE && there;
         bears && workload.replicas > 0 && workload.endpoints == 0
     }
 

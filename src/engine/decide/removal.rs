@@ -123,7 +123,14 @@ impl Turn<'_> {
             );
         }
         let none = self.seen.workload.as_ref().is_some_and(|it| it.endpoints == 0);
-        let cure = if none { ", and none is" } else { "" };
+        let dead = self.seen.candidate.ready == 0;
+        let cure = match (none, dead) {
+            (true, true) => {
+                ", and none is, nor any of the candidate's: cure them, or delete the candidate's Deployment to let the Rollout go"
+            }
+            (true, false) => ", and none is",
+            (false, _) => "",
+        };
         format!("the approved revision's pods must be ready before traffic returns{cure}")
     }
 
@@ -138,10 +145,8 @@ impl Turn<'_> {
         let whole = workload.pods(approved).ready >= workload.replicas;
         let late = self.over(entered, self.plan.promotion.deadline);
         // Where nobody serves, traffic stays with those who may come back.
-        let seen = &self.seen.candidate;
-        let lost = seen.revision.is_none() || !seen.service || seen.desired == 0;
         let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints
-            || candidate == 0 && (late || lost);
+            || candidate == 0 && self.lost();
         let most = endpoints * 10 >= replicas * 9;
         let enough = late && (most || workload.endpoints >= candidate.max(1));
         clean && (whole || forsaken || enough)
