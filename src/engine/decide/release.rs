@@ -42,6 +42,14 @@ impl Turn<'_> {
         }
         let kept = release.weight.share_of(workload.replicas).min(release.granted);
         if self.candidate_ready(&release.revision) < kept {
+            if self.serves_alone(&release.revision, workload) {
+                let message = format!(
+                    "candidate pods are missing under {}, and no pod of the stable revision is ready: the weight stays until \
+                     one is",
+                    release.weight
+                );
+                return Some(Waiting::on(reason::STABLE_NOT_READY, message));
+            }
             return self.lose_capacity(release, kept);
         }
         if let Some(wait) = self.bypass(workload) {
