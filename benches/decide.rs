@@ -144,6 +144,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             "deleting",
             0,
             Phase::Deleting(Removal {
+                ships: false,
                 entered,
                 approved: None,
                 weight: Weight::NONE,

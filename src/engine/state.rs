@@ -277,9 +277,12 @@ impl PromotionStage {
 pub struct Removal {
     /// When it was seen.
     pub entered: Moment,
-    /// In mid-promotion: the approved revision, which must serve before traffic returns.
+    /// The revision that must serve before traffic returns: in mid-promotion the approved one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Revision>,
+    /// Nobody proved `approved`: it is the template that the owner wants shipped.
+    #[serde(default)]
+    pub ships: bool,
     /// The candidate's committed weight.
     pub weight: Weight,
     /// A candidate bore traffic when it began, so connections must be drained.

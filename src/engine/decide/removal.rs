@@ -13,18 +13,18 @@ impl Turn<'_> {
             "the Rollout goes away: traffic returns to the Deployment first",
         ));
         let weight = self.next.weight();
-        let approved = match phase {
+        let (approved, ships) = match phase {
             Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => {
-                self.to_serve(promotion)
+                (self.to_serve(promotion), false)
             }
             Phase::Promoting(Promotion { revision, .. }) | Phase::Releasing(Release { revision, .. }) => {
-                self.in_place_of(revision)
+                (self.in_place_of(revision), true)
             }
             Phase::Adopting
             | Phase::Idle
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
-            | Phase::Deleting(_) => None,
+            | Phase::Deleting(_) => (None, false),
         };
         let drain = matches!(phase, Phase::RollingBack(_))
             || weight > Weight::NONE
@@ -33,6 +33,7 @@ impl Turn<'_> {
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
             entered: self.now,
+            ships: ships && approved.is_some(),
             approved,
             weight,
             drain,
@@ -42,6 +43,14 @@ impl Turn<'_> {
 
     pub(super) fn deleting(&mut self, removal: Removal) -> Option<Waiting> {
         if removal.weight > Weight::NONE {
+            let other = self.ships_other(&removal);
+            if other.is_some() {
+                self.next.phase = Phase::Deleting(Removal {
+                    approved: other,
+                    ..removal
+                });
+                return None;
+            }
             let ready = match (&self.seen.workload, &removal.approved) {
                 (Some(workload), Some(approved)) => self.can_serve(workload, approved, removal.entered),
                 _ => true,
@@ -87,13 +96,24 @@ impl Turn<'_> {
         if !self.serves_alone(revision, workload) {
             return None;
         }
-        // Whoever wants the new template shipped waits for its own pods, and for none of the old one.
-        let shipped = self.plan.resume_on_delete && workload.template == *revision;
-        let stable = self.next.stable.as_ref();
-        stable
-            .filter(|_| !shipped)
-            .or(Some(revision).filter(|_| shipped))
-            .cloned()
+        self.to_ship(workload)
+    }
+
+    /// Whoever wants the new template shipped waits for its own pods, and for none of the old one unless they are all there.
+    fn to_ship(&self, workload: &Workload) -> Option<Revision> {
+        let stable = self.next.stable.as_ref()?;
+        let whole = self.stable_serves(workload) && workload.endpoints > 0;
+        let ships = self.plan.resume_on_delete && !whole;
+        Some(if ships { &workload.template } else { stable }).cloned()
+    }
+
+    /// The template changed while one was to be shipped that nobody proved: nobody waits for its pods any more.
+    fn ships_other(&self, removal: &Removal) -> Option<Revision> {
+        let workload = self.seen.workload.as_ref().filter(|_| removal.ships)?;
+        let approved = removal.approved.as_ref();
+        let changed = approved != Some(&workload.template);
+        let other = self.to_ship(workload).filter(|_| changed);
+        other.filter(|other| approved != Some(other))
     }
 
     /// Once it rolls, the revision whose pods must serve before traffic returns; `None`: it can at once.

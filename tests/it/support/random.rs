@@ -351,6 +351,7 @@ impl Dice {
             _ => Phase::Deleting(Removal {
                 entered,
                 approved: self.maybe(50, Self::revision),
+                ships: self.chance(20),
                 weight: self.weight(),
                 drain: self.chance(50),
             }),
