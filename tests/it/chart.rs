@@ -203,3 +203,12 @@ fn a_namespace_that_is_deleted_does_not_take_along_the_right_to_end_its_rollouts
     assert_eq!(verbs("rollouts/status"), ["patch"]);
     assert_eq!(rules.len(), 2, "and no more than that");
 }
+
+/// Taking the label off does not help while Serin runs: what refuses a resume must name what does.
+#[test]
+fn who_is_refused_a_resume_is_told_the_way_that_works() {
+    let admission = read(&chart().join("templates/admission.yaml"));
+    let (_, message) = admission.split_once("    message: >-\n").unwrap();
+    let (message, _) = message.split_once("---").unwrap();
+    assert!(message.contains("set\n      spec.onDelete: Resume on its Rollout"), "{message}");
+}
