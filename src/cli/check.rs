@@ -6,10 +6,12 @@
 mod complete;
 pub(super) mod documents;
 mod finding;
+mod metadata;
 mod object;
 mod rules;
 mod schema;
 mod together;
+mod yaml;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -144,7 +146,7 @@ impl Tally {
             }
             Verdict::Ours(findings) if findings.is_empty() => {
                 self.fine += 1;
-                match self.together.add(&place, object) {
+                match self.together.add(&place, &checker.completed(object)) {
                     Some(warning) => writeln!(out, "{place}: fine; warning: {warning}")?,
                     None => writeln!(out, "{place}: fine")?,
                 }

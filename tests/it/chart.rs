@@ -210,5 +210,8 @@ fn who_is_refused_a_resume_is_told_the_way_that_works() {
     let admission = read(&chart().join("templates/admission.yaml"));
     let (_, message) = admission.split_once("    message: >-\n").unwrap();
     let (message, _) = message.split_once("---").unwrap();
-    assert!(message.contains("set\n      spec.onDelete: Resume on its Rollout"), "{message}");
+    assert!(
+        message.contains("set\n      spec.onDelete: Resume on its Rollout"),
+        "{message}"
+    );
 }

@@ -305,3 +305,113 @@ fn a_choice_of_the_wrong_type_names_the_choices() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].remedy, "write one of NotRequired, Required");
 }
+
+/// As a manifest, with this metadata.
+fn with_metadata(metadata: &str) -> String {
+    rollout("").replace("{name: checkout}\nspec", &format!("{metadata}\nspec"))
+}
+
+/// kubectl reads YAML 1.1, and refuses these before the server sees them.
+#[test]
+fn metadata_that_kubectl_cannot_read_is_refused() {
+    for (metadata, field) in [
+        (
+            "{name: a, labels: {canary: yes}}",
+            "metadata.labels.canary: the value true is not text",
+        ),
+        (
+            "{name: a, labels: {code: 0777}}",
+            "metadata.labels.code: the value 511 is not text",
+        ),
+        (
+            "{name: a, annotations: {owner: on}}",
+            "metadata.annotations.owner: the value true",
+        ),
+        (
+            "{name: a, annotations: [x]}",
+            "metadata.annotations: it is no mapping",
+        ),
+        ("{name: a, namespace: 123}", "metadata.namespace: it is not text"),
+        (
+            "{name: a, namespace: Shop_1}",
+            "metadata.namespace: `Shop_1` cannot be a namespace",
+        ),
+        ("{generateName: 5}", "metadata.generateName: it is not text"),
+        ("{name: no}", "metadata.name: it is not text"),
+        (
+            "{labels: {a: b}, generateName: ''}",
+            "metadata.name: it is missing",
+        ),
+    ] {
+        let (exit, out) = run(&["-"], &with_metadata(metadata));
+        assert_eq!(exit, Exit::Failed, "{metadata}: {out}");
+        assert!(
+            out.contains(field) && out.lines().count() == 2,
+            "{metadata}: {out}"
+        );
+    }
+}
+
+#[test]
+fn metadata_that_the_server_takes_is_fine() {
+    for metadata in [
+        "{name: a, labels: {canary: 'yes', empty: '', nothing: null, example.com/x_y.Z: a.B_c}}",
+        "{name: a, annotations: {Example.com/key: any thing at all!}}",
+        "{name: a.b-c, namespace: shop, labels: null}",
+        "{name: a, namespace: ''}",
+        "{generateName: checkout--}",
+        "{name: '', generateName: a}",
+    ] {
+        let (exit, out) = run(&["-"], &with_metadata(metadata));
+        assert_eq!(exit, Exit::Healthy, "{metadata}: {out}");
+    }
+}
+
+#[test]
+fn what_kubectl_makes_of_yaml_is_checked() {
+    let paused = rollout("  paused: yes\n");
+    assert_eq!(run(&["-"], &paused).0, Exit::Healthy);
+    let merged = rollout(
+        "  steps:\n  - &s {weight: 10, hold: 1m}\n  - {<<: *s, weight: 25}\n  - {<<: *s, weight: 100}\n",
+    );
+    let (exit, out) = run(&["-"], &merged);
+    assert_eq!(exit, Exit::Healthy, "{out}");
+    let (exit, out) = run(
+        &["-"],
+        &rollout("").replace("workload: {name: checkout}", "workload: {name: off}"),
+    );
+    assert_eq!(exit, Exit::Failed);
+    assert!(
+        out.contains("spec.workload.name: a boolean has no place here: write text: put it in quotes"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_kind_of_ours_without_a_version_is_refused() {
+    let (exit, out) = run(
+        &["-"],
+        &rollout("").replace("apiVersion: serin.dev/v1alpha1\n", ""),
+    );
+    assert_eq!(exit, Exit::Failed, "{out}");
+    assert!(
+        out.contains("apiVersion: it is missing: write serin.dev/v1alpha1"),
+        "{out}"
+    );
+    let (exit, out) = run(&["-"], "kind: Service\nmetadata: {name: a}\n");
+    assert_eq!(exit, Exit::Healthy, "{out}");
+    assert!(out.contains("passed over"), "{out}");
+}
+
+#[test]
+fn who_names_no_provider_uses_the_default_one() {
+    let provider = "apiVersion: serin.dev/v1alpha1\nkind: MetricProvider\nmetadata: {name: default}\nspec: {address: \
+                    'http://p:9090', allowedNamespaces: [shop]}\n";
+    for spec in ["", "  analysis: {interval: 30s}\n"] {
+        let other = rollout(spec).replace("{name: checkout}\nspec", "{name: b, namespace: x}\nspec");
+        let (exit, out) = run(&["-"], &[provider, &other].join("---\n"));
+        assert_eq!(exit, Exit::Healthy);
+        let warning = "Rollout/b: warning: spec.analysis.provider: MetricProvider default does not allow this namespace";
+        assert!(out.contains(warning), "{spec}: {out}");
+    }
+}

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::Value;
+
+use super::yaml;
 
 /// A file longer than this is not a manifest.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -57,21 +58,21 @@ pub(in crate::cli) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<D
 fn parse(file: &str, text: &str) -> Vec<Document> {
     let mut documents = Vec::new();
     let is_json = text.trim_start().starts_with('{');
-    for (index, yaml) in serde_yaml::Deserializer::from_str(text).enumerate() {
-        let document = |content| Document {
+    for (index, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
+        let place = |content| Document {
             file: file.to_owned(),
             number: index + 1,
             content,
         };
-        match content(yaml, is_json) {
+        match content(text, document, is_json) {
             Ok(Value::Null) => {}
             Ok(content) => match list(&content) {
-                Some(items) => documents.extend(items.into_iter().map(|item| document(Ok(item)))),
-                None => documents.push(document(Ok(content))),
+                Some(items) => documents.extend(items.into_iter().map(|item| place(Ok(item)))),
+                None => documents.push(place(Ok(content))),
             },
-            Err(Wrong::Number(error)) => documents.push(document(Err(error))),
+            Err(Wrong::Number(error)) => documents.push(place(Err(error))),
             Err(Wrong::Syntax(error)) => {
-                documents.push(document(Err(format!("it is not YAML: {error}"))));
+                documents.push(place(Err(format!("it is not YAML: {error}"))));
                 break; // after an error the parser would give the same one for ever
             }
         }
@@ -87,10 +88,9 @@ enum Wrong {
     Number(String),
 }
 
-/// By way of YAML's own type, which refuses a field that is written twice, as the API server does.
-fn content(yaml: serde_yaml::Deserializer<'_>, is_json: bool) -> Result<Value, Wrong> {
+fn content<'de>(text: &'de str, yaml: serde_yaml::Deserializer<'de>, is_json: bool) -> Result<Value, Wrong> {
     let syntax = |error: &dyn std::fmt::Display| Wrong::Syntax(error.to_string());
-    let value = serde_yaml::Value::deserialize(yaml).map_err(|error| syntax(&error))?;
+    let value = yaml::read(text, yaml).map_err(|error| syntax(&error))?;
     if let Some((path, number)) = beyond_json(&value) {
         let path = path.trim_start_matches('.');
         let shown = serde_yaml::to_string(&serde_yaml::Value::from(number)).unwrap_or_default();

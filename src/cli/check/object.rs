@@ -3,11 +3,11 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
 };
-use regex::Regex;
 use serde_json::Value;
 
 use super::complete::complete;
 use super::finding::{Finding, quoted};
+use super::metadata;
 use super::rules::Rules;
 use super::schema;
 use crate::api::{self, crd};
@@ -45,11 +45,14 @@ impl Checker {
     /// What the API server would say when `object` is created.
     pub fn check(&self, object: &Value) -> Verdict {
         let text = |name: &str| object.get(name).and_then(Value::as_str);
+        let kind = text("kind").unwrap_or_default();
         let Some(written) = text("apiVersion") else {
-            return Verdict::Foreign;
+            return match self.schema(kind) {
+                Some(_) => Verdict::Ours(vec![Finding::new("apiVersion", "it is missing", write_version())]),
+                None => Verdict::Foreign,
+            };
         };
         let (group, version) = written.split_once('/').unwrap_or(("", written));
-        let kind = text("kind").unwrap_or_default();
         if group == api::GROUP {
             return Verdict::Ours(self.ours(object, version, kind));
         }
@@ -63,6 +66,19 @@ impl Checker {
             quoted(group)
         );
         Verdict::Ours(vec![Finding::new("apiVersion", problem, write_version())])
+    }
+
+    /// `object` with the defaults that the API server fills in.
+    pub fn completed(&self, object: &Value) -> Value {
+        let mut object = object.clone();
+        let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let spec = self
+            .schema(kind)
+            .and_then(|root| root.properties.as_ref()?.get("spec"));
+        if let (Some(schema), Some(spec)) = (spec, object.get_mut("spec")) {
+            complete(schema, spec);
+        }
+        object
     }
 
     fn ours(&self, object: &Value, version: &str, kind: &str) -> Vec<Finding> {
@@ -83,7 +99,7 @@ impl Checker {
                 format!("write one of {}", known.join(", ")),
             )];
         };
-        let mut findings = metadata(object.get("metadata").unwrap_or(&Value::Null));
+        let mut findings = metadata::check(object.get("metadata").unwrap_or(&Value::Null));
         self.fields(root, object, &mut findings);
         findings
     }
@@ -128,69 +144,4 @@ fn theirs(group: &str) -> bool {
     ["argoproj.io", "kruise.io"]
         .iter()
         .any(|known| group.ends_with(known))
-}
-
-/// Fields of ObjectMeta that a person or a tool may write.
-const METADATA: [&str; 15] = [
-    "annotations",
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "finalizers",
-    "generateName",
-    "generation",
-    "labels",
-    "managedFields",
-    "name",
-    "namespace",
-    "ownerReferences",
-    "resourceVersion",
-    "selfLink",
-    "uid",
-];
-
-fn metadata(metadata: &Value) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let fields = metadata.as_object();
-    for name in fields.into_iter().flat_map(|fields| fields.keys()) {
-        if !METADATA.contains(&name.as_str()) {
-            findings.push(schema::unknown(
-                &format!("metadata.{name}"),
-                name,
-                METADATA.into_iter(),
-            ));
-        }
-    }
-    for map in ["labels", "annotations"] {
-        for (key, value) in metadata.get(map).and_then(Value::as_object).into_iter().flatten() {
-            if !value.is_string() {
-                let path = format!("metadata.{map}.{key}");
-                findings.push(Finding::new(&path, "the value is not text", "put it in quotes"));
-            }
-        }
-    }
-    let named = |name: &str| metadata.get(name).filter(|value| !value.is_null());
-    match (named("name"), named("generateName")) {
-        (Some(Value::String(name)), _) => findings.extend(name_of_object(name)),
-        (Some(_), _) => findings.push(Finding::new(
-            "metadata.name",
-            "it is not text",
-            "put it in quotes",
-        )),
-        (None, None) => findings.push(Finding::new("metadata.name", "it is missing", "add name")),
-        (None, Some(_)) => {}
-    }
-    findings
-}
-
-fn name_of_object(name: &str) -> Option<Finding> {
-    let fits = name.len() <= 253 && Regex::new(api::SUBDOMAIN).is_ok_and(|regex| regex.is_match(name));
-    let remedy = "write at most 253 lower-case letters, digits, - and ., with a letter or digit at both ends";
-    (!fits).then(|| {
-        Finding::new(
-            "metadata.name",
-            format!("{} cannot be a name", quoted(name)),
-            remedy,
-        )
-    })
 }
