@@ -215,3 +215,30 @@ fn who_is_refused_a_resume_is_told_the_way_that_works() {
         "{message}"
     );
 }
+
+/// By default the pods meet the `restricted` standard; a cluster that chooses users itself can do so.
+#[test]
+fn its_security_contexts_are_values_and_restricted() {
+    let values: Value = serde_yaml::from_str(&read(&chart().join("values.yaml"))).unwrap();
+    let (pod, container) = (&values["podSecurityContext"], &values["securityContext"]);
+    assert_eq!(pod["runAsNonRoot"], true);
+    assert_eq!(pod["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    assert_eq!(container["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    let template = read(&chart().join("templates/deployment.yaml"));
+    for value in [
+        "{{- with .Values.podSecurityContext }}",
+        "{{- with .Values.securityContext }}",
+    ] {
+        assert!(template.contains(value), "{value}");
+    }
+    assert!(!template.contains("runAsUser"));
+}
+
+/// A label of the user's must neither stand twice nor replace one that the selector needs.
+#[test]
+fn its_pods_labels_are_merged_under_its_own() {
+    let template = read(&chart().join("templates/deployment.yaml"));
+    assert!(template.contains("merge (include \"serin.labels\" . | fromYaml) .Values.podLabels"));
+    assert_eq!(template.matches("podLabels").count(), 1);
+}
