@@ -204,15 +204,28 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    let plugin = args
-        .first()
-        .and_then(|name| Path::new(name).file_stem())
-        .is_some_and(|n| n == "kubectl-serin");
     let mut command = Cli::command();
-    if plugin {
-        command = command.bin_name("kubectl serin");
+    if called(args.first()) != NAME {
+        command = command.bin_name(called(args.first()));
     }
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
+
+const NAME: &str = "serin";
+
+/// What a user types, by the program's name: as a plugin it is a command of kubectl's.
+fn called(name: Option<&OsString>) -> &'static str {
+    let stem = name.and_then(|name| Path::new(name).file_stem());
+    if stem.is_some_and(|stem| stem == "kubectl-serin") {
+        "kubectl serin"
+    } else {
+        NAME
+    }
+}
+
+/// What the user of this process types.
+fn program() -> &'static str {
+    called(std::env::args_os().next().as_ref())
 }
 
 /// Shows help and version as they are, and everything else in one line.
@@ -251,7 +264,7 @@ fn complain(message: &str, hint: &str, exit: Exit) -> Exit {
         io::stderr(),
         "error: {}; hint: {}",
         text::harmless(message),
-        text::harmless(hint)
+        text::harmless(&hint.replace("`serin ", &format!("`{} ", program())))
     );
     if told.is_ok() { exit } else { Exit::Failed }
 }

@@ -11,7 +11,7 @@ use comfy_table::presets::NOTHING;
 use kube::api::{Api, ListParams};
 
 use super::connect::{Connection, block_on, refused};
-use super::{Exit, Failure};
+use super::{Exit, Failure, program};
 use crate::api::{Outcome, Phase, ReleaseStatus, Rollout, RolloutStatus};
 use crate::engine::reason;
 use follow::Following;
@@ -21,8 +21,8 @@ use follow::Following;
 pub(super) struct Status {
     /// The Rollout; all of the namespace when left out.
     name: Option<String>,
-    /// Follow until the release ends: exit status 0 promoted, 1 taken back (or, with an error, no
-    /// cluster or no such Rollout), 3 out of time. A change of the Deployment
+    /// Follow until the release ends: exit status 0 promoted, 1 taken back (or, with an error, replaced by another
+    /// template, no cluster or no such Rollout), 3 out of time. A change of the Deployment
     /// just before counts, though Serin may not have seen it yet.
     #[arg(short, long, requires = "name")]
     watch: bool,
@@ -126,9 +126,7 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
     };
     let phase = status.phase.map_or("Pending", Phase::as_str);
     let mut text = format!("{name}  {phase}");
-    // The last release stays in the status after it has ended: `serin explain` tells of it.
-    let ended = matches!(status.phase, Some(Phase::Idle | Phase::Promoted));
-    let release = status.release.as_ref().filter(|_| !ended);
+    let release = present(status);
     if let Some(release) = release {
         text.push_str(&headline(release));
     }
@@ -148,9 +146,9 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
         if let Some(deadline) = &release.deadline {
             text.push_str(&format!("  until {}\n", deadline.0));
         }
-        if let Some(words) = choices(status) {
-            let name = rollout.metadata.name.as_deref().unwrap_or_default();
-            text.push_str(&format!("  next: serin {words} {name}\n"));
+        let name = rollout.metadata.name.as_deref().unwrap_or_default();
+        if let Some(next) = next(status, rollout.spec.paused, program(), name) {
+            text.push_str(&format!("  next: {next}\n"));
         }
     }
     let shown = if wide {
@@ -159,13 +157,7 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
         status.history.len().min(3)
     };
     for entry in &status.history[..shown] {
-        let outcome = match entry.outcome {
-            Outcome::Promoted => "promoted",
-            Outcome::RolledBack => "rolled back",
-            Outcome::Aborted => "aborted",
-            Outcome::Superseded => "superseded",
-            Outcome::Reverted => "reverted",
-        };
+        let outcome = past(entry.outcome);
         let evidence = entry.evidence.as_deref().unwrap_or_default();
         text.push_str(&format!(
             "  past: revision {} {outcome} after {} s at {}: {evidence}\n",
@@ -175,8 +167,26 @@ fn screen(rollout: &Rollout, wide: bool) -> String {
     text
 }
 
-/// The commands among which a person may choose now.
-fn choices(status: &RolloutStatus) -> Option<&'static str> {
+/// The release of which the numbers are to be shown. The last one stays in the status after its end: `serin explain` tells
+/// of it.
+fn present(status: &RolloutStatus) -> Option<&ReleaseStatus> {
+    let ended = matches!(status.phase, Some(Phase::Idle | Phase::Promoted));
+    status.release.as_ref().filter(|_| !ended)
+}
+
+/// How a release ended, in a word or two.
+const fn past(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Promoted => "promoted",
+        Outcome::RolledBack => "rolled back",
+        Outcome::Aborted => "aborted",
+        Outcome::Superseded => "superseded",
+        Outcome::Reverted => "reverted",
+    }
+}
+
+/// What a person may do now, where there is a choice. A pause of the spec's own is not ended by a command.
+fn next(status: &RolloutStatus, spec_paused: bool, program: &str, name: &str) -> Option<String> {
     match status.phase? {
         Phase::Idle
         | Phase::Pending
@@ -193,13 +203,20 @@ fn choices(status: &RolloutStatus) -> Option<&'static str> {
         | Phase::Promoting
         | Phase::Returning => {
             let waits = |reason: &str| status.conditions.iter().any(|it| it.reason == reason);
-            Some(if waits(reason::PAUSED) || waits(reason::PROMOTION_FAILED) {
+            if waits(reason::PAUSED) && spec_paused {
+                let abort = format!("{program} abort {name}");
+                return Some(format!("set spec.paused of the Rollout to false, or {abort}"));
+            }
+            let commands = if waits(reason::PROMOTION_FAILED) {
+                "resume"
+            } else if waits(reason::PAUSED) {
                 "resume|abort"
             } else if waits(reason::WAITING_FOR_APPROVAL) {
                 "approve|abort"
             } else {
                 "pause|abort"
-            })
+            };
+            Some(format!("{program} {commands} {name}"))
         }
     }
 }
@@ -249,17 +266,11 @@ fn all(rollouts: &[Rollout], output: Option<Output>, out: &mut dyn Write) -> Res
 
 fn row(rollout: &Rollout) -> Vec<String> {
     let status = rollout.status.clone().unwrap_or_default();
-    let RolloutStatus {
-        phase,
-        release,
-        message,
-        ..
-    } = status;
-    let release = release.as_ref();
+    let release = present(&status);
     vec![
         rollout.metadata.namespace.clone().unwrap_or_default(),
         rollout.metadata.name.clone().unwrap_or_default(),
-        phase.map_or("Pending", Phase::as_str).to_owned(),
+        status.phase.map_or("Pending", Phase::as_str).to_owned(),
         release
             .map(|release| format!("{}/{}", release.step, release.steps))
             .unwrap_or_default(),
@@ -270,7 +281,7 @@ fn row(rollout: &Rollout) -> Vec<String> {
             .and_then(|release| release.verdict)
             .map(|verdict| verdict.as_str().to_owned())
             .unwrap_or_default(),
-        message.unwrap_or_default(),
+        status.message.clone().unwrap_or_default(),
     ]
 }
 
@@ -278,20 +289,48 @@ fn row(rollout: &Rollout) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn holding(reason: &str) -> RolloutStatus {
+        let status = serde_json::json!({"phase": "Holding", "conditions": [{
+            "type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]});
+        serde_json::from_value(status).unwrap()
+    }
+
     #[test]
     fn what_a_person_may_choose_follows_from_what_is_waited_for() {
-        for (reason, wanted) in [
-            ("Judging", Some("pause|abort")),
-            ("Paused", Some("resume|abort")),
-            ("PromotionFailed", Some("resume|abort")),
-            ("WaitingForApproval", Some("approve|abort")),
+        for (reason, spec_paused, wanted) in [
+            ("Judging", false, "serin pause|abort shop"),
+            ("Judging", true, "serin pause|abort shop"),
+            ("Paused", false, "serin resume|abort shop"),
+            (
+                "Paused",
+                true,
+                "set spec.paused of the Rollout to false, or serin abort shop",
+            ),
+            ("PromotionFailed", false, "serin resume shop"),
+            ("WaitingForApproval", false, "serin approve|abort shop"),
         ] {
-            let status = serde_json::json!({"phase": "Holding", "conditions": [{
-                "type": "Ready", "status": "False", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }]});
-            let status: RolloutStatus = serde_json::from_value(status).unwrap();
-            assert_eq!(choices(&status), wanted, "{reason}");
+            let told = next(&holding(reason), spec_paused, "serin", "shop");
+            assert_eq!(told.as_deref(), Some(wanted), "{reason}");
         }
-        assert_eq!(choices(&RolloutStatus::default()), None);
+        let plugin = next(&holding("PromotionFailed"), false, "kubectl serin", "shop");
+        assert_eq!(plugin.as_deref(), Some("kubectl serin resume shop"));
+        assert_eq!(next(&RolloutStatus::default(), false, "serin", "shop"), None);
+    }
+
+    #[test]
+    fn a_release_that_has_ended_has_no_numbers_in_the_table() {
+        let text = "{apiVersion: serin.dev/v1alpha1, kind: Rollout, metadata: {name: a, namespace: b}, spec: {workload: {name: a}, \
+                    traffic: {gatewayAPI: {routes: [{name: a}]}}}, status: {phase: PHASE, release: {revision: r, step: 2, steps: 3, \
+                    weight: {desired: 25}, verdict: Pass}}}";
+        for (phase, shown) in [
+            ("Idle", ["", "", ""]),
+            ("Promoted", ["", "", ""]),
+            ("Judging", ["2/3", "25 %", "Pass"]),
+            ("RolledBack", ["2/3", "25 %", "Pass"]),
+        ] {
+            let rollout: Rollout = serde_yaml::from_str(&text.replace("PHASE", phase)).unwrap();
+            assert_eq!(row(&rollout)[3..6], shown, "{phase}");
+        }
     }
 }

@@ -23,7 +23,7 @@ struct Reader<'de> {
     text: &'de str,
 }
 
-impl<'de> Reader<'de> {
+impl Reader<'_> {
     /// Whether `word`, a part of the text, stands there without quotes and without a tag that makes it text. What is not
     /// as it was written (escapes, blocks, several lines) is no part of the text, and no word of these either.
     fn plain(self, word: &str) -> bool {
@@ -116,9 +116,10 @@ impl<'de> Visitor<'de> for Reader<'de> {
 
 /// `<<` takes the fields of a mapping, or of a list of them whose first wins. They replace what stands before it.
 fn merge(into: &mut Mapping, from: Value) -> Result<(), &'static str> {
-    let parts = match from {
-        Value::Sequence(parts) => parts,
-        one => vec![one],
+    let parts = if let Value::Sequence(parts) = from {
+        parts
+    } else {
+        vec![from]
     };
     for part in parts.into_iter().rev() {
         let Value::Mapping(fields) = part else {

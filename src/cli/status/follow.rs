@@ -2,7 +2,8 @@
 //!
 //! Whoever changes an image and follows at once must not be told that all is well because nothing has begun. So the end
 //! is believed when the status speaks of the template that the Deployment holds; without the right to read that, when
-//! it has not changed for a while.
+//! it has not changed for a while. And whoever follows means one version: where another one ends in its place, that is no
+//! good end.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 
 use super::super::connect::refused;
 use super::super::{Exit, Failure};
-use crate::api::{Phase, Rollout};
+use super::past;
+use crate::api::{Phase, Rollout, RolloutStatus};
 use crate::cluster::cache::Kind;
 use crate::cluster::watches::api;
 use crate::render::revision;
@@ -48,6 +50,7 @@ impl<'a> Following<'a> {
     ) -> Result<Exit, Failure> {
         let begun = Instant::now();
         let (mut shown, mut changed, mut answered) = (None::<Rollout>, false, begun);
+        let mut meant = None;
         loop {
             let now = Instant::now();
             match self.rollouts.get(self.name).await {
@@ -58,8 +61,10 @@ impl<'a> Following<'a> {
                         show(&rollout)?;
                     }
                     let waited = changed || now.duration_since(begun) >= SEEN_BY_THEN;
-                    if let Some(exit) = self.end(&rollout, waited).await {
-                        return Ok(exit);
+                    let held = self.held(&rollout).await;
+                    meant = meant.or_else(|| held.clone().or_else(|| under_way(&rollout)));
+                    if let Some(end) = self.end(&rollout, held, waited, meant.as_deref()) {
+                        return end;
                     }
                     shown = Some(rollout);
                 }
@@ -81,8 +86,14 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// How it ended, if it has.
-    async fn end(&self, rollout: &Rollout, waited: bool) -> Option<Exit> {
+    /// How it ended, if it has: the release of the revision that is `meant`, where that is known.
+    fn end(
+        &self,
+        rollout: &Rollout,
+        held: Option<String>,
+        waited: bool,
+        meant: Option<&str>,
+    ) -> Option<Result<Exit, Failure>> {
         let status = rollout.status.as_ref()?;
         if status.observed_generation != rollout.metadata.generation {
             return None;
@@ -108,11 +119,31 @@ impl<'a> Following<'a> {
             | Phase::RollingBack
             | Phase::Deleting => return None,
         };
-        let over = match self.held(rollout).await {
+        let over = match held {
             Some(held) => spoken_of == Some(held.as_str()),
             None => waited,
         };
-        over.then_some(exit)
+        match meant {
+            Some(meant) if spoken_of != Some(meant) => {
+                over.then(|| Err(self.another(status, meant, spoken_of.unwrap_or_default())))
+            }
+            // Its end stands, whatever the Deployment holds by now.
+            Some(_) => Some(Ok(exit)),
+            None => over.then_some(Ok(exit)),
+        }
+    }
+
+    /// The release that is meant is not the one that has ended.
+    fn another(&self, status: &RolloutStatus, meant: &str, spoken_of: &str) -> Failure {
+        let entry = status.history.iter().find(|entry| entry.revision == meant);
+        let fate = entry.map_or("replaced", |entry| past(entry.outcome));
+        Failure::failed(
+            format!(
+                "revision {meant} of `{}` was {fate}: the Deployment holds revision {spoken_of} now",
+                self.name
+            ),
+            format!("`serin explain {}` tells of that one's release", self.name),
+        )
     }
 
     /// The revision of the template that the Deployment holds, where it may be read.
@@ -120,6 +151,17 @@ impl<'a> Following<'a> {
         let workload = self.deployments.get(&rollout.spec.workload.name).await.ok()?;
         Some(revision::of_template(&workload.data["spec"]["template"]).to_string())
     }
+}
+
+/// The revision whose release is under way.
+fn under_way(rollout: &Rollout) -> Option<String> {
+    let status = rollout.status.as_ref()?;
+    let ended = matches!(
+        status.phase,
+        None | Some(Phase::Pending | Phase::Idle | Phase::Promoted | Phase::RolledBack)
+    );
+    let release = status.release.as_ref().filter(|_| !ended);
+    release.map(|release| release.revision.clone())
 }
 
 /// Whether an error may be over at the next look. Who never was connected (`before`) may have the wrong address.
@@ -192,6 +234,95 @@ spec: {workload: {name: checkout}, traffic: {gatewayAPI: {routes: [{name: checko
             assert_eq!(followed(&world, 3).await.ok(), Some(exit), "{phase}");
         }
         assert!(timed_out(&followed(&shop("Judging").await, 3).await));
+    }
+
+    /// The status says this some seconds after somebody has begun to follow.
+    async fn says(world: &World, seconds: u64, status: serde_json::Value) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let api: Api<Rollout> = Api::namespaced(world.client(), "shop");
+        let patch = Patch::Merge(json!({ "status": status }));
+        let params = PatchParams::default();
+        api.patch_status("checkout", &params, &patch).await.unwrap();
+    }
+
+    fn held(world: &World) -> String {
+        let workload = world.object("deployments", "shop", "checkout").unwrap();
+        revision::of_template(&workload["spec"]["template"]).to_string()
+    }
+
+    fn told(outcome: Result<Exit, Failure>) -> String {
+        match outcome {
+            Err(Failure::Told {
+                message,
+                exit: Exit::Failed,
+                ..
+            }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_another_version_is_no_good_end() {
+        for (image, outcome) in [("checkout:v1", "Reverted"), ("checkout:v3", "Superseded")] {
+            let world = shop("Idle").await;
+            world.set_image("shop", "checkout", "checkout:v2").unwrap();
+            let second = held(&world);
+            let shipping = async {
+                says(
+                    &world,
+                    3,
+                    json!({"phase": "Judging", "release": {"revision": second}}),
+                )
+                .await;
+                world.set_image("shop", "checkout", image).unwrap();
+                let at = "2026-01-01T00:00:00Z";
+                let entry = json!({"revision": second, "outcome": outcome, "reason": outcome, "seconds": 9,
+                    "startedAt": at, "endedAt": at});
+                let stable = json!({"revision": held(&world)});
+                says(
+                    &world,
+                    3,
+                    json!({"phase": "Idle", "stable": stable, "history": [entry]}),
+                )
+                .await;
+            };
+            let (outcome_of_it, ()) = tokio::join!(followed(&world, 60), shipping);
+            let message = told(outcome_of_it);
+            let wanted = format!("revision {second} of `checkout` was {}", outcome.to_lowercase());
+            assert!(message.starts_with(&wanted), "{message}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_read_the_deployment_means_the_first_release_that_is_seen() {
+        let world = shop("Judging").await;
+        world.inject(FaultRule::next("get", "deployments", Fault::Status(403)).times(u64::MAX));
+        let later = says(
+            &world,
+            3,
+            json!({"phase": "Promoted", "stable": {"revision": "another"}}),
+        );
+        let (outcome, ()) = tokio::join!(followed(&world, 60), later);
+        assert!(told(outcome).contains("was replaced: the Deployment holds revision another now"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_version_that_was_promoted_stays_so_though_a_newer_one_is_there_already() {
+        let world = shop("Idle").await;
+        world.set_image("shop", "checkout", "checkout:v2").unwrap();
+        let second = held(&world);
+        let shipping = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            world.set_image("shop", "checkout", "checkout:v3").unwrap();
+            says(
+                &world,
+                3,
+                json!({"phase": "Promoted", "stable": {"revision": second}}),
+            )
+            .await;
+        };
+        let (outcome, ()) = tokio::join!(followed(&world, 60), shipping);
+        assert_eq!(outcome.ok(), Some(Exit::Healthy));
     }
 
     #[tokio::test(start_paused = true)]
