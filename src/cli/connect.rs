@@ -38,15 +38,38 @@ impl Connection {
     }
 
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
-        let clients = Clients::connect(&self.target()).await.map_err(|error| {
-            Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context")
-        })?;
+        let clients = clients(&self.target()).await?;
         let namespace = self
             .namespace
             .clone()
             .unwrap_or_else(|| clients.read.default_namespace().to_owned());
         Ok(Connected { clients, namespace })
     }
+}
+
+/// The clients for a cluster.
+pub(super) async fn clients(target: &Target) -> Result<Clients, Failure> {
+    Clients::connect(target)
+        .await
+        .map_err(|error| match absent(target) {
+            Some(files) => Failure::failed(
+                format!("there is no cluster to talk to: {files} is not there"),
+                "name a kubeconfig with --kubeconfig or in KUBECONFIG",
+            ),
+            None => Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context"),
+        })
+}
+
+/// The kubeconfig that is looked for, where none of its files is there.
+fn absent(target: &Target) -> Option<String> {
+    let variable = std::env::var_os("KUBECONFIG").filter(|files| !files.is_empty());
+    let files: Vec<PathBuf> = match (&target.kubeconfig, variable) {
+        (Some(file), _) => vec![file.clone()],
+        (None, Some(files)) => std::env::split_paths(&files).collect(),
+        (None, None) => vec![std::env::home_dir()?.join(".kube/config")],
+    };
+    let shown = files.iter().map(|file| file.display().to_string());
+    (!files.iter().any(|file| file.exists())).then(|| shown.collect::<Vec<_>>().join(", "))
 }
 
 impl Connected {

@@ -6,6 +6,9 @@ use super::{Exit, Failure};
 use crate::api::crd;
 
 /// Print the CustomResourceDefinitions, ready for `kubectl apply --server-side -f -`.
+///
+/// Over those of an earlier version, or of the chart: with `--force-conflicts`, or the server keeps what Helm or somebody
+/// else wrote, and says so.
 #[derive(clap::Args, Debug)]
 pub(super) struct Crds {
     /// Only this one: rollouts, rolloutactions or metricproviders.

@@ -29,7 +29,7 @@ pub(super) struct Explain {
     /// The Rollout.
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     name: Option<String>,
-    /// Reads the Rollout from a file instead, as `kubectl get rollout NAME -o yaml` gives it; `-` is standard input.
+    /// Reads the Rollout from a file instead, as `kubectl get rollouts.serin.dev NAME -o yaml` gives it; `-` is standard input.
     #[arg(short, long)]
     file: Option<PathBuf>,
     /// Characters of a line, 60 to 110.

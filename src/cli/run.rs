@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::connect::block_on_all;
+use super::connect::{block_on_all, clients};
 use super::{Exit, Failure};
 use crate::admin::Admin;
 use crate::cluster::client::{Clients, Target};
@@ -109,9 +109,7 @@ impl Run {
             kubeconfig: self.kubeconfig,
             context: self.context,
         };
-        let clients = Clients::connect(&target).await.map_err(|error| {
-            Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context")
-        })?;
+        let clients = clients(&target).await?;
         let gate = match self.gate {
             Gate::Admission => GateMode::Admission,
             Gate::Paused => GateMode::Paused,

@@ -72,3 +72,43 @@ fn an_empty_kubeconfig_is_none() {
     let told = status(&folder.0, "", &[]);
     assert!(!told.contains("a value is required"), "{told}");
 }
+
+#[test]
+fn without_a_kubeconfig_one_line_says_what_to_do() {
+    let folder = Folder::new();
+    let home = folder.0.join(".kube/config");
+    for (variable, flags, missing) in [
+        ("", vec![], home.to_str().unwrap()),
+        ("/does/not/exist:/nor/this", vec![], "/does/not/exist, /nor/this"),
+        ("", vec!["--kubeconfig", "/does/not/exist"], "/does/not/exist"),
+    ] {
+        let told = status(&folder.0, variable, &flags);
+        let wanted = format!(
+            "error: there is no cluster to talk to: {missing} is not there; hint: name a kubeconfig with --kubeconfig or in \
+             KUBECONFIG\n"
+        );
+        assert_eq!(told, wanted);
+    }
+}
+
+#[test]
+fn as_a_plugin_it_speaks_of_the_plugin() {
+    let folder = Folder::new();
+    let plugin = folder.0.join("kubectl-serin");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_serin"), &plugin).unwrap();
+    let rollout = "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec: {workload: {name: a}, traffic: \
+                   {gatewayAPI: {routes: [{name: a}]}}}\n";
+    let file = folder.write("a.yaml", rollout);
+    for (program, name) in [
+        (plugin.as_path(), "kubectl serin"),
+        (Path::new(env!("CARGO_BIN_EXE_serin")), "serin"),
+    ] {
+        let output = Command::new(program)
+            .args(["explain", "--file"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(&format!("`{name} status` tells")), "{told}");
+    }
+}
