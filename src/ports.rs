@@ -51,9 +51,12 @@ pub struct NativeBucket {
 /// Why a metric source gave no samples. Never carries a response body (it may hold secrets of others).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// No answer: refused, timed out, name not resolved.
+    /// No connection: refused, broken, name not resolved.
     #[error("the metric provider cannot be reached")]
     Unreachable,
+    /// No answer in time.
+    #[error("the metric provider does not answer in time (its `timeout`)")]
+    Late,
     /// Our own credentials cannot be read. Says which file, never what is in it.
     #[error("the credentials for the metric provider cannot be read: {0}")]
     Credentials(String),
@@ -75,7 +78,7 @@ impl SourceError {
     /// Whether asking again can help.
     pub const fn transient(&self) -> bool {
         match self {
-            Self::Unreachable | Self::Credentials(_) | Self::Denied(_) | Self::Status(_) => true,
+            Self::Unreachable | Self::Late | Self::Credentials(_) | Self::Denied(_) | Self::Status(_) => true,
             Self::Refused(_) | Self::Unusable(_) => false,
         }
     }

@@ -28,7 +28,9 @@ pub mod special;
 pub mod trials;
 
 pub use alone::Alone;
-pub use assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Ratio, Trouble, Verdict, Warming};
+pub use assessment::{
+    Against, Amiss, Arms, Assessment, Evidenced, Missing, Ratio, Trouble, Verdict, Warming,
+};
 pub use background::{Background, Bursts};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use counts::{Counts, Tick};

@@ -62,6 +62,9 @@ pub(super) async fn clients(target: &Target) -> Result<Clients, Failure> {
 
 /// The kubeconfig that is looked for, where none of its files is there.
 fn absent(target: &Target) -> Option<String> {
+    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        return None; // in a pod none is needed
+    }
     let variable = std::env::var_os("KUBECONFIG").filter(|files| !files.is_empty());
     let files: Vec<PathBuf> = match (&target.kubeconfig, variable) {
         (Some(file), _) => vec![file.clone()],

@@ -143,7 +143,7 @@ impl Leadership {
             .within(&self.settings.namespace)
             .on(&self.settings.name);
         let get = self.leases.get_opt(&self.settings.name);
-        let live = client::call(what, self.settings.timing.retry, get).await?;
+        let live = client::call(what, self.settings.timing.renew, get).await?;
         let mine = live.as_ref().and_then(Record::of).is_some_and(|record| {
             record.holder.as_deref() == Some(self.settings.identity.as_str()) && record.stamp() == term.stamp
         });
@@ -159,7 +159,7 @@ impl Leadership {
             .within(&self.settings.namespace)
             .on(&self.settings.name);
         let get = self.leases.get_opt(&self.settings.name);
-        let live = client::call(what, self.settings.timing.retry, get).await?;
+        let live = client::call(what, self.settings.timing.renew, get).await?;
         Ok(live.as_ref().and_then(Record::of).map(|record| record.stamp()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serde_json::Value;
@@ -19,6 +20,32 @@ const CANDIDATE_SELECTOR: &str = "serin.dev/rollout-uid";
 /// How long a kind that a cluster may do without is let alone where it is not served: a list every half minute, for ever,
 /// would be dearer than all watches.
 const ABSENT: Duration = Duration::from_mins(5);
+
+/// So many times in a row a kind must be refused before that is taken for the rule: for a second after its start an API
+/// server refuses everything.
+const SURELY: u32 = 5;
+
+/// The longest pause before a watch is tried again. The library's own, half a minute, would leave a new leader with objects as
+/// old as that after an outage of the API server.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// The library's pauses, but none longer than [`PAUSE`].
+#[derive(Default)]
+struct Pauses(watcher::DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
 
 /// Starts every watch in `tasks`, for all namespaces or only for those named, and says how many there are.
 pub fn start(tasks: &mut JoinSet<()>, client: &Client, namespaces: &[String], cache: &Cache) -> usize {
@@ -80,10 +107,14 @@ impl Follower {
         if self.kind == Kind::CandidatePod {
             config = config.labels(CANDIDATE_SELECTOR);
         }
-        let mut stream = watcher(api, config).default_backoff().into_stream().boxed();
+        let mut stream = watcher(api, config).backoff(Pauses::default()).boxed();
         let mut list = Vec::new();
+        // How often in a row it has failed: told once, and a missing right when it lasts.
+        let mut failures = 0;
         loop {
-            match stream.try_next().await {
+            let event = stream.try_next().await;
+            failures = if event.is_ok() { 0 } else { failures + 1 };
+            match event {
                 Ok(Some(Event::Init)) => list = Vec::new(),
                 Ok(Some(Event::InitApply(object))) => list.extend(value(self.kind, object)),
                 Ok(Some(Event::InitDone)) => {
@@ -102,8 +133,8 @@ impl Follower {
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    self.trouble(&error);
-                    if self.kind.optional() && absent(&error) {
+                    self.trouble(&error, failures);
+                    if self.kind.optional() && absent(&error, failures) {
                         tokio::time::sleep(ABSENT).await;
                     }
                 }
@@ -111,7 +142,7 @@ impl Follower {
         }
     }
 
-    fn trouble(&self, error: &watcher::Error) {
+    fn trouble(&self, error: &watcher::Error, failures: u32) {
         let (group, _, _, plural) = self.kind.resource();
         let (watcher::Error::InitialListFailed(cause)
         | watcher::Error::WatchStartFailed(cause)
@@ -131,27 +162,35 @@ impl Follower {
                 self.cache.absent(self.kind, &self.namespace);
             }
             403 => {
-                tracing::error!(
-                    resource = plural,
-                    group,
-                    "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
-                );
+                if failures == SURELY {
+                    tracing::error!(
+                        resource = plural,
+                        group,
+                        "rbac: `list` and `watch` on `{plural}` in group `{group}` are missing: grant them"
+                    );
+                }
                 // The right is asked for before the kind is: without it nobody can say whether that is served at all.
                 if self.kind.optional() {
                     self.cache.absent(self.kind, &self.namespace);
                 }
             }
-            _ => tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted"),
+            _ if failures == 1 => {
+                tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted");
+            }
+            _ => tracing::debug!(resource = plural, group, error = %cause, "the watch is still interrupted"),
         }
     }
 }
 
 /// Whether the server does not serve the kind, or not to us.
-fn absent(error: &watcher::Error) -> bool {
+fn absent(error: &watcher::Error, failures: u32) -> bool {
     let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) = error else {
         return false;
     };
-    matches!(cause, kube::Error::Api(status) if matches!(status.code, 403 | 404))
+    let kube::Error::Api(status) = cause else {
+        return false;
+    };
+    status.code == 404 || status.code == 403 && failures >= SURELY
 }
 
 /// The items of a list do not say their kind; everybody else wants to know it.

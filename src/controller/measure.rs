@@ -80,7 +80,7 @@ impl Measure {
     pub(super) async fn look(
         &mut self,
         shared: &Arc<Shared>,
-        snapshot: &Snapshot,
+        (snapshot, settled): (&Snapshot, bool),
         spec: Option<&api::RolloutSpec>,
         (plan, state): (&Plan, &State),
         now: Moment,
@@ -97,6 +97,7 @@ impl Measure {
             snapshot,
             spec,
             plan,
+            settled,
             now,
         };
         self.follow(&look);
@@ -221,6 +222,10 @@ impl Measure {
         let pods = ready::newcomers(look.snapshot, &release.revision);
         trial.young.see(pods, trial.step(look.plan));
         trial.leave_out(release.gap, look.plan);
+        if !look.settled {
+            // However late the gateway takes a weight, the requests before that say nothing of whether it honours it.
+            trial.judge.grant_grace(look.plan, look.now);
+        }
         let source = look.source();
         beside::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
         self.seen = gauges.view(look);

@@ -219,7 +219,7 @@ impl Worker {
             (Phase::Releasing(_), Some(other)) => Route::Unusable(other),
             _ => route,
         };
-        let measured = self.measured(snapshot, spec, state, now).await?;
+        let measured = self.measured((snapshot, &route), spec, state, now).await?;
         Some(Observation {
             deleting: snapshot.rollout.pointer("/metadata/deletionTimestamp").is_some(),
             problems,
@@ -246,7 +246,7 @@ impl Worker {
     /// answered: `None` then, and what was read is not lost.
     async fn measured(
         &mut self,
-        snapshot: &Snapshot,
+        (snapshot, route): (&Snapshot, &Route),
         spec: &Spec,
         state: &State,
         now: Moment,
@@ -255,9 +255,12 @@ impl Worker {
             return Some(self.measure.known(&spec.plan, state));
         }
         let (shared, typed) = (Arc::clone(&self.shared), spec.typed.as_ref());
+        let settled = route
+            .settled(state.weight(), spec.plan.propagation, now)
+            .is_some();
         let reading = self
             .measure
-            .look(&shared, snapshot, typed, (&spec.plan, state), now);
+            .look(&shared, (snapshot, settled), typed, (&spec.plan, state), now);
         tokio::select! {
             biased;
             report = reading => Some(report),

@@ -180,9 +180,24 @@ fn seconds(at: Timestamp) -> String {
     )
 }
 
+/// Why there is no answer, or only a part of it.
+fn missing(error: &(dyn std::error::Error + 'static)) -> SourceError {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let late = |error: &(dyn std::error::Error + 'static)| {
+        error
+            .downcast_ref::<reqwest::Error>()
+            .is_some_and(reqwest::Error::is_timeout)
+    };
+    if causes.any(late) {
+        SourceError::Late
+    } else {
+        SourceError::Unreachable
+    }
+}
+
 /// The body of a good answer.
 async fn good(response: Result<Response, prometheus_http_query::Error>) -> Result<Vec<u8>, SourceError> {
-    let response = response.map_err(|_| SourceError::Unreachable)?;
+    let response = response.map_err(|error| missing(&error))?;
     let status = response.status();
     match status {
         StatusCode::OK => body(response).await,
@@ -230,7 +245,7 @@ impl MetricSource for Prometheus {
 /// The body, as long as it keeps within [`MAX_ANSWER`].
 async fn body(mut response: Response) -> Result<Vec<u8>, SourceError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| SourceError::Unreachable)? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| missing(&error))? {
         if body.len() + chunk.len() > MAX_ANSWER {
             let limit = format!("it is larger than {} MiB; narrow the query", MAX_ANSWER >> 20);
             return Err(SourceError::Unusable(limit));

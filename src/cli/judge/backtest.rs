@@ -264,6 +264,7 @@ fn unanswered(error: &SourceError) -> Failure {
         SourceError::Unreachable => {
             "is --prometheus right, and can it be reached from here (kubectl port-forward)?"
         }
+        SourceError::Late => "ask for a shorter window (--from, --to), or a server with less to do",
         SourceError::Credentials(_) => "see --bearer-token-file",
         SourceError::Denied(_) => "give --bearer-token-file or --header",
         SourceError::Status(_) => "is --prometheus the base address, before /api/v1/query?",

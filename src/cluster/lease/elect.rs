@@ -142,11 +142,11 @@ impl Elector {
             .on(&self.settings.name)
     }
 
-    /// No call outlives the term.
+    /// No call outlives the term. A server that is slow to answer is waited for: a leader that gives up on it harms more.
     fn deadline(&self) -> Duration {
-        let retry = self.settings.timing.retry;
-        self.term.as_ref().map_or(retry, |term| {
-            retry.min(term.until.saturating_duration_since(Instant::now()))
+        let renew = self.settings.timing.renew;
+        self.term.as_ref().map_or(renew, |term| {
+            renew.min(term.until.saturating_duration_since(Instant::now()))
         })
     }
 

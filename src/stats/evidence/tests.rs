@@ -266,7 +266,11 @@ fn proven(weight: f64) -> Evidence {
     let mut evidence = without_warm_up();
     evidence.begin_step(weight, weight, true);
     for at in 0..40 {
-        evidence.observe(tick((600, u64::from(at % 4 == 0)), (600, u64::from(at % 2 == 0)), 15.0));
+        evidence.observe(tick(
+            (600, u64::from(at % 4 == 0)),
+            (600, u64::from(at % 2 == 0)),
+            15.0,
+        ));
     }
     assert_eq!(evidence.verdict(), Verdict::Pass);
     evidence

@@ -279,6 +279,48 @@ async fn a_policy_for_another_port_stops_nothing_and_neither_does_a_right_to_pol
     }
 }
 
+/// An API server that has just been started refuses everything for a second: that a right is missing shows in time.
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_missing_for_a_moment_hides_no_policy() {
+    let world = shop();
+    world.inject(FaultRule::next("list", "backendtlspolicies", Fault::Status(403)).times(2));
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let policy = TLS.replace("NAME", "tls").replace("SERVICE", "checkout");
+    world.apply_yaml(&policy).unwrap();
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Preflight").await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let told = message(&world);
+    assert!(told.starts_with("BackendTLSPolicy shop/tls targets"), "{told}");
+}
+
+/// A new leader after an outage of the API server must not wait for half a minute until it sees the pods again.
+#[tokio::test(start_paused = true)]
+async fn watches_come_back_within_seconds_of_an_outage() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    // The server ends a watch after five minutes at most.
+    for verb in ["list", "watch"] {
+        world.inject(FaultRule::next(verb, "endpointslices", Fault::Status(503)).times(u64::MAX));
+    }
+    tokio::time::sleep(Duration::from_secs(400)).await;
+    assert_ne!(in_force(&world), 0, "{}", message(&world));
+    for pod in world.objects("pods", "shop") {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        if name.contains("-canary-") {
+            world.force_pod("shop", name, Some(false));
+        }
+    }
+    world.heal();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(in_force(&world), 0, "{}", message(&world));
+}
+
 /// A connection of a watch that is renewed counts as well.
 #[tokio::test(start_paused = true)]
 async fn at_rest_the_api_server_hears_little() {

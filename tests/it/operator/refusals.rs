@@ -193,3 +193,27 @@ async fn a_controller_that_undoes_a_write_at_once_is_told_and_not_raced_with() {
         "{message}"
     );
 }
+
+/// A route that takes its weight late (a gateway's webhook is down) is honoured from then on: what was counted before says
+/// nothing of that.
+#[tokio::test(start_paused = true)]
+async fn a_weight_that_is_in_force_late_is_not_called_ignored() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Judging").await;
+    world.inject(FaultRule::next("patch", "httproutes", Fault::Status(503)).times(u64::MAX));
+    while status(&world)["release"]["weight"]["desired"] != 25 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    world.heal();
+    let limit = world.elapsed() + Duration::from_hours(1);
+    while status(&world)["phase"] != "Promoted" {
+        let message = status(&world)["message"].to_string();
+        assert!(!message.contains("share of the requests"), "{message}");
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

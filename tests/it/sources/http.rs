@@ -281,11 +281,11 @@ async fn a_native_histogram_is_asked_for_as_any_sample() {
 }
 
 #[tokio::test]
-async fn silence_and_refusal_are_unreachable() {
+async fn silence_is_late_and_refusal_is_unreachable() {
     let server = Server::start().await;
     let mut hanging = server.settings("hang");
     hanging.timeout = Duration::from_millis(50);
-    assert_eq!(ask(&hanging).await, Err(SourceError::Unreachable));
+    assert_eq!(ask(&hanging).await, Err(SourceError::Late));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);

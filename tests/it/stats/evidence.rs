@@ -203,7 +203,11 @@ fn one_burst_does_not_convict_and_a_shared_outage_neither_convicts_nor_proves() 
     for _ in 0..10 {
         evidence.observe(random.tick((375, 375), (0.2, 0.2)));
         let now = evidence.assessment();
-        assert!(now.amiss == Some(Amiss::SharedFault) && now.verdict == Verdict::Continue && now.release.evidence <= before + 1e-9);
+        assert!(
+            now.amiss == Some(Amiss::SharedFault)
+                && now.verdict == Verdict::Continue
+                && now.release.evidence <= before + 1e-9
+        );
     }
 }
 
