@@ -178,14 +178,4 @@ impl Assessment {
             (self.against == Against::Beside && mine != theirs).then_some(Trouble::OneArm)
         }
     }
-
-    /// The candidate's rate in this step.
-    pub fn candidate_rate(&self) -> Option<f64> {
-        self.in_step.candidate.rate()
-    }
-
-    /// The baseline's rate in this step.
-    pub fn baseline_rate(&self) -> Option<f64> {
-        self.in_step.baseline.rate()
-    }
 }

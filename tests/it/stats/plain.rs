@@ -39,14 +39,13 @@ fn what_a_background_keeps_within_bounds() {
 }
 
 #[test]
-fn an_assessment_tells_its_own_rates() {
+fn an_assessment_tells_what_it_has_counted() {
     let mut evidence = Evidence::new(Settings::default());
-    assert_eq!(evidence.assessment().candidate_rate(), None);
-    assert_eq!(evidence.assessment().baseline_rate(), None);
+    assert_eq!(evidence.assessment().in_step.candidate.rate(), None);
     evidence.observe(Tick::new(Counts::new(200, 30), Counts::new(1_000, 20), 15.0));
-    let seen = evidence.assessment();
+    let seen = evidence.assessment().in_step;
     assert_eq!(
-        (seen.candidate_rate(), seen.baseline_rate()),
+        (seen.candidate.rate(), seen.baseline.rate()),
         (Some(0.15), Some(0.02))
     );
     let both = Arms::default().plus(Counts::new(3, 1), Counts::new(5, 2));
