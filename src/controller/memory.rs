@@ -77,7 +77,7 @@ impl Memory {
         let gate = match closed {
             Ok(true) => Gate::Closed,
             Ok(false) => open(
-                "a change of the template would not be held back: install the chart's admission policy, or run with `--gate paused`",
+                "a change of the template would not be held back: install the chart's admission policy, or run with `--gate paused` (the chart: `gate.mode: Paused`)",
             ),
             Err(why) => open(&format!("the gate could not be proved: {why}")),
         };
