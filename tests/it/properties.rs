@@ -280,7 +280,7 @@ fn judged(dice: &mut Dice, state: &State, now: Moment) -> Evidence {
 
 /// One thing goes another way.
 fn surprise(dice: &mut Dice, seen: &mut Observation, now: Moment) {
-    match dice.below(14) {
+    match dice.below(15) {
         0 => seen.workload = dice.chance(60).then(|| dice.workload()),
         1 => seen.candidate = dice.candidate(),
         2 => seen.route = dice.route(now),
@@ -295,6 +295,14 @@ fn surprise(dice: &mut Dice, seen: &mut Observation, now: Moment) {
             if let Some(workload) = &mut seen.workload {
                 workload.template = dice.revision();
                 workload.paused = dice.chance(80);
+            }
+        }
+        // Nobody but the candidate is ready, and then somebody deletes the Rollout.
+        14 => {
+            seen.deleting = dice.chance(50);
+            if let Some(workload) = &mut seen.workload {
+                workload.endpoints = 0;
+                workload.revisions.values_mut().for_each(|pods| pods.ready = 0);
             }
         }
         _ => {}

@@ -93,7 +93,8 @@ impl Turn<'_> {
     /// alone; `None`: it can at once.
     fn in_place_of(&self, revision: &Revision) -> Option<Revision> {
         let workload = self.seen.workload.as_ref()?;
-        if !self.serves_alone(revision, workload) {
+        // One that is found worse in this very turn keeps nothing, whoever is left to serve.
+        if !self.serves_alone(revision, workload) || self.seen.evidence.convicts(revision).is_some() {
             return None;
         }
         self.to_ship(workload)
