@@ -31,8 +31,8 @@ impl Turn<'_> {
             } else {
                 self.answer(action).err()
             };
-            if action.verb == Verb::Abort && refusal.is_none() {
-                // The latest of them: they come by age.
+            if action.verb == Verb::Abort && self.concerns(action) {
+                // The latest of them: they come by age. It has the last word also where nothing is left to abort.
                 aborted = Some(action);
             }
             self.next.handled.push(Handled {
@@ -40,6 +40,13 @@ impl Turn<'_> {
                 refusal,
             });
         }
+    }
+
+    /// Whether an action is meant for the release that is active.
+    fn concerns(&self, action: &Action) -> bool {
+        let meant = action.revision.as_ref();
+        let active = self.next.active();
+        active.is_some_and(|active| meant.is_none_or(|meant| meant == active))
     }
 
     fn answer(&mut self, action: &Action) -> Result<(), String> {
@@ -82,6 +89,9 @@ impl Turn<'_> {
     fn pause(&mut self, paused: bool) -> Result<(), String> {
         match &mut self.next.phase {
             Phase::Releasing(release) => release.paused = paused,
+            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Failed => {
+                return Err("the promotion has failed, and goes no further until it is resumed".into());
+            }
             Phase::Promoting(promotion) => promotion.paused = paused,
             Phase::Adopting
             | Phase::Idle
@@ -102,6 +112,12 @@ impl Turn<'_> {
             promotion.paused = false;
             (promotion.lost, promotion.worse) = (0, false);
             return Ok(());
+        }
+        // The plan that stands in for a spec which cannot be read is paused, too.
+        let asked = self.plan.paused && self.seen.problems.is_empty();
+        let active = matches!(self.next.phase, Phase::Releasing(_) | Phase::Promoting(_));
+        if asked && active {
+            return Err("`spec.paused` is true: set it to false to go on".into());
         }
         self.pause(false)
     }
@@ -126,7 +142,15 @@ impl Turn<'_> {
                 );
                 Ok(())
             }
-            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Failed => Ok(()),
+            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Failed => {
+                let workload = self.seen.workload.as_ref();
+                let cure = workload.map(|workload| self.until_resumed(&promotion, workload));
+                let stable = self.next.stable.as_ref();
+                let way = stable.filter(|stable| workload.is_some_and(|it| it.template != **stable));
+                let way = way.map(|stable| format!("; or put the template of {stable} back"));
+                let (cure, way) = (cure.unwrap_or_default(), way.unwrap_or_default());
+                Err(format!("the promotion has ended already: {cure}{way}"))
+            }
             Phase::Promoting(promotion) => {
                 let revision = promotion.revision.clone();
                 self.fail_promotion(promotion);

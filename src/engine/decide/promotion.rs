@@ -288,7 +288,11 @@ impl Turn<'_> {
             self.wake_for_route();
             return wait;
         };
-        if !self.over(settled.max(promotion.entered), self.plan.promotion.bake) {
+        let over = self.over(settled.max(promotion.entered), self.plan.promotion.bake);
+        if let Some(wait) = self.paused_wait(promotion.paused) {
+            return Some(wait);
+        }
+        if !over {
             return wait;
         }
         let revision = promotion.revision;

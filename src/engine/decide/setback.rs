@@ -25,7 +25,7 @@ impl Turn<'_> {
     }
 
     /// Who serves, and what a person can do.
-    fn until_resumed(&self, promotion: &Promotion, workload: &Workload) -> String {
+    pub(super) fn until_resumed(&self, promotion: &Promotion, workload: &Workload) -> String {
         let (revision, template) = (&promotion.revision, &workload.template);
         if template != revision && self.comes_back(promotion, workload) {
             return format!(

@@ -280,6 +280,8 @@ impl Play {
             }
             ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
             ["steps", weights] => self.script.change_steps(weights),
+            ["spec", "pauses"] => self.script.pause(true),
+            ["spec", "goes", "on"] => self.script.pause(false),
             ["problem", "is", "cured"] => self.cluster.problems.clear(),
             other => panic!("no such event: {other:?}"),
         }

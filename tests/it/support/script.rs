@@ -49,6 +49,11 @@ impl Script {
         self.wishes.read(&["weights", weights]);
         self.plan = self.wishes.plan();
     }
+
+    /// The owner sets `spec.paused`.
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.plan.paused = paused;
+    }
 }
 
 /// Reads a script.
