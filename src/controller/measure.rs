@@ -43,7 +43,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics.
     looked: Option<Moment>,
-    /// Since when nothing can be measured in a return, and why.
+    /// Since when nothing can be compared, and why. However long the step has lasted by then: what is looked for anew has
+    /// not been silent before.
     unmeasured: Option<(Moment, String)>,
     /// How the evidence of the trial grew.
     trail: Trail,
@@ -103,7 +104,7 @@ impl Measure {
         self.follow(&look);
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
-                (self.trial, self.trail) = (None, Trail::default());
+                (self.trial, self.trail, self.unmeasured) = (None, Trail::default(), None);
                 self.seen = (engine::gauge::Gauges::default(), Vec::new());
                 Report {
                     preflight: self.preflight(&look, &release.revision).await,
@@ -118,7 +119,10 @@ impl Measure {
                 evidence: self.come_back(&look, promotion).await,
                 ..Report::nothing()
             },
-            Phase::Promoting(_) | Phase::RollingBack(_) => Report::nothing(),
+            Phase::Promoting(_) | Phase::RollingBack(_) => {
+                self.unmeasured = None;
+                Report::nothing()
+            }
             Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => {
                 *self = Self::default();
                 Report::nothing()
@@ -195,7 +199,7 @@ impl Measure {
 
     async fn climb(&mut self, look: &Look<'_>, release: &Release) -> Evidence {
         if release.stage == Stage::Scaling && release.passed == 0 && release.weight.percent() == 0 {
-            self.trial = None;
+            (self.trial, self.unmeasured) = (None, None);
             return Evidence::none();
         }
         let place = Place {
@@ -206,11 +210,13 @@ impl Measure {
         let key = (release.revision.clone(), false);
         let begun = (place, release.rung == 0);
         if let Err(why) = self.on_trial(look, key, begun, |_| false).await {
-            return Evidence::silent(release, why);
+            self.fall_silent(look.now, why);
+            return self.unmeasured(&release.revision, release.rung);
         }
         let Some(trial) = &mut self.trial else {
             return Evidence::none();
         };
+        self.unmeasured = None;
         let gauges = match &mut self.gauges {
             Some(gauges) if gauges.fit(look, &release.revision) => gauges,
             other => other.insert(Gauges::new(look, &release.revision)),
@@ -251,9 +257,8 @@ impl Measure {
         let ended = |trial: &Trial| known::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
         if let Err(why) = self.on_trial(look, key, (place, false), ended).await {
-            let since = self.unmeasured.take().map_or(look.now, |(since, _)| since);
-            self.unmeasured = Some((since, why));
-            return self.unmeasured(promotion);
+            self.fall_silent(look.now, why);
+            return self.unmeasured(&promotion.revision, 0);
         }
         self.unmeasured = None;
         let source = look.source();
@@ -275,6 +280,11 @@ impl Measure {
     /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps unless it has `ended`, or a
     /// new one.
     async fn on_trial(
+    fn fall_silent(&mut self, now: Moment, why: String) {
+        let since = self.unmeasured.take().map_or(now, |(since, _)| since);
+        self.unmeasured = Some((since, why));
+    }
+
         &mut self,
         look: &Look<'_>,
         key: (Revision, bool),

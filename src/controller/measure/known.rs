@@ -25,18 +25,22 @@ impl Measure {
             },
             Phase::Releasing(release) => Report {
                 preflight: Some(Vec::new()),
-                evidence: on_trial((&release.revision, false)).map_or_else(Evidence::none, |trial| {
-                    Evidence {
+                evidence: on_trial((&release.revision, false)).map_or_else(
+                    || self.unmeasured(&release.revision, release.rung),
+                    |trial| Evidence {
                         gauges: self.seen.0.clone(),
                         ..trial.judge.evidence()
-                    }
-                }),
+                    },
+                ),
             },
             // What was found in a return that is over says nothing of the next one.
             Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
                 evidence: on_trial((&promotion.revision, true))
                     .filter(|trial| !is_over(trial, promotion, plan))
-                    .map_or_else(|| self.unmeasured(promotion), |trial| trial.judge.evidence()),
+                    .map_or_else(
+                        || self.unmeasured(&promotion.revision, 0),
+                        |trial| trial.judge.evidence(),
+                    ),
                 ..Report::nothing()
             },
             Phase::Promoting(_)
@@ -50,10 +54,11 @@ impl Measure {
 }
 
 impl Measure {
-    /// What is known of promoted pods that cannot be measured: since when, and why.
-    pub(super) fn unmeasured(&self, promotion: &Promotion) -> Evidence {
+    /// What is known of pods that cannot be measured: since when, and why.
+    pub(super) fn unmeasured(&self, revision: &Revision, rung: usize) -> Evidence {
         Evidence {
-            revision: Some(promotion.revision.clone()),
+            revision: Some(revision.clone()),
+            rung,
             silent: self.unmeasured.clone(),
             ..Evidence::none()
         }

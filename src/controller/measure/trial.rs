@@ -298,12 +298,12 @@ impl Trial {
         outcome: Result<Reading, NoData>,
     ) {
         let line = &mut self.lines[index];
+        if let Some(why) = outcome.as_ref().err().filter(|why| why.transient()) {
+            // The server is away: what was kept is not fresh any more, and its history may still be there. The point may
+            // be long past, the silence is not.
+            return self.judge.miss(index, now, &why.to_string());
+        }
         if let Some(lead) = line.lead {
-            if let Some(why) = outcome.as_ref().err().filter(|why| why.transient()) {
-                // The server is away: what was kept is not fresh any more, and its history may still be there. The point
-                // is long past, the silence is not.
-                return self.judge.miss(index, now, &why.to_string());
-            }
             if at < lead {
                 return;
             }
@@ -321,7 +321,7 @@ impl Trial {
         }
         match outcome {
             Ok(reading) => self.judge(plan, index, &reading),
-            // It could not be read before.
+            // It could not be known before.
             Err(why) => self.judge.miss(index, line.reader.readable(at), &why.to_string()),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::engine::gauge::{Gauges, Leak};
 use crate::engine::quantity::{Moment, Revision, Weight};
-use crate::engine::state::{Cause, Release};
+use crate::engine::state::Cause;
 
 /// What the judge says at a moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,16 +54,6 @@ impl Evidence {
             idle: false,
             young: false,
             gauges: Gauges::default(),
-        }
-    }
-
-    /// None on the rung that a release has entered, because of what is said.
-    pub fn silent(release: &Release, why: String) -> Self {
-        Self {
-            revision: Some(release.revision.clone()),
-            rung: release.rung,
-            silent: Some((release.entered, why)),
-            ..Self::none()
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use serin::api::Rollout;
 use serin::world::{Fault, FaultRule};
 
+use super::silence::Shaky;
 use super::*;
 
 async fn edit(world: &World, spec: Value) {
@@ -261,6 +262,87 @@ async fn another_query_judges_the_step_anew() {
         tasks.shutdown().await;
         around.abort();
     }
+}
+
+/// The operator at work for ten minutes on a step that takes twenty, in which silence of five ends the release.
+async fn late_in_a_step(world: &World, source: Arc<dyn MetricSource>) -> JoinSet<()> {
+    let analysis = json!({"onNoData": "Rollback", "noDataDeadline": "5m",
+        "metrics": [{"name": "errors", "preset": "contour"}]});
+    let steps = json!([{"weight": 10, "hold": "20m"}, {"weight": 100}]);
+    edit(
+        world,
+        json!({"analysis": analysis, "weights": null, "steps": steps}),
+    )
+    .await;
+    tokio::spawn(world.clone().run());
+    let tasks = lead(world, source, "first").0;
+    phase_is(world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    weight_is(world, 10).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
+    tasks
+}
+
+async fn is_promoted(world: &World) {
+    let limit = Duration::from_hours(2);
+    let came = tokio::time::timeout(limit, phase_is(world, "Promoted")).await;
+    assert!(came.is_ok(), "{}", status(world));
+}
+
+/// What is looked for anew has been silent since then, and not since its step began.
+#[tokio::test(start_paused = true)]
+async fn an_edit_late_in_a_step_is_no_long_silence() {
+    let world = shop();
+    let _tasks = late_in_a_step(&world, Arc::new(world.metrics())).await;
+    edit(&world, preset("errors", "http-requests")).await;
+    is_promoted(&world).await;
+}
+
+/// The same of a leader that finds nothing in the status to go on from.
+#[tokio::test(start_paused = true)]
+async fn evidence_that_is_lost_late_in_a_step_is_no_long_silence() {
+    let world = shop();
+    let mut tasks = late_in_a_step(&world, Arc::new(world.metrics())).await;
+    tasks.shutdown().await;
+    let rollouts: Api<Rollout> = Api::namespaced(world.client_as("admin"), "shop");
+    let damaged = Patch::Merge(json!({"status": {"evidence": {"lines": 1}}}));
+    rollouts
+        .patch_status("checkout", &PatchParams::default(), &damaged)
+        .await
+        .unwrap();
+    // It has to search for longer than the silence that is no news.
+    let source = Arc::new(Shaky::new(&world, |_, _| true, u32::MAX));
+    let _tasks = lead(&world, Arc::clone(&source) as Arc<dyn MetricSource>, "second");
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!(in_force(&world), 10, "{}", status(&world));
+    source.fail(0);
+    is_promoted(&world).await;
+}
+
+/// The step is read again from its beginning, and then the provider is away for a moment.
+#[tokio::test(start_paused = true)]
+async fn a_blink_of_the_provider_while_a_step_is_read_again_is_no_long_silence() {
+    let world = shop();
+    let old = |_: &str, age: i64| (420..1_500).contains(&age);
+    let source = Arc::new(Shaky::new(&world, old, 0));
+    let _tasks = late_in_a_step(&world, Arc::clone(&source) as Arc<dyn MetricSource>).await;
+    source.fail(8);
+    edit(&world, preset("errors", "http-requests")).await;
+    is_promoted(&world).await;
+    assert_eq!(source.left(), 0);
+}
+
+/// Silence that lasts ends the release all the same, as long after the edit as silence may last.
+#[tokio::test(start_paused = true)]
+async fn what_an_edit_names_and_nobody_counts_ends_the_release_in_time() {
+    let world = shop();
+    let _tasks = late_in_a_step(&world, Arc::new(world.metrics())).await;
+    edit(&world, preset("errors", "istio")).await;
+    tokio::time::sleep(Duration::from_mins(4)).await;
+    assert_eq!(in_force(&world), 10, "{}", status(&world));
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let status = status(&world);
+    assert_eq!(status["history"][0]["reason"], "NoData", "{status}");
 }
 
 /// Before the first weight nothing is on trial yet, and the old metrics are known already.

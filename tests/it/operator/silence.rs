@@ -35,7 +35,7 @@ async fn a_new_leader_promotes_nothing_that_it_cannot_measure() {
 }
 
 /// A provider that does not answer some of what it is asked, so many times.
-struct Shaky {
+pub(super) struct Shaky {
     inner: Arc<dyn MetricSource>,
     /// Of a question and how old the moment is that it is about, in seconds.
     unanswered: fn(&str, i64) -> bool,
@@ -44,6 +44,25 @@ struct Shaky {
 }
 
 impl Shaky {
+    pub(super) fn new(world: &World, unanswered: fn(&str, i64) -> bool, times: u32) -> Self {
+        Self {
+            inner: Arc::new(world.metrics()),
+            unanswered,
+            times: times.into(),
+            world: world.clone(),
+        }
+    }
+
+    /// From now on, so many times.
+    pub(super) fn fail(&self, times: u32) {
+        self.times.store(times, Ordering::Relaxed);
+    }
+
+    /// How many times more.
+    pub(super) fn left(&self) -> u32 {
+        self.times.load(Ordering::Relaxed)
+    }
+
     fn fails(&self, query: &str, at: jiff::Timestamp) -> bool {
         use serin::ports::Clock;
         let age = self.world.clock().now().duration_since(at).as_secs();
@@ -79,12 +98,7 @@ impl MetricSource for Shaky {
 /// What the release says of its latency, once it has begun.
 async fn latency(unanswered: fn(&str, i64) -> bool, times: u32) -> (Value, Duration) {
     let world = shop();
-    let source = Shaky {
-        inner: Arc::new(world.metrics()),
-        unanswered,
-        times: times.into(),
-        world: world.clone(),
-    };
+    let source = Shaky::new(&world, unanswered, times);
     let (_tasks, _) = operate_with(&world, Arc::new(source));
     comes_to(&world, "Idle").await;
     tokio::time::sleep(Duration::from_mins(70)).await;
