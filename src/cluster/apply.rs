@@ -21,6 +21,7 @@ pub use error::{ApplyError, Blocked};
 use super::cache::Kind;
 use super::error::Error;
 use super::lease::{Leadership, Stamp};
+use super::observe;
 use super::snapshot::Snapshot;
 use crate::engine::quantity::{Moment, Revision};
 use crate::engine::state::{Phase, State};
@@ -61,15 +62,16 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     /// The revision that the candidate has, or is to have.
-    fn revision(&self) -> Option<&Revision> {
+    fn revision(&self) -> Option<Revision> {
         match &self.state.phase {
-            Phase::Deleting(removal) => removal.approved.as_ref(),
+            // What shall serve in its stead may be another revision, of which there is no candidate.
+            Phase::Deleting(_) => observe::candidate(self.snapshot, None).revision,
             Phase::Adopting
             | Phase::Idle
             | Phase::Releasing(_)
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
-            | Phase::Promoting(_) => self.state.active(),
+            | Phase::Promoting(_) => self.state.active().cloned(),
         }
     }
 

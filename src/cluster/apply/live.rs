@@ -74,7 +74,7 @@ impl Writer {
         let Some(revision) = job.revision().filter(|_| look != Look::Scale) else {
             return Ok(());
         };
-        let name = names::candidate(text(&job.snapshot.rollout, "/spec/workload/name"), revision);
+        let name = names::candidate(text(&job.snapshot.rollout, "/spec/workload/name"), &revision);
         let seen = job
             .snapshot
             .candidates

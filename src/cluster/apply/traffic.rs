@@ -22,7 +22,7 @@ impl Writer {
         let (arms, originals) = (arms(job), originals(&snapshot.rollout));
         let candidate = job
             .revision()
-            .map(|revision| names::candidate(arms.workload, revision));
+            .map(|revision| names::candidate(arms.workload, &revision));
         if weight > Weight::NONE && candidate.is_none() {
             return Err(ApplyError::Stale("no release has a candidate".into()));
         }

@@ -3,7 +3,8 @@
 use serde_json::json;
 use serin::cluster::error::Class;
 use serin::engine::Effect;
-use serin::engine::quantity::Revision;
+use serin::engine::quantity::{Revision, Weight};
+use serin::engine::state::{Phase, Removal};
 use serin::render::{gate, names};
 
 use super::{Stage0, down, up};
@@ -90,6 +91,30 @@ async fn naming_the_candidate_costs_one_conditional_write() {
     stage.apply(Effect::RestoreRoute).await.unwrap();
     let late = stage.apply_over(&seen, up(0)).await.unwrap_err();
     assert_eq!(late.class(), Class::Conflict);
+}
+
+/// Another revision than the candidate's shall serve when the Rollout is gone.
+#[tokio::test(start_paused = true)]
+async fn while_a_rollout_goes_the_candidate_that_is_there_keeps_its_traffic() {
+    let mut stage = Stage0::new().await;
+    let stable = stage.template();
+    let revision = stage.begin_with_candidate().await;
+    stage.apply(up(10)).await.unwrap();
+    stage.world.set_image("shop", "checkout", "checkout:v1").unwrap();
+    stage.wait(1).await;
+    assert_eq!(stage.template(), stable);
+    stage.state.phase = Phase::Deleting(Removal {
+        entered: stage.now(),
+        approved: Some(stable.clone()),
+        weight: Weight::clamped(25),
+        drain: true,
+    });
+    assert_eq!(stage.apply(down(25)).await.unwrap().writes(), 1);
+    let name = names::candidate("checkout", &revision);
+    assert_eq!(stage.weights(), [("checkout".to_owned(), 75), (name, 25)]);
+    let open = Effect::Unpause { template: stable };
+    assert_eq!(stage.apply(open).await.unwrap().writes(), 1);
+    assert!(!gate::is_paused(&stage.object("deployments", "checkout")));
 }
 
 #[tokio::test(start_paused = true)]

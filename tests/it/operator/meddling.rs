@@ -6,7 +6,7 @@ use serde_json::json;
 use super::gauges::{comes_to, status};
 use super::*;
 
-async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
+pub(super) async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
     api.delete(name, &DeleteParams::default()).await.unwrap();

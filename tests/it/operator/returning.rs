@@ -3,7 +3,7 @@
 use serin::world::{Fault, FaultRule, Moment};
 
 use super::gauges::{comes_to, status};
-use super::meddling::events;
+use super::meddling::{delete, events};
 use super::*;
 
 /// A shop whose new version fails half of the requests wherever it has less than half of them, while it is ill.
@@ -101,6 +101,30 @@ async fn a_promotion_whose_pods_were_worse_can_be_left_with_a_newer_template() {
 fn fell_candidate(world: &World) {
     let pods = world.objects("pods", "shop");
     let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
+/// Both in one go: the stable pods come back under cover of the candidate, which is of another revision.
+#[tokio::test(start_paused = true)]
+async fn a_failed_promotion_whose_old_template_comes_back_as_it_is_deleted_is_left() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_with(&ill);
+    tokio::spawn(world.clone().run());
+    let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
+    comes_to(&world, "Idle").await;
+    fails_to_return(&world, &ill).await;
+    leader.shutdown().await;
+    world.set_image("shop", "checkout", "checkout:v1").unwrap();
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    let _leader = lead(&world, Arc::new(world.metrics()), "two").0;
+    let limit = world.elapsed() + Duration::from_mins(10);
+    while let Some(rollout) = world.object("rollouts", "shop", "checkout") {
+        assert!(world.elapsed() < limit, "{}", rollout["status"]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let deployment = world.object("deployments", "shop", "checkout").unwrap();
+    assert_eq!(deployment["status"]["updatedReplicas"], 4, "{deployment}");
+    assert_ne!(deployment["spec"]["paused"], true);
+    assert_eq!(in_force(&world), 0);
+}
+
     for name in names.filter(|name| name.contains("-canary-")) {
         world.force_pod("shop", name, Some(false));
     }
