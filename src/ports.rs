@@ -82,6 +82,18 @@ impl SourceError {
             Self::Refused(_) | Self::Unusable(_) => false,
         }
     }
+
+    /// One word, for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Credentials(_) => "credentials",
+            Self::Denied(_) => "denied",
+            Self::Refused(_) => "refused",
+            Self::Status(_) => "status",
+            Self::Unusable(_) => "unusable",
+        }
+    }
 }
 
 /// Evaluation times: `start`, `start + step`, and so on until `end`.

@@ -10,6 +10,7 @@ mod known;
 mod look;
 pub(crate) mod search;
 pub(crate) mod subject;
+mod timed;
 mod told;
 mod trail;
 mod trial;

@@ -25,10 +25,11 @@ use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::gather::gather;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::{gate, observe};
+use crate::engine::judge::Verdict;
 use crate::engine::observation::{Gate, Observation, Problem, Route};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
-use crate::engine::{Moment, State, Weight, check, decide, reason};
+use crate::engine::{Moment, Revision, State, Weight, check, decide, reason};
 use crate::render::names;
 use crate::stats::Trouble;
 use crate::telemetry::metrics::RolloutKey;
@@ -54,6 +55,10 @@ pub(super) struct Worker {
     written: Option<Moment>,
     /// What kept each metric from passing then.
     told: Vec<Option<Trouble>>,
+    /// The last verdict, and on which rung of whose trial it was reached.
+    judged: Option<(Revision, usize, Verdict)>,
+    /// What has failed first in this turn, in one word.
+    failure: Option<&'static str>,
     /// Something came that cannot wait for the metrics: the next turn decides on those that are known.
     hasty: bool,
 }
@@ -97,6 +102,8 @@ impl Worker {
             stamped: false,
             written: None,
             told: Vec::new(),
+            judged: None,
+            failure: None,
             hasty: false,
         }
     }
@@ -111,9 +118,8 @@ impl Worker {
             }
             let begun = tokio::time::Instant::now();
             let turn = self.turn().await;
-            self.shared
-                .metrics
-                .reconciled(tokio::time::Instant::now().duration_since(begun), None);
+            let took = tokio::time::Instant::now().duration_since(begun);
+            self.shared.metrics.reconciled(took, self.failure.take());
             match turn {
                 Turn::Gone => break,
                 Turn::Again => tokio::task::yield_now().await,

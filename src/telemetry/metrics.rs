@@ -2,6 +2,7 @@
 //!
 //! One value owns the registry; what belongs to one Rollout goes away with it ([`Metrics::forget`]).
 
+mod about;
 mod rollouts;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
+pub use about::{About, FAMILIES};
 pub use rollouts::{RolloutKey, WeightArm, WeightKind};
 use rollouts::{Rollouts, Series};
 
@@ -43,7 +45,6 @@ pub struct Metrics {
     writes: Family<One, Counter>,
     dropped: Counter<u64, AtomicU64>,
     leader: Gauge,
-    undecodable: Family<One, Gauge>,
 }
 
 /// Calls of the API server and reconciles: a millisecond to ten seconds.
@@ -71,7 +72,7 @@ impl Metrics {
         let rollouts = Arc::new(Rollouts::default());
         registry.register_collector(Box::new(rollouts.clone()));
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The version that runs", version);
+        add(&mut registry, about::BUILD, version);
         let metrics = Self {
             rollouts,
             release_seconds: Family::new_with_constructor(long),
@@ -83,7 +84,6 @@ impl Metrics {
             writes: Family::default(),
             dropped: Counter::default(),
             leader: Gauge::default(),
-            undecodable: Family::default(),
             registry: Registry::default(),
         };
         metrics.register(&mut registry);
@@ -91,48 +91,15 @@ impl Metrics {
     }
 
     fn register(&self, to: &mut Registry) {
-        to.register(
-            "rollout_duration_seconds",
-            "Time from a new revision to its end, by outcome",
-            self.release_seconds.clone(),
-        );
-        to.register(
-            "provider_query_duration_seconds",
-            "Time of one query of a metric provider",
-            self.query_seconds.clone(),
-        );
-        to.register(
-            "provider_query_errors",
-            "Queries of a metric provider that gave no samples, by reason",
-            self.query_errors.clone(),
-        );
-        to.register("reconcile", "Reconciles, by result", self.reconciles.clone());
-        to.register(
-            "reconcile_errors",
-            "Reconciles that failed, by the label of the error",
-            self.reconcile_errors.clone(),
-        );
-        to.register(
-            "reconcile_duration_seconds",
-            "Time of one reconcile",
-            self.reconcile_seconds.clone(),
-        );
-        to.register(
-            "writes",
-            "Writes to the API server, by what was written",
-            self.writes.clone(),
-        );
-        to.register(
-            "events_dropped",
-            "Events that found the queue full",
-            self.dropped.clone(),
-        );
-        to.register("leader", "1 while this process leads", self.leader.clone());
-        to.register(
-            "undecodable_objects",
-            "Objects that the API server holds and Serin cannot read, by kind",
-            self.undecodable.clone(),
-        );
+        add(to, about::RELEASE_SECONDS, self.release_seconds.clone());
+        add(to, about::QUERY_SECONDS, self.query_seconds.clone());
+        add(to, about::QUERY_ERRORS, self.query_errors.clone());
+        add(to, about::RECONCILES, self.reconciles.clone());
+        add(to, about::RECONCILE_ERRORS, self.reconcile_errors.clone());
+        add(to, about::RECONCILE_SECONDS, self.reconcile_seconds.clone());
+        add(to, about::WRITES, self.writes.clone());
+        add(to, about::DROPPED, self.dropped.clone());
+        add(to, about::LEADER, self.leader.clone());
     }
 
     /// All metrics as text of the type [`CONTENT_TYPE`].
@@ -230,10 +197,8 @@ impl Metrics {
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
+}
 
-    /// How many objects of `kind` cannot be read: `serin_undecodable_objects`.
-    pub fn undecodable(&self, kind: &'static str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.undecodable.get_or_create(&[("kind", kind)]).set(count);
-    }
+fn add(to: &mut Registry, about: About, metric: impl Metric) {
+    to.register(about.name, about.help, metric);
 }

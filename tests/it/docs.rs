@@ -140,3 +140,31 @@ fn every_reason_has_a_line_in_troubleshooting() {
         "docs/troubleshooting.md has no word on {missing:?}"
     );
 }
+
+/// `UPDATE_GOLDEN=1 cargo test --test it docs` writes the table anew.
+#[test]
+fn the_page_of_metrics_names_what_the_operator_counts() {
+    let page = read("docs/metrics.md");
+    let row = |about: &serin::telemetry::metrics::About| {
+        let labels: Vec<String> = about.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, labels) = (about.full_name(), labels.join(", "));
+        format!("| `{name}` | {} | {labels} | {} |\n", about.kind(), about.help)
+    };
+    let table: String = serin::telemetry::metrics::FAMILIES.iter().map(row).collect();
+    let begins = page.find("| `").unwrap();
+    let length: usize = page[begins..]
+        .split_inclusive('\n')
+        .take_while(|line| line.starts_with('|'))
+        .map(str::len)
+        .sum();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let anew = format!("{}{table}{}", &page[..begins], &page[begins + length..]);
+        fs::write(root().join("docs/metrics.md"), anew).unwrap();
+        return;
+    }
+    assert_eq!(
+        &page[begins..begins + length],
+        table,
+        "run this test with UPDATE_GOLDEN=1"
+    );
+}

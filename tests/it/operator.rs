@@ -2,6 +2,7 @@
 
 pub(crate) mod alone;
 mod edits;
+mod figures;
 mod gauges;
 mod hands;
 mod meddling;

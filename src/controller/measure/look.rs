@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::Shared;
+use super::timed::Timed;
 use super::trial::{Kept, Pace};
 use crate::api;
 use crate::cluster::cache::Kind;
@@ -38,18 +39,20 @@ impl Look<'_> {
     }
 
     pub(super) fn source(&self) -> Result<Arc<dyn MetricSource>, Problem> {
-        let provider = self.provider();
-        self.shared
+        let (provider, name) = (self.provider(), &self.spec.analysis.provider);
+        let source = self
+            .shared
             .providers
-            .source(
-                &self.spec.analysis.provider,
-                &self.snapshot.namespace,
-                provider.as_deref(),
-            )
-            .map_err(|message| Problem {
-                reason: "ProviderNotFound",
-                message,
-            })
+            .source(name, &self.snapshot.namespace, provider.as_deref());
+        let inner = source.map_err(|message| Problem {
+            reason: "ProviderNotFound",
+            message,
+        })?;
+        Ok(Arc::new(Timed {
+            inner,
+            name: name.clone(),
+            metrics: Arc::clone(&self.shared.metrics),
+        }))
     }
 
     /// Where its `MetricProvider` is, if there is one.

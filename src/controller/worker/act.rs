@@ -117,7 +117,7 @@ impl Worker {
     }
 
     /// Something failed without which nothing can be decided or done.
-    pub(super) fn failed(&self, snapshot: &Snapshot, what: &str, error: &ApplyError) -> Turn {
+    pub(super) fn failed(&mut self, snapshot: &Snapshot, what: &str, error: &ApplyError) -> Turn {
         match error.class() {
             Class::Conflict => {
                 self.log(what, error);
@@ -135,16 +135,14 @@ impl Worker {
     }
 
     /// To the log, and to whoever reads the events.
-    pub(super) fn complain(&self, snapshot: &Snapshot, what: &str, error: &ApplyError) {
+    pub(super) fn complain(&mut self, snapshot: &Snapshot, what: &str, error: &ApplyError) {
         self.log(what, error);
         let problem = error.problem();
         self.publish(snapshot, &Note::warning(problem.reason, problem.message));
     }
 
-    pub(super) fn log(&self, what: &str, error: &ApplyError) {
-        self.shared
-            .metrics
-            .reconciled(Duration::ZERO, Some(error.label()));
+    pub(super) fn log(&mut self, what: &str, error: &ApplyError) {
+        self.failure.get_or_insert_with(|| error.label());
         let (rollout, namespace) = (&self.key.name, &self.key.namespace);
         match error.class() {
             Class::Conflict => {

@@ -95,7 +95,7 @@ impl Worker {
                 self.told = self.measure.troubles();
                 self.shared.cache.put(Kind::Rollout, written.clone());
                 snapshot.rollout = written;
-                self.tell(&snapshot, decision);
+                self.tell(&snapshot, before, decision);
                 Ok(snapshot)
             }
             Err(error) => Err(self.failed(&snapshot, "commit the status", &error)),

@@ -10,14 +10,23 @@ use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::writers;
 use crate::controller::contest::Contest;
+use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
-use crate::engine::{Decision, Effect, Moment, Weight, report};
+use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::telemetry::metrics::{WeightArm, WeightKind};
 
 impl Worker {
     /// After the commit, never before.
-    pub(super) fn tell(&self, snapshot: &Snapshot, decision: &Decision) {
+    pub(super) fn tell(&self, snapshot: &Snapshot, before: &State, decision: &Decision) {
+        let known = before.history.first();
+        for outcome in decision.next.history.iter().take_while(|it| Some(*it) != known) {
+            let took = outcome.ended.duration_since(outcome.started);
+            let label = outcome.cause.map_or(reason::PROMOTED, |cause| cause.label());
+            self.shared
+                .metrics
+                .ended(label, took.try_into().unwrap_or_default());
+        }
         for note in &decision.notes {
             self.publish(snapshot, note);
             if note.reason == reason::ROLLING_BACK {
@@ -30,25 +39,44 @@ impl Worker {
     }
 
     /// The gauges: as things stand, whether or not the status says so yet.
-    pub(super) fn show(&self, decision: &Decision, seen: &Observation) {
+    pub(super) fn show(&mut self, decision: &Decision, seen: &Observation) {
+        self.count_verdict(&seen.evidence);
         let phases = api::Phase::NAMES;
         self.shared
             .metrics
             .phase(&self.key, report::phase(&decision.next).as_str(), phases);
-        let desired = f64::from(decision.next.weight().percent());
-        self.shared.metrics.weight(
-            &self.key,
-            WeightArm::Candidate,
-            WeightKind::Desired,
-            Some(desired),
-        );
+        let desired = Some(decision.next.weight());
         let observed = match &seen.route {
-            Route::Seen { weight, .. } => weight.map(|weight| f64::from(weight.percent())),
+            Route::Seen { weight, .. } => *weight,
             Route::Unusable(_) => None,
         };
-        self.shared
-            .metrics
-            .weight(&self.key, WeightArm::Candidate, WeightKind::Observed, observed);
+        for (kind, weight) in [(WeightKind::Desired, desired), (WeightKind::Observed, observed)] {
+            let percent = |weight: Weight| Some(f64::from(weight.percent()));
+            let shares = [
+                (WeightArm::Candidate, weight.and_then(percent)),
+                (WeightArm::Stable, weight.map(Weight::rest).and_then(percent)),
+            ];
+            for (arm, percent) in shares {
+                self.shared.metrics.weight(&self.key, arm, kind, percent);
+            }
+        }
+    }
+
+    /// A verdict is one however long it stands.
+    fn count_verdict(&mut self, evidence: &Evidence) {
+        let label = match evidence.verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Continue => return,
+        };
+        let Some(revision) = &evidence.revision else {
+            return;
+        };
+        let judged = (revision.clone(), evidence.rung, evidence.verdict);
+        if self.judged.as_ref() != Some(&judged) {
+            self.judged = Some(judged);
+            self.shared.metrics.verdict(&self.key, label);
+        }
     }
 
     pub(super) fn publish(&self, snapshot: &Snapshot, note: &Note) {
@@ -76,10 +104,12 @@ impl Worker {
             warning: note.warning,
             note: note.message.clone(),
         });
+        self.shared.metrics.events_dropped(self.shared.events.dropped());
     }
 
     /// A violated invariant: nothing is done, and somebody must look.
-    pub(super) fn alarm(&self, snapshot: &Snapshot, breaches: &str) -> Turn {
+    pub(super) fn alarm(&mut self, snapshot: &Snapshot, breaches: &str) -> Turn {
+        self.failure.get_or_insert("breach");
         self.publish(
             snapshot,
             &Note::warning("InvariantViolated", format!("nothing is done: {breaches}")),

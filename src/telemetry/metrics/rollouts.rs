@@ -8,6 +8,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use super::about::{self, About};
+
 /// Which Rollout a series is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RolloutKey {
@@ -110,19 +112,14 @@ impl Collector for Rollouts {
                 (labels(rollout, &[("phase", phase)]), value)
             })
         });
-        gauges(&mut encoder, "rollout_phase", "1 for the present phase", phases)?;
+        gauges(&mut encoder, about::PHASE, phases)?;
         let weights = all.iter().flat_map(|(rollout, series)| {
             series.weights.iter().map(|((arm, kind), percent)| {
                 let more = [("arm", arm.label()), ("kind", kind.label())];
                 (labels(rollout, &more), *percent)
             })
         });
-        gauges(
-            &mut encoder,
-            "rollout_weight",
-            "Share of the requests in per cent, as committed and as the route gives it",
-            weights,
-        )?;
+        gauges(&mut encoder, about::WEIGHT, weights)?;
         let by = |label: &'static str, counts: for<'a> fn(&'a Series) -> &'a BTreeMap<&'static str, u64>| {
             let rows = all.iter().flat_map(move |(rollout, series)| {
                 let row = move |(value, count): (&&'static str, &u64)| {
@@ -133,36 +130,24 @@ impl Collector for Rollouts {
             rows.collect::<Vec<_>>()
         };
         let verdicts = by("verdict", |series| &series.verdicts);
-        counters(
-            &mut encoder,
-            "analysis_verdict",
-            "Verdicts of the judge",
-            verdicts,
-        )?;
+        counters(&mut encoder, about::VERDICTS, verdicts)?;
         let rollbacks = by("reason", |series| &series.rollbacks);
-        counters(&mut encoder, "rollbacks", "Candidates taken back", rollbacks)?;
+        counters(&mut encoder, about::ROLLBACKS, rollbacks)?;
         let drift = by("object", |series| &series.drift);
-        counters(
-            &mut encoder,
-            "drift_corrections",
-            "Changes by others that were undone",
-            drift,
-        )?;
+        counters(&mut encoder, about::DRIFT, drift)?;
         let breaches = all
             .iter()
             .map(|(rollout, series)| (labels(rollout, &[]), series.breaches));
-        let help = "Decisions that broke an invariant and were not carried out";
-        counters(&mut encoder, "breaches", help, breaches)
+        counters(&mut encoder, about::BREACHES, breaches)
     }
 }
 
 fn gauges<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
-    name: &str,
-    help: &str,
+    about: About,
     rows: impl IntoIterator<Item = (L, f64)>,
 ) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let mut family = encoder.encode_descriptor(about.name, about.help, None, MetricType::Gauge)?;
     for (labels, value) in rows {
         family.encode_family(&labels)?.encode_gauge(&value)?;
     }
@@ -171,11 +156,10 @@ fn gauges<L: EncodeLabelSet>(
 
 fn counters<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
-    name: &str,
-    help: &str,
+    about: About,
     rows: impl IntoIterator<Item = (L, u64)>,
 ) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    let mut family = encoder.encode_descriptor(about.name, about.help, None, MetricType::Counter)?;
     for (labels, value) in rows {
         let mut row = family.encode_family(&labels)?;
         row.encode_counter::<NoLabelSet, u64, f64>(&value, None)?;

@@ -39,7 +39,6 @@ fn filled() -> Metrics {
     metrics.leads(true);
     metrics.events_dropped(3);
     metrics.events_dropped(5);
-    metrics.undecodable("Rollout", 1);
     metrics
 }
 
@@ -91,12 +90,40 @@ fn every_series_has_its_name_and_value() {
         (r#"serin_writes_total{kind="route"}"#, 1.0),
         ("serin_events_dropped_total", 5.0),
         ("serin_leader", 1.0),
-        (r#"serin_undecodable_objects{kind="Rollout"}"#, 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
     assert!(text.contains("serin_build_info{version="), "{text}");
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn every_family_is_described_with_its_labels() {
+    let text = filled().render();
+    let described: Vec<String> = FAMILIES.iter().map(About::full_name).collect();
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut rendered: Vec<String> = kinds
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, kind)| {
+            let about = FAMILIES.iter().find(|about| about.full_name().starts_with(name));
+            assert_eq!(about.map(About::kind), Some(kind), "{name}");
+            about.map(About::full_name).unwrap_or_default()
+        })
+        .collect();
+    rendered.sort();
+    let mut sorted = described;
+    sorted.sort();
+    assert_eq!(rendered, sorted);
+    for about in FAMILIES {
+        let of = |line: &&str| line.starts_with(&about.full_name());
+        let line = text.lines().find(of).expect("a sample");
+        let inner = line.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        let pairs = inner.map_or("", |(inner, _)| inner).split(',');
+        let names = pairs
+            .filter_map(|pair| Some(pair.split_once('=')?.0))
+            .filter(|name| *name != "le");
+        assert_eq!(names.collect::<Vec<_>>(), about.labels, "{line}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn events(world: &World, reason: &str) -> Vec<String> {
 }
 
 /// The route as a repository has it.
-async fn sync(world: &World) {
+pub(super) async fn sync(world: &World) {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
         "gateway.networking.k8s.io",
         "v1",
