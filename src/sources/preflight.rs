@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::counters::{ArmSamples, Labels, NoData, Target, readable};
+use super::counters::{ArmSamples, EDGE_LABEL, Labels, NoData, Target, readable};
 use super::presets::{Preset, Together};
 use super::promql::{Arm, TemplateError, render};
 use super::queries::{ArmQueries, Queries};
@@ -118,6 +118,8 @@ struct Lumped {
 struct Candidate {
     choice: Choice,
     queries: ArmQueries,
+    /// A release asks for the buckets at its edges alone.
+    narrows: bool,
     last: BTreeMap<Labels, f64>,
     /// What the last look alone has found.
     found: BTreeMap<Labels, f64>,
@@ -146,8 +148,11 @@ impl Preflight {
     /// A placeholder that is unknown or has no usable value.
     pub fn new(choices: Vec<Choice>, baseline: &Arm) -> Result<Self, TemplateError> {
         let candidate = |choice: Choice| {
+            let queries = choice.queries.render(baseline)?;
+            let at_an_edge = choice.queries.render(&baseline.at(vec![1.0]))?;
             Ok(Candidate {
-                queries: choice.queries.render(baseline)?,
+                narrows: queries.total != at_an_edge.total,
+                queries,
                 choice,
                 last: BTreeMap::new(),
                 found: BTreeMap::new(),
@@ -343,9 +348,11 @@ impl Candidate {
             starts: Vec::new(),
         };
         let histogram = self.queries.bad.is_none();
-        match readable(&samples, histogram) {
-            // A release reads a few of the buckets that are seen here.
-            Ok(()) | Err(NoData::TooMany { .. }) if histogram => {}
+        let read = match readable(&samples, histogram) {
+            Err(NoData::TooMany { .. }) if self.narrows => readable(&in_all(&samples), histogram),
+            read => read,
+        };
+        match read {
             Ok(()) => {}
             Err(why) => {
                 self.state = State::Unreadable(why);
@@ -365,6 +372,15 @@ impl Candidate {
         };
         self.last.extend(now.clone());
         self.found = now;
+    }
+}
+
+/// What a release reads at least of the buckets that are seen here.
+fn in_all(samples: &ArmSamples) -> ArmSamples {
+    let whole = |sample: &&Sample| sample.labels.get(EDGE_LABEL).is_some_and(|edge| edge == "+Inf");
+    ArmSamples {
+        total: samples.total.iter().filter(whole).cloned().collect(),
+        ..ArmSamples::default()
     }
 }
 

@@ -323,3 +323,34 @@ async fn samples_that_come_after_the_lag_are_told_before_a_release() {
         ));
     }
 }
+
+/// So many pods whose histograms have 20 buckets each.
+fn buckets(pods: u32, count: u32) -> Vec<Sample> {
+    let edges = (1..20).map(|edge| format!("{edge}")).chain(["+Inf".to_owned()]);
+    let all = edges.flat_map(|edge| (0..pods).map(move |pod| (edge.clone(), pod)));
+    let sample = |(edge, pod): (String, u32)| Sample {
+        labels: [("le".to_owned(), edge), ("pod".to_owned(), format!("p{pod}"))].into(),
+        value: f64::from(count),
+        at: second(0),
+    };
+    all.map(sample).collect()
+}
+
+/// A release reads a few buckets of a query that names its edges, and all of one that does not.
+#[test]
+fn too_many_buckets_are_told_before_the_release_unless_it_reads_few_of_them() {
+    let told = |query: &str, pods: u32| {
+        let choice = Choice::custom(Queries::histogram(query, 1.0));
+        let mut preflight = Preflight::new(vec![choice], &baseline()).expect("renders");
+        preflight.observe(vec![look(buckets(pods, 1))]);
+        words(preflight.observe(vec![look(buckets(pods, 2))]))
+    };
+    let own = "found the Rollout's own query";
+    let (all, few) = ("took_bucket", r#"took_bucket{le=~"{{le}}"}"#);
+    assert_eq!(told(all, 200), own);
+    assert_eq!(told(few, 300), own);
+    for (query, pods) in [(all, 300), (few, 6_000)] {
+        let words = told(query, pods);
+        assert!(words.contains("more than 5000 series"), "{query}: {words}");
+    }
+}
