@@ -9,7 +9,7 @@ mod samples;
 mod series;
 mod track;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::ports::{Increment, Sample, SourceError};
 pub(super) use samples::EDGE_LABEL;
 use samples::Values;
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, Target};
+use series::Sign;
 use track::{Birth, Track};
 
 /// One side of the comparison.
@@ -268,11 +269,8 @@ impl Counters {
         let candidate = read(ArmName::Candidate, &self.candidate.kind, &snapshot.candidate)?;
         let baseline = read(ArmName::Baseline, &self.baseline.kind, &snapshot.baseline)?;
         // A process counts for both arms: what shows in one that it has begun again holds for the other.
-        let begun: BTreeSet<Target> = self
-            .candidate
-            .begun_again(&candidate, at)
-            .chain(self.baseline.begun_again(&baseline, at))
-            .collect();
+        let signs = self.candidate.signs(&candidate, at);
+        let begun = begun(signs.chain(self.baseline.signs(&baseline, at)));
         let beside = Birth {
             at,
             before: self.at,
@@ -308,6 +306,31 @@ impl Counters {
             baseline: self.baseline.take(),
         })
     }
+}
+
+/// The targets that have begun again. A counter that is too young to tell that from an older sample says so only where no
+/// greater one, which is old enough, goes on.
+fn begun<'a>(signs: impl Iterator<Item = (&'a Labels, Sign)>) -> BTreeSet<Target> {
+    let (mut begun, mut lower, mut go_on) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for (labels, sign) in signs {
+        match sign {
+            Sign::Begun => drop(begun.insert(Target::of(labels))),
+            Sign::Lower(value) => lower.push((Target::of(labels), value)),
+            Sign::GoesOn(value) => go_on.push((labels, value)),
+            Sign::Nothing => {}
+        }
+    }
+    if lower.is_empty() {
+        return begun;
+    }
+    let mut greatest: BTreeMap<Target, f64> = BTreeMap::new();
+    for (labels, value) in go_on {
+        let most = greatest.entry(Target::of(labels)).or_default();
+        *most = most.max(value);
+    }
+    let alone = |(target, value): &(Target, f64)| greatest.get(target).is_none_or(|most| most < value);
+    begun.extend(lower.into_iter().filter(alone).map(|(target, _)| target));
+    begun
 }
 
 #[cfg(test)]

@@ -15,16 +15,40 @@ pub(super) struct Series {
     stretch: i64,
     /// The first value of this process in that stretch, and in the two before it.
     firsts: [Option<f64>; 3],
+    /// It had counted for nobody knows how long when it was first read.
+    old: bool,
+}
+
+/// What a value says of the process that counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Sign {
+    /// It has begun again.
+    Begun,
+    /// It may have: the counter, which had this value, is too young to tell by itself.
+    Lower(f64),
+    /// It goes on, with a counter that had this value.
+    GoesOn(f64),
+    /// Nothing: a counter that is too young would say the same in both cases.
+    Nothing,
 }
 
 impl Series {
-    /// A process's counter of which nothing else is known. Where it was not there before, what is lower than this value is a
-    /// younger process's all the same: nobody can have read it.
+    /// A counter that has begun since the reading before.
     pub(super) fn new(value: f64, at: Timestamp) -> Self {
         Self {
             value,
             stretch: stretch(at),
             firsts: [Some(value), None, None],
+            old: false,
+        }
+    }
+
+    /// A counter that was there before the first reading of it: most of what it shows is older than any sample that may
+    /// still be told.
+    pub(super) fn base(value: f64, at: Timestamp) -> Self {
+        Self {
+            old: true,
+            ..Self::new(value, at)
         }
     }
 
@@ -32,19 +56,24 @@ impl Series {
         self.value
     }
 
-    /// Whether `value` says by itself that the counter has begun again: it is lower than that of any sample that may
-    /// still be told.
+    /// What `value` says: a process has begun again that shows less than any sample that may still be told.
     ///
     /// A process that has begun again is taken for an older sample only if it has served as much within one reading as
     /// the one before it in all its life but the last minutes, so the process before must have lived that long. Even
     /// then it is found out as soon as it has stayed below for two stretches, and counts from 0 with all that it has.
-    pub(super) fn begins_again(&self, value: f64, at: Timestamp) -> bool {
-        let floor = match stretch(at) - self.stretch {
+    pub(super) fn sign(&self, value: f64, at: Timestamp) -> Sign {
+        let known = match stretch(at) - self.stretch {
             0 => self.firsts[2].and(self.firsts[1]),
             1 => self.firsts[1].and(self.firsts[0]),
-            _ => None,
+            _ => Some(self.value),
         };
-        value < self.value && floor.is_none_or(|floor| value < floor)
+        let floor = known.or_else(|| self.old.then_some(self.value / 2.0));
+        match floor {
+            Some(floor) if value < floor => Sign::Begun,
+            Some(_) => Sign::GoesOn(self.value),
+            None if value < self.value => Sign::Lower(self.value),
+            None => Sign::Nothing,
+        }
     }
 
     /// The same process counts on.

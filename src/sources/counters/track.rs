@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Kind;
 use super::samples::{EDGE_LABEL, Labels, Target, Values};
-use super::series::Series;
+use super::series::{Series, Sign};
 use crate::ports::{Increment, Sample};
 
 /// One arm.
@@ -85,17 +85,15 @@ impl Track {
         self.last.iter().any(|series| series.contains_key(&labels))
     }
 
-    /// The targets of which a value shows that they have begun again.
-    pub(super) fn begun_again<'a>(
+    /// What each value says of the process that counts it.
+    pub(super) fn signs<'a>(
         &'a self,
         values: &'a Values,
         at: Timestamp,
-    ) -> impl Iterator<Item = Target> + 'a {
+    ) -> impl Iterator<Item = (&'a Labels, Sign)> {
         let parts = self.last.iter().zip(&values.parts);
         let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
-        series
-            .filter(move |(known, (_, value))| known.is_some_and(|known| known.begins_again(**value, at)))
-            .map(|(_, (labels, _))| Target::of(labels))
+        series.filter_map(move |(known, (labels, value))| Some((labels, known?.sign(*value, at))))
     }
 
     pub(super) fn advance(&mut self, values: &Values, begun: &BTreeSet<Target>, birth: &Birth<'_>) {
@@ -104,7 +102,7 @@ impl Track {
             // next evaluation, which the baseline can match.
             if birth.at <= weightless {
                 for (last, now) in self.last.iter_mut().zip(&values.parts) {
-                    last.extend(now.iter().map(|it| (it.0.clone(), Series::new(*it.1, birth.at))));
+                    last.extend(now.iter().map(|it| (it.0.clone(), Series::base(*it.1, birth.at))));
                 }
             }
             return;
@@ -191,10 +189,13 @@ fn difference(
         let Some(series) = last.get_mut(labels) else {
             let target = Target::of(labels);
             let from_zero = (fresh && !birth.based.contains(&target)) || birth.is_new_in(&target);
-            if from_zero {
+            let series = if from_zero {
                 sum += value;
-            }
-            last.insert(labels.clone(), Series::new(value, at));
+                Series::new(value, at)
+            } else {
+                Series::base(value, at)
+            };
+            last.insert(labels.clone(), series);
             continue;
         };
         if restarted.contains(labels) || (value < series.value() && begun.contains(&Target::of(labels))) {

@@ -61,9 +61,9 @@ fn a_histogram_begins_again_with_all_its_buckets() {
             .candidate
     };
     next(0, &[("0.25", 80), ("+Inf", 100)]);
-    // A restart, and more requests than before: only the bucket shows it. 70 of 150 were fast.
-    let reading = next(1, &[("0.25", 70), ("+Inf", 150)]);
-    assert_eq!((reading.requests, reading.bad), (150, vec![80]));
-    let reading = next(2, &[("0.25", 71), ("+Inf", 152)]);
+    // A restart, and more requests than before: only the bucket shows it. 30 of 150 were fast.
+    let reading = next(1, &[("0.25", 30), ("+Inf", 150)]);
+    assert_eq!((reading.requests, reading.bad), (150, vec![120]));
+    let reading = next(2, &[("0.25", 31), ("+Inf", 152)]);
     assert_eq!((reading.requests, reading.bad), (2, vec![1]));
 }

@@ -30,6 +30,54 @@ fn an_older_sample_of_a_counter_is_no_reset() {
     assert_eq!(counts(step(&mut counters, 660, &[&line], &[&line])), [(7, 0); 2]);
 }
 
+/// The trial has only begun, and nobody knows yet what the counter had before.
+#[test]
+fn an_older_sample_at_the_second_reading_is_no_reset() {
+    let mut counters = counters(false);
+    let [base, older, later] = [1_000_000, 999_950, 1_000_025].map(|value| gateway("g1", value));
+    for (at, line, expected) in [(0, &base, 0), (15, &older, 0), (30, &later, 25), (45, &older, 0)] {
+        let reading = step(&mut counters, at, &[line], &[line]);
+        assert_eq!(counts(reading), [(expected, 0); 2], "at {at}");
+    }
+    let line = gateway("g1", 30);
+    assert_eq!(counts(step(&mut counters, 60, &[&line], &[&line])), [(30, 0); 2]);
+}
+
+/// Two servers answer in turn, the second three readings behind: what an old gateway counts of the candidate, all of it
+/// since the trial began, is counted once, and so is all else that it counts.
+#[test]
+fn older_samples_of_young_series_are_no_resets_where_their_gateway_goes_on() {
+    let mut counters = counters(true);
+    let (mut mine, mut beside) = ((0, 0), 0);
+    for k in 0..20_u32 {
+        let seen = if k % 2 == 0 { k } else { k.saturating_sub(3) };
+        let bad = format!("{{instance=g1,code=500}} {}", seen / 2);
+        let (good, base) = (gateway("g1", 10 * seen), gateway("g1", 1_000_000 + 90 * seen));
+        let served = [good.as_str(), bad.as_str()];
+        let candidate = if seen < 2 { &[] } else { &served[..] };
+        // Until the candidate has served, there is nothing to be compared.
+        if let Ok(reading) = step(&mut counters, 15 * i64::from(k), candidate, &[&base]) {
+            mine.0 += reading.candidate.requests;
+            mine.1 += reading.candidate.bad[0];
+            beside += reading.baseline.requests;
+        }
+    }
+    assert_eq!((mine, beside), ((189, 9), 90 * 18));
+}
+
+/// What starts with the process again and again, and never grows, does not say that it goes on.
+#[test]
+fn a_small_old_counter_does_not_hide_that_a_young_one_begins_again() {
+    let mut counters = counters(false);
+    let old = "{instance=c1,pod=c1,code=404} 1";
+    let _ = step(&mut counters, 0, &[old], &BASE);
+    for (at, value, expected) in [(15, 40, 40), (30, 27, 27), (45, 30, 3)] {
+        let young = format!("{{instance=c1,pod=c1,code=200}} {value}");
+        let reading = step(&mut counters, at, &[old, &young], &BASE);
+        assert_eq!(counts(reading)[0], (expected, 0), "at {at}");
+    }
+}
+
 #[test]
 fn a_reset_that_looks_like_an_older_sample_is_not_taken_for_one_for_long() {
     let mut counters = settled();
