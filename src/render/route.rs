@@ -13,7 +13,7 @@ mod write;
 use serde_json::Value;
 
 pub use acceptance::{Acceptance, acceptance};
-pub use claim::{Claim, claim, is_named};
+pub use claim::{Claim, claim, is_weighed};
 pub use originals::originals;
 pub use write::{Share, restore, weigh};
 

@@ -261,6 +261,49 @@ fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
     );
 }
 
+/// A younger Rollout that has more routes has named its candidate in one of them when the older one is faster in the rule of
+/// both.
+#[test]
+fn a_candidate_that_is_named_elsewhere_without_a_share_waits_for_the_shared_rule() {
+    let candidate = |name: &str| names::candidate(name, &Revision::named("bcdfghjklm"));
+    let route = |name: &str, backends: Value| {
+        let object =
+            json!({"metadata": {"name": name, "uid": name}, "spec": {"rules": [{"backendRefs": backends}]}});
+        (name.to_owned(), Some(object))
+    };
+    let rollout = |name: &str, age: &str| {
+        json!({
+            "metadata": {"name": name, "creationTimestamp": age},
+            "spec": {"workload": {"name": name}},
+            "status": {"originals": [
+                {"kind": "HTTPRoute", "name": "shared", "uid": "shared", "rule": 0, "backend": "a"},
+                {"kind": "HTTPRoute", "name": "shared", "uid": "shared", "rule": 0, "backend": "b"},
+            ]},
+        })
+    };
+    // The share of a's candidate in the route of its own, and what the shared one names.
+    for (share, named, waits) in [
+        (0, vec!["b"], true),
+        (10, vec!["b"], false),
+        (0, vec!["b", "a"], false),
+    ] {
+        let mut shared = vec![json!({"name": "a"}), json!({"name": "b"})];
+        shared.extend(
+            named
+                .iter()
+                .map(|name| json!({"name": candidate(name), "weight": 0})),
+        );
+        let own = json!([{"name": "a", "weight": 90}, {"name": candidate("a"), "weight": share}]);
+        let seen = engaged(&Snapshot {
+            rollout: rollout("a", "2026-01-02T00:00:00Z"),
+            routes: vec![route("own", own), route("shared", shared.into())],
+            sharers: vec![rollout("b", "2026-01-01T00:00:00Z")],
+            ..Snapshot::default()
+        });
+        assert_eq!(seen.is_some(), waits, "{share} {named:?}: {seen:?}");
+    }
+}
+
 /// Two Rollouts of one rule, each seen from the other: at most one of them waits, whatever either has done so far.
 #[test]
 fn of_two_releases_in_one_rule_exactly_one_goes_first() {

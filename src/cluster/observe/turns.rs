@@ -12,10 +12,10 @@ use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
 use crate::engine::reason::ROUTE_BUSY;
-use crate::render::route::{Claim, claim, is_named};
+use crate::render::route::{Claim, claim, is_weighed};
 
 /// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose
-/// candidate is in a route already never waits: its share must be seen, and taken away when it is to be.
+/// candidate has a share already never waits, in whatever route that is: it must be seen, and taken away when it is to be.
 pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
     let ours = |route: &Value, other: &Value| between(route, &snapshot.rollout, other);
     let routes = || {
@@ -31,9 +31,8 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
             .clone()
             .filter(|other| workload(other) != workload(&snapshot.rollout))
     };
-    // Where this one has traffic, in whatever rule, it must be able to go down.
     let own = arms_of(&snapshot.rollout);
-    if routes().any(|(_, route)| is_named(route, &own)) {
+    if routes().any(|(_, route)| is_weighed(route, &own)) {
         return None;
     }
     routes().find_map(|(name, route)| {
@@ -42,7 +41,7 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
                 return false;
             };
             let older = seniority(other) < seniority(&snapshot.rollout);
-            theirs > own || theirs == own && theirs > Claim::None && older
+            theirs > own || theirs == own && theirs == Claim::Noted && older
         })?;
         Some(Problem {
             reason: ROUTE_BUSY,

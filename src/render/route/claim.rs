@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Arms;
-use super::rule::Rule;
+use super::rule::{Rule, Who};
 use crate::api::Original;
 use crate::render::json::{list, text};
 
@@ -18,13 +18,13 @@ pub enum Claim {
     Named,
 }
 
-/// Whether any rule of `route` names a candidate of `own`.
-pub fn is_named(route: &Value, own: &Arms<'_>) -> bool {
+/// Whether any rule of `route` gives a candidate of `own` a share.
+pub fn is_weighed(route: &Value, own: &Arms<'_>) -> bool {
     let namespace = text(route, "/metadata/namespace");
     let rules = list(route, "/spec/rules").iter();
     rules
         .map(|rule| Rule::read(0, rule, namespace, own))
-        .any(|rule| rule.names_candidate())
+        .any(|rule| rule.of(Who::Candidate).any(|backend| backend.weight() > 0))
 }
 
 /// What the Rollout of `own` and `originals` has in the rules of `route` that name `other`'s Service or candidate too;
