@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::prometheus::{Address, AddressError, Prometheus, Settings};
+use crate::api;
 use crate::ports::{MetricSource, Providers};
 
 /// The provider that needs no object.
@@ -144,11 +145,10 @@ impl Providers for Registry {
     }
 }
 
-/// A Go-style duration, as the API server's pattern admits it.
+/// A duration in the notation that the API server admits.
 fn duration(object: &Value, pointer: &str) -> Option<Duration> {
     let text = object.pointer(pointer)?.as_str()?;
-    let span: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(span).ok()
+    api::duration::parse(text).ok().map(Duration::from)
 }
 
 #[cfg(test)]
@@ -187,6 +187,20 @@ mod tests {
         let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
         assert_eq!(registry.lag(Some(&provider())), Duration::from_millis(1500));
         assert_eq!(registry.lag(None), Duration::from_secs(5));
+    }
+
+    /// The API server admits all of these.
+    #[test]
+    fn durations_may_be_written_in_any_order_of_their_units() {
+        let registry = Registry::new(None, Duration::from_secs(5)).unwrap();
+        for (text, seconds) in [("1s1m", 61), ("20s", 20), ("5s5s", 10), ("1h30m", 5_400)] {
+            let mut provider = provider();
+            provider["spec"]["lag"] = text.into();
+            provider["spec"]["timeout"] = text.into();
+            let settings = registry.settings("team", "shop", Some(&provider)).unwrap();
+            let read = [registry.lag(Some(&provider)), settings.timeout];
+            assert_eq!(read, [Duration::from_secs(seconds); 2], "{text}");
+        }
     }
 
     const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
