@@ -149,19 +149,6 @@ impl Leadership {
         });
         Ok(Some(term).filter(|term| mine && Instant::now() < term.until))
     }
-
-    /// The stamp that the Lease itself carries now: who meets a higher one than its own asks this before it believes.
-    ///
-    /// # Errors
-    /// The Lease could not be read.
-    pub async fn live_stamp(&self) -> Result<Option<Stamp>, Error> {
-        let what = Call::new("get", RESOURCE)
-            .within(&self.settings.namespace)
-            .on(&self.settings.name);
-        let get = self.leases.get_opt(&self.settings.name);
-        let live = client::call(what, self.settings.timing.renew, get).await?;
-        Ok(live.as_ref().and_then(Record::of).map(|record| record.stamp()))
-    }
 }
 
 /// An election over the Lease of `settings`, and the handle on its outcome.

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::{list, map, text, title};
+use super::json::{list, text, title};
 use super::patch::Patch;
 use super::{names, revision};
 use crate::engine::observation::Problem;
@@ -28,11 +28,6 @@ pub struct Step {
     pub scale: bool,
     /// The operations.
     pub ops: Vec<Value>,
-}
-
-/// Whether the Deployment carries the gate's label.
-pub fn is_labelled(workload: &Value) -> bool {
-    map(workload, "/metadata/labels").is_some_and(|labels| labels.contains_key(names::GATE))
 }
 
 /// Whether the Deployment is paused.

@@ -32,9 +32,4 @@ impl Gate {
     pub fn open(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
-
-    /// This part is not ready any more.
-    pub fn close(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
 }
