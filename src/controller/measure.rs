@@ -58,6 +58,8 @@ pub(super) struct Measure {
     served: Vec<Served>,
 }
 
+/// The place of promoted pods with all traffic, which is beyond the ladder: however many rungs an edit leaves there.
+const BEYOND: usize = u16::MAX as usize;
 /// The shortest time between two looks at the metrics.
 const PACE: Duration = Duration::from_millis(500);
 
@@ -214,10 +216,10 @@ impl Measure {
             self.fall_silent(look.now, why);
             return self.unmeasured(&release.revision, release.rung);
         }
+        self.unmeasured = None;
         let Some(trial) = &mut self.trial else {
             return Evidence::none();
         };
-        self.unmeasured = None;
         let gauges = match &mut self.gauges {
             Some(gauges) if gauges.fit(look, &release.revision) => gauges,
             other => other.insert(Gauges::new(look, &release.revision)),
@@ -249,7 +251,7 @@ impl Measure {
     async fn come_back(&mut self, look: &Look<'_>, promotion: &Promotion) -> Evidence {
         let bakes = promotion.stage == PromotionStage::Baking;
         let place = Place {
-            rung: if bakes { look.plan.rungs.len() } else { 0 },
+            rung: if bakes { BEYOND } else { 0 },
             entered: promotion.entered,
             pods: look.replicas(),
         };
@@ -278,14 +280,14 @@ impl Measure {
         }
     }
 
-    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps unless it has `ended`, or a
-    /// new one.
-    async fn on_trial(
     fn fall_silent(&mut self, now: Moment, why: String) {
         let since = self.unmeasured.take().map_or(now, |(since, _)| since);
         self.unmeasured = Some((since, why));
     }
 
+    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps unless it has `ended`, or a
+    /// new one.
+    async fn on_trial(
         &mut self,
         look: &Look<'_>,
         key: (Revision, bool),

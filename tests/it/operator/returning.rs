@@ -1,6 +1,10 @@
 //! The return of traffic to the promoted pods, at the real operator: their trial, and what a new leader makes of it.
 
-use serin::world::{Fault, FaultRule, Moment};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use serin::api::Rollout;
+use serin::world::{Fault, FaultRule, MetricFault, Moment};
 
 use super::gauges::{comes_to, status};
 use super::meddling::{delete, events};
@@ -97,10 +101,6 @@ async fn a_promotion_whose_pods_were_worse_can_be_left_with_a_newer_template() {
     comes_to(&world, "Promoted").await;
 }
 
-/// Pods of the candidate, of which none gets ready any more.
-fn fell_candidate(world: &World) {
-    let pods = world.objects("pods", "shop");
-    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
 /// Both in one go: the stable pods come back under cover of the candidate, which is of another revision.
 #[tokio::test(start_paused = true)]
 async fn a_failed_promotion_whose_old_template_comes_back_as_it_is_deleted_is_left() {
@@ -125,6 +125,10 @@ async fn a_failed_promotion_whose_old_template_comes_back_as_it_is_deleted_is_le
     assert_eq!(in_force(&world), 0);
 }
 
+/// Pods of the candidate, of which none gets ready any more.
+fn fell_candidate(world: &World) {
+    let pods = world.objects("pods", "shop");
+    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
     for name in names.filter(|name| name.contains("-canary-")) {
         world.force_pod("shop", name, Some(false));
     }
@@ -165,7 +169,7 @@ async fn a_new_leader_takes_the_traffic_from_a_candidate_without_pods_though_a_s
 /// What takes traffic from a candidate that serves can wait.
 #[tokio::test(start_paused = true)]
 async fn a_return_in_steps_waits_for_every_stamp_of_a_new_leader() {
-    let world = led_no_more(75, &serde_json::json!({"returning": 0})).await;
+    let world = led_no_more(75, &json!({"returning": 0})).await;
     let _tasks = lead(&world, Arc::new(world.metrics()), "two");
     tokio::time::sleep(Duration::from_mins(10)).await;
     assert_eq!(in_force(&world), 75, "{}", status(&world));
@@ -232,4 +236,73 @@ async fn an_outage_while_the_candidate_stands_by_does_not_fail_the_promotion() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     ill.store(false, Ordering::Relaxed);
     comes_to(&world, "Promoted").await;
+}
+
+/// What happens to a promotion in its bake while nobody leads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unled {
+    /// Nothing: the new leader goes on with what was kept.
+    Kept,
+    /// Nothing is left of what was measured.
+    Lost,
+    /// The owner has other steps: more, or fewer.
+    Edited(&'static [i64]),
+}
+
+/// A new leader compares the promoted pods with the past as the one before did, with what that has counted or without.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_in_the_bake_finds_pods_that_fail_with_all_traffic() {
+    let more = Unled::Edited(&[5, 10, 15, 25, 40, 100]);
+    for unled in [Unled::Kept, Unled::Lost, more, Unled::Edited(&[25, 100])] {
+        let ill = Arc::new(AtomicBool::new(false));
+        let world = shop_ill_in_the_bake(&ill, true);
+        let around = tokio::spawn(world.clone().run());
+        let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
+        stands_by(&world).await;
+        leader.shutdown().await;
+        let rollouts: Api<Rollout> = Api::namespaced(world.client_as("admin"), "shop");
+        let parameters = PatchParams::default();
+        match unled {
+            Unled::Kept => {}
+            Unled::Lost => {
+                let patch = Patch::Merge(json!({"status": {"evidence": null}}));
+                rollouts
+                    .patch_status("checkout", &parameters, &patch)
+                    .await
+                    .unwrap();
+            }
+            Unled::Edited(weights) => {
+                let patch = Patch::Merge(json!({"spec": {"steps": null, "weights": weights}}));
+                rollouts.patch("checkout", &parameters, &patch).await.unwrap();
+            }
+        }
+        ill.store(true, Ordering::Relaxed);
+        let _leader = lead(&world, Arc::new(world.metrics()), "two").0;
+        let limit = world.elapsed() + Duration::from_mins(4);
+        while in_force(&world) == 0 {
+            assert!(world.elapsed() < limit, "{unled:?}: {}", status(&world));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(events(&world, "PromotedPodsSuspect").len(), 1, "{unled:?}");
+        ill.store(false, Ordering::Relaxed);
+        comes_to(&world, "Promoted").await;
+        around.abort();
+    }
+}
+
+/// The past of a service that nobody could know cannot speak against its pods, and holds nothing up.
+#[tokio::test(start_paused = true)]
+async fn a_bake_whose_past_is_unknown_ends_in_time() {
+    let ill = Arc::new(AtomicBool::new(false));
+    let world = shop_ill_in_the_bake(&ill, true);
+    let around = tokio::spawn(world.clone().run());
+    let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
+    stands_by(&world).await;
+    leader.shutdown().await;
+    world.fault_metrics(MetricFault::Status(503));
+    let _leader = lead(&world, Arc::new(world.metrics()), "two").0;
+    let limit = Duration::from_mins(6);
+    let came = tokio::time::timeout(limit, comes_to(&world, "Promoted")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+    around.abort();
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::super::BEYOND;
 use super::*;
 use crate::ports::{BoxFuture, Sample, SourceError};
 use crate::sources::queries::Queries;
@@ -321,6 +322,33 @@ async fn without_history_the_step_starts_anew_and_says_so() {
         evidence.summary
     );
     assert!(evidence.at.is_some_and(|at| at > second(500)));
+}
+
+/// The owner may change the steps while promoted pods have all traffic, which is beyond any ladder.
+#[tokio::test]
+async fn what_is_kept_of_a_bake_can_be_used_under_more_steps() {
+    let plan = plan();
+    let arms = (&arm("new"), &arm("old"));
+    let server = Server {
+        since: 0,
+        gone: i64::MAX,
+    };
+    let returns = (Revision::named("v2"), true);
+    let mut trial =
+        Trial::begin(&plan, returns, &learned(), arms, (place(0), false, pace())).expect("a trial");
+    trial.read(&plan, Ok(&server), second(100)).await;
+    let bake = Place {
+        rung: BEYOND,
+        entered: second(128),
+        pods: 4,
+    };
+    trial.enter(&plan, bake);
+    trial.read(&plan, Ok(&server), second(200)).await;
+    assert_eq!(trial.judge.evidence().rung, BEYOND);
+    let mut longer = plan.clone();
+    longer.rungs.splice(0..0, plan.rungs.clone());
+    let resumed = Trial::resume(&longer, trial.keep(&plan), arms, pace());
+    assert_eq!(resumed.map(|trial| trial.place), Ok(bake));
 }
 
 #[test]
