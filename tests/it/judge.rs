@@ -1,6 +1,7 @@
 //! `serin judge`: lines in, verdicts out.
 
 mod backtest;
+mod edges;
 mod gauges;
 mod input;
 mod plot;

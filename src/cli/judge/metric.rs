@@ -1,5 +1,8 @@
 //! One metric of a stream: its counts, and what an arm of a line must be like.
 
+mod waited;
+
+use self::waited::Waited;
 use super::line::{Arm, Arms, Increments, Whole};
 use super::series::Counters;
 use crate::stats::latency::{self, Bucket, Edge};
@@ -9,8 +12,10 @@ use crate::stats::{Counts, Tick};
 #[derive(Debug)]
 pub(super) struct Metric {
     pub(super) name: String,
-    /// The edges that are compared where it is a histogram.
+    /// The edges that are compared where it is a histogram; none of them as long as they are not chosen.
     pub(super) edges: Option<Vec<Edge>>,
+    /// What has come of a histogram before that.
+    waited: Option<Box<Waited>>,
     /// Whether the arms are raw series.
     raw: [bool; 2],
     counters: [Counters; 2],
@@ -18,8 +23,10 @@ pub(super) struct Metric {
 
 /// What one line says of a metric.
 pub(super) struct Seen {
-    /// A tick for each comparison.
+    /// A tick for each comparison; none as long as edges are not chosen.
     pub(super) ticks: Vec<Tick>,
+    /// Requests of candidate and baseline.
+    pub(super) requests: [u64; 2],
     /// Candidate pods that are told apart: each raw series is one.
     pub(super) pods: u32,
 }
@@ -29,6 +36,10 @@ impl Metric {
     pub(super) fn new(name: &str, arms: &Arms<'_>, edges: Option<Vec<Edge>>) -> Self {
         Self {
             name: name.to_owned(),
+            waited: edges
+                .as_ref()
+                .filter(|edges| edges.is_empty())
+                .map(|_| Box::default()),
             edges,
             raw: raw(arms),
             counters: Default::default(),
@@ -63,6 +74,39 @@ impl Metric {
         })
     }
 
+    /// What is wrong with a line whose histogram is to wait.
+    pub(super) fn unfit(&self, arms: &Arms<'_>) -> Option<&'static str> {
+        match (&self.waited, &arms.candidate) {
+            (Some(waited), Arm::Increments(candidate)) => waited.unfit(candidate),
+            (Some(_), Arm::Series(_)) | (None, _) => None,
+        }
+    }
+
+    /// What its edges wait for, where they do.
+    pub(super) fn waits(&self) -> Option<String> {
+        self.waited.as_ref().map(|waited| waited.reason(&self.name))
+    }
+
+    /// The edges to compare it at, if they are due.
+    pub(super) fn chosen(&self, (slowdown, objective): (f64, Option<f64>)) -> Option<Vec<Edge>> {
+        self.waited.as_ref()?.chosen(slowdown, objective)
+    }
+
+    /// It is compared at these edges from now on; what has waited, line by line.
+    pub(super) fn settle(&mut self, edges: Vec<Edge>) -> Vec<Vec<Tick>> {
+        let waited = self.waited.take();
+        let lines = waited.map_or_else(Vec::new, |waited| waited.ticks(&edges).collect());
+        self.edges = Some(edges);
+        lines
+    }
+
+    /// A step begins.
+    pub(super) fn begin_step(&mut self) {
+        if let Some(waited) = &mut self.waited {
+            waited.begin_step();
+        }
+    }
+
     /// How many comparisons it has.
     pub(super) fn parts(&self) -> usize {
         self.edges.as_ref().map_or(1, Vec::len)
@@ -74,29 +118,43 @@ impl Metric {
             Arm::Series(list) => list.len().max(1) as u32,
             Arm::Increments(_) => 1,
         };
-        let ticks = match (&self.edges, &arms.candidate, &arms.baseline) {
+        let (ticks, requests) = match (&self.edges, &arms.candidate, &arms.baseline) {
             (Some(edges), Arm::Increments(c), Arm::Increments(b)) => {
-                let (candidate, baseline) = (buckets(c), buckets(b));
-                let tick = |edge: &Edge| {
-                    Tick::new(
-                        latency::slower_than(&candidate, edge.candidate),
-                        latency::slower_than(&baseline, edge.baseline),
-                        seconds,
-                    )
-                };
-                edges.iter().map(tick).collect()
+                if let Some(waited) = &mut self.waited {
+                    waited.take([c, b], seconds);
+                }
+                (slower(edges, [c, b], seconds), [c.n.0, b.n.0])
             }
             (_, candidate, baseline) => {
                 let [mine, theirs] = &mut self.counters;
-                vec![Tick::new(
-                    counts(candidate, mine, since),
-                    counts(baseline, theirs, since),
-                    seconds,
-                )]
+                let arms = [counts(candidate, mine, since), counts(baseline, theirs, since)];
+                let [candidate, baseline] = arms;
+                let ticks = vec![Tick::new(candidate, baseline, seconds)];
+                (ticks, arms.map(|arm| arm.requests))
             }
         };
-        Seen { ticks, pods }
+        Seen {
+            ticks,
+            requests,
+            pods,
+        }
     }
+}
+
+/// A tick for each edge.
+fn slower(edges: &[Edge], [candidate, baseline]: [&Increments; 2], seconds: f64) -> Vec<Tick> {
+    if edges.is_empty() {
+        return Vec::new();
+    }
+    let (candidate, baseline) = (buckets(candidate), buckets(baseline));
+    let tick = |edge: &Edge| {
+        Tick::new(
+            latency::slower_than(&candidate, edge.candidate),
+            latency::slower_than(&baseline, edge.baseline),
+            seconds,
+        )
+    };
+    edges.iter().map(tick).collect()
 }
 
 fn counts(arm: &Arm<'_>, counters: &mut Counters, since: Option<f64>) -> Counts {

@@ -1,20 +1,22 @@
 //! One stream: the evidence of one release, fed line by line.
 
 mod check;
+mod open;
 mod past;
 mod share;
+
+use std::borrow::Cow;
 
 use self::past::Known;
 use self::share::Watch;
 use super::answer::{self, Answer};
 use super::gauge::{Around, Gauge, Told};
-use super::line::{Arm, Increments, Line};
-use super::metric::{Metric, buckets, is_latency};
+use super::line::Line;
+use super::metric::Metric;
 use super::plot::{self, Standing};
 use super::rules::Rules;
 use crate::engine::words;
-use crate::stats::latency::{self, Edge};
-use crate::stats::{Assessment, Panel, Verdict};
+use crate::stats::{Assessment, Panel, Rule, Verdict};
 
 /// Where a stream stands.
 #[derive(Debug, Default)]
@@ -22,11 +24,15 @@ pub(super) struct Stream {
     metrics: Vec<Metric>,
     gauges: Vec<Gauge>,
     panel: Option<Panel>,
+    /// How its metrics are judged, as long as some wait for their edges.
+    judged: Vec<Rule>,
     past: Option<Known>,
     t: Option<f64>,
     step: u32,
     weight: f64,
     last: bool,
+    /// What the step was begun with: its weight, that of its successor, and whether it is the last.
+    begun: (f64, f64, bool),
     /// Seconds in the step, and since the verdict that ends the last one.
     held: f64,
     baked: f64,
@@ -70,12 +76,9 @@ impl Stream {
         self.check(line, t, weight)?;
         let first = self.panel.is_none();
         let begins = first || self.leaves_step(line, weight);
-        let opened = match self.panel.take() {
+        let mut panel = match self.panel.take() {
             None => self.open(line, rules)?,
-            known => known,
-        };
-        let Some(mut panel) = opened else {
-            return Ok(self.wait(line, t));
+            Some(known) => known,
         };
         if begins {
             self.begin(&mut panel, line, (weight, next(line, weight, rules)));
@@ -85,15 +88,14 @@ impl Stream {
         let mut requests = [0; 2];
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
             let seen = metric.read(arms, seconds, self.t);
-            if let Some(tick) = seen.ticks.first() {
-                for (most, arm) in requests.iter_mut().zip([tick.candidate, tick.baseline]) {
-                    *most = arm.requests.max(*most);
-                }
+            for (most, of_metric) in requests.iter_mut().zip(seen.requests) {
+                *most = of_metric.max(*most);
             }
             panel.set_candidate_pods(index, seen.pods);
             panel.observe(index, seen.ticks);
         }
         (self.step, self.weight, self.last, self.t) = (line.step, weight, line.last, Some(t));
+        let panel = self.choose_edges(panel, rules);
         self.held += seconds;
         let around = Around {
             // Counters that are seen for the first time have only a base.
@@ -151,23 +153,6 @@ impl Stream {
         }
     }
 
-    /// The answer to a line that nothing can be learned from yet: there is no request to choose latencies by.
-    fn wait<'a>(&mut self, line: &'a Line<'a>, t: f64) -> Answer<'a> {
-        self.t = Some(t);
-        let waiting = line.metrics.iter().find(|(_, arms)| is_latency(arms));
-        let name = waiting.map_or("", |(name, _)| name);
-        Answer {
-            stream: line.stream.as_ref(),
-            t,
-            verdict: answer::name(self.verdict()),
-            advance: false,
-            share: None,
-            metrics: Vec::new(),
-            gauges: Vec::new(),
-            reason: format!("{name}: no request of the baseline yet"),
-        }
-    }
-
     /// The gauges of the stream, each of which must be heard of in every line.
     fn read_gauges(&mut self, line: &Line<'_>, around: &Around) -> Vec<Told> {
         for (name, gauge) in line.gauges.iter() {
@@ -193,40 +178,10 @@ impl Stream {
         *self.verdict.insert(verdict)
     }
 
-    /// The metrics of a stream, from its first scrape; `None` if that has no request to choose latencies by.
-    fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Option<Panel>, String> {
-        let (mut metrics, mut judged) = (Vec::new(), Vec::new());
-        for (name, arms) in line.metrics.iter() {
-            let edges: Option<Vec<Edge>> = match &arms.baseline {
-                Arm::Increments(baseline) if is_latency(arms) => {
-                    let known = self.past.as_ref().and_then(|past| past.edges(name));
-                    Some(edges(name, baseline, known, rules)?)
-                }
-                Arm::Increments(_) | Arm::Series(_) => None,
-            };
-            if edges.as_ref().is_some_and(Vec::is_empty) {
-                return Ok(None);
-            }
-            let metric = Metric::new(name, arms, edges);
-            judged.push(rules.rule(&metric)?);
-            metrics.push(metric);
-        }
-        let mut panel = Panel::new(rules.analysis.false_rollback(), &judged);
-        if let Some(past) = &self.past {
-            for (index, metric) in metrics.iter().enumerate() {
-                let normal = past.backgrounds(&metric.name, metric.edges.is_some());
-                for (part, normal) in normal.into_iter().enumerate() {
-                    panel.learn(index, part, normal);
-                }
-            }
-            panel.expect(past.pace, rules.weights());
-        }
-        self.metrics = metrics;
-        Ok(Some(panel))
-    }
-
     fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64)) {
+        self.begun = (weight, next, line.last);
         panel.begin_step(weight, next, line.last);
+        self.metrics.iter_mut().for_each(Metric::begin_step);
         self.gauges.iter_mut().for_each(Gauge::begin_step);
         (self.held, self.baked) = (0.0, 0.0);
         self.watch = Watch::begin(weight);
@@ -243,20 +198,37 @@ impl Stream {
         let seen: Vec<Assessment> = (0..self.metrics.len())
             .filter_map(|index| panel?.assessment(index))
             .collect();
-        let names = self.metrics.iter().map(|metric| metric.name.as_str());
-        let telling = panel.and_then(|panel| panel.telling_of(&seen));
-        let sentence = telling.and_then(|index| {
-            let name = &self.metrics.get(index)?.name;
-            Some(words::sentence(name, seen.get(index)?))
-        });
+        // What waits for its edges has no numbers yet.
+        let waits: Vec<(usize, String)> = if self.judged.is_empty() {
+            Vec::new()
+        } else {
+            let all = self.metrics.iter().enumerate();
+            all.filter_map(|(index, metric)| Some((index, metric.waits()?)))
+                .collect()
+        };
+        let is_judged = |index: usize| waits.iter().all(|(waiting, _)| *waiting != index);
+        let sentence = self.sentence(&seen, is_judged);
         // What a gauge has to say that is no praise; first of all if it is what fails the release.
         let remarks = gauges.iter().filter(|told| told.answer.verdict != Some("Fits"));
         let (fails, stops): (Vec<&Told>, Vec<&Told>) = remarks.partition(|told| told.fails);
         let said = |told: &Told| told.answer.reason.clone();
         let (first, then) = (fails.into_iter().map(said), stops.into_iter().map(said));
+        let waiting = waits.iter().map(|(_, why)| why.clone());
         let off = share.as_ref().map(answer::Share::reason);
-        let reasons: Vec<String> = first.chain(sentence).chain(off).chain(then).collect();
+        let reasons: Vec<String> = first
+            .chain(sentence)
+            .chain(waiting)
+            .chain(off)
+            .chain(then)
+            .collect();
         let reason = reasons.join("; ");
+        let told = self
+            .metrics
+            .iter()
+            .zip(&seen)
+            .enumerate()
+            .filter(|(index, _)| is_judged(*index));
+        let metrics = told.map(|(_, (metric, seen))| (metric.name.as_str(), answer::Metric::from(seen)));
         let gauge_names = self.gauges.iter().map(|gauge| gauge.name.as_str());
         Answer {
             stream: line.stream.as_ref(),
@@ -265,36 +237,24 @@ impl Stream {
             advance,
             share,
             reason,
-            metrics: names.zip(seen.iter().map(answer::Metric::from)).collect(),
+            metrics: metrics.collect(),
             gauges: gauge_names
                 .zip(gauges.into_iter().map(|told| told.answer))
                 .collect(),
         }
     }
-}
 
-/// The edges to compare a histogram at: as its past has it, or else as the baseline of this line, its first, does.
-fn edges(
-    name: &str,
-    baseline: &Increments,
-    known: Option<Vec<Edge>>,
-    rules: &Rules,
-) -> Result<Vec<Edge>, String> {
-    let buckets = buckets(baseline);
-    let Some(known) = known else {
-        let (slowdown, objective) = rules.slowdown(name);
-        return Ok(latency::edges(&buckets, slowdown, objective));
-    };
-    let has = |edge: f64| buckets.iter().any(|bucket| latency::same_edge(bucket.edge, edge));
-    let strange = known
-        .iter()
-        .flat_map(|edge| [edge.candidate, edge.baseline])
-        .find(|edge| !has(*edge));
-    strange.map_or(Ok(known), |edge| {
-        Err(format!(
-            "metric {name}: there is no bucket up to {edge} s, at which its history is judged"
-        ))
-    })
+    /// What the metric says that decides, or that all wait for; of those that are judged.
+    fn sentence(&self, seen: &[Assessment], is_judged: impl Fn(usize) -> bool) -> Option<String> {
+        let mut ranked = Cow::Borrowed(seen);
+        for index in (0..seen.len()).filter(|index| !is_judged(*index)) {
+            let silent = ranked.to_mut().get_mut(index)?;
+            (silent.verdict, silent.fail.evidence) = (Verdict::Pass, f64::NEG_INFINITY);
+        }
+        let index = self.panel.as_ref()?.telling_of(&ranked)?;
+        let metric = self.metrics.get(index).filter(|_| is_judged(index))?;
+        Some(words::sentence(&metric.name, seen.get(index)?))
+    }
 }
 
 /// The weight of the step after this one.

@@ -57,6 +57,11 @@ impl Stream {
                 ));
             }
         }
+        for (metric, (_, arms)) in self.metrics.iter().zip(line.metrics.iter()) {
+            if let Some(wrong) = metric.unfit(arms) {
+                return Err(format!("metric {}: {wrong}", metric.name));
+            }
+        }
         for (name, gauge) in line.gauges.iter() {
             gauge::sound(gauge).map_err(|wrong| format!("gauge {name}: {wrong}"))?;
         }
