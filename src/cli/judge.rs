@@ -29,7 +29,8 @@ const HELP: &str = r#"A line is a JSON object:
   {"stream":"shop","t":15,"step":0,"weight":10,"final":false,
    "metrics":{"error-rate":{"candidate":{"n":150,"x":1},"baseline":{"n":1350,"x":1}}}}
   stream   which release; lines of thousands may be mixed [default: ""]
-  t        seconds on any clock, later with each line of a stream
+  t        seconds on any clock, later with each line of a stream; the first line stands for the time since 0 or since the
+           history's end where that is at most an interval (15), else for none
   step     number of the step, which does not fall [default: 0]; another weight is another step, too
   weight   the candidate's share in per cent, above 0 and at most 100
   final    this is the last step: promotion follows [default: false]

@@ -7,6 +7,7 @@ mod input;
 mod plot;
 mod prometheus;
 mod simulated;
+mod time;
 
 use std::fmt::Write;
 

@@ -84,7 +84,9 @@ impl Stream {
             self.begin(&mut panel, line, (weight, next(line, weight, rules)));
         }
         self.stand_alone(&mut panel, line, weight);
-        let seconds = self.t.map_or(rules.interval, |before| t - before);
+        let seconds = self
+            .t
+            .map_or_else(|| self.begun_at(t, rules), |before| t - before);
         let mut requests = [0; 2];
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
             let seen = metric.read(arms, seconds, self.t);
@@ -98,8 +100,8 @@ impl Stream {
         let panel = self.choose_edges(panel, rules);
         self.held += seconds;
         let around = Around {
-            // Counters that are seen for the first time have only a base.
-            requests: (!(first && line.is_cumulative())).then_some(requests),
+            // Counters that are seen for the first time have only a base, and a time that nobody knows is no pace.
+            requests: (seconds > 0.0 && !(first && line.is_cumulative())).then_some(requests),
             seconds,
             warming: self.held <= rules.warm_up,
             weights: [weight, next(line, weight, rules)],
@@ -123,6 +125,16 @@ impl Stream {
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
         let share = share.map(|seen| answer::Share { asked: weight, seen });
         Ok(self.answer(line, (t, advance), gauges, share))
+    }
+
+    /// The seconds that a stream's first line, at `t`, stands for: those since its clock began or its history ended, if that
+    /// is no longer ago than an interval. Else nobody knows, and none are counted: what it counts is read with the next line,
+    /// and holds and warm-ups end a line later.
+    fn begun_at(&self, t: f64, rules: &Rules) -> f64 {
+        let since_history = self.past.as_ref().map(|past| t - past.until);
+        let known = [Some(t), since_history].into_iter().flatten();
+        let mut near = known.filter(|span| *span > 0.0 && *span <= rules.interval);
+        near.next().unwrap_or(0.0)
     }
 
     /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the

@@ -123,7 +123,8 @@ fn what_the_others_have_seen_stays_when_the_edges_are_chosen() {
         writeln!(input, "{}", line(t * 15, 10, &metrics)).unwrap();
     }
     // The same lines after a past that has the edges.
-    let past = json!({"stream": "s", "history": [{"t": -30, "metrics": {"latency": [histogram(1000, USUAL)]}}]});
+    let past =
+        json!({"stream": "s", "history": [{"t": -30, "metrics": {"latency": [histogram(1000, USUAL)]}}]});
     let known = judge(&format!("{past}\n{input}"), None).1;
     let waited = judge(&input, None).1;
     assert!(waited[1]["metrics"]["latency"].is_null() && waited[2]["metrics"]["latency"].is_object());
