@@ -34,7 +34,7 @@ const HELP: &str = r#"A line is a JSON object:
   step     number of the step, which does not fall [default: 0]; another weight is another step, too
   weight   the candidate's share in per cent, above 0 and at most 100
   final    this is the last step: promotion follows [default: false]
-  next     the weight of the step after this one: the larger, the more proof is needed
+  next     the weight of the step after this one: the larger, the more proof is needed, with 100 that of the last step
            [default: that of --config, else 2.5 times as much; 100 in the last step]
   metrics  by name, the same ones in each line; n requests, x bad ones (0 <= x <= n <= 2^53) since the stream's last line
 An arm may also be, always for the same stream:

@@ -1,5 +1,6 @@
 //! `serin judge`: lines in, verdicts out.
 
+mod alone;
 mod backtest;
 mod edges;
 mod gauges;

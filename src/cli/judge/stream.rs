@@ -1,5 +1,6 @@
 //! One stream: the evidence of one release, fed line by line.
 
+mod alone;
 mod check;
 mod open;
 mod past;
@@ -31,11 +32,16 @@ pub(super) struct Stream {
     step: u32,
     weight: f64,
     last: bool,
-    /// What the step was begun with: its weight, that of its successor, and whether it is the last.
+    /// What the step was begun with: its weight, that of its successor, and whether its proof is that of a last step.
     begun: (f64, f64, bool),
-    /// Seconds in the step, and since the verdict that ends the last one.
+    /// Seconds in the step, and since its proof.
     held: f64,
     baked: f64,
+    /// The step has passed; and with it there is proof enough for all traffic.
+    passed: bool,
+    whole: bool,
+    /// Why nothing advances at this step, which has all traffic.
+    unproven: Option<&'static str>,
     verdict: Option<Verdict>,
     watch: Watch,
     /// A gauge has failed the release: that is as final as the panel's own fail.
@@ -83,7 +89,7 @@ impl Stream {
         if begins {
             self.begin(&mut panel, line, (weight, next(line, weight, rules)));
         }
-        self.stand_alone(&mut panel, line, weight);
+        self.grow(&mut panel, weight);
         let seconds = self
             .t
             .map_or_else(|| self.begun_at(t, rules), |before| t - before);
@@ -115,13 +121,10 @@ impl Stream {
         self.panel = Some(panel);
         // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
         if verdict == Verdict::Pass {
-            self.baked += seconds;
+            self.baked += if self.passed { seconds } else { 0.0 };
+            self.passed = true;
         }
-        let stayed = if line.last {
-            self.baked - seconds
-        } else {
-            self.held
-        };
+        let stayed = if line.last { self.baked } else { self.held };
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
         let share = share.map(|seen| answer::Share { asked: weight, seen });
         Ok(self.answer(line, (t, advance), gauges, share))
@@ -140,29 +143,9 @@ impl Stream {
     /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the
     /// last step the weight may grow once its proof is there: that is the bake. If it falls the step begins anew.
     fn leaves_step(&self, line: &Line<'_>, weight: f64) -> bool {
-        let bakes = self.last && line.last && self.baked > 0.0;
+        let bakes = self.last && line.last && self.passed;
         let moves = weight.total_cmp(&self.weight);
         line.step != self.step || line.last != self.last || !(moves.is_eq() || (moves.is_gt() && bakes))
-    }
-
-    /// A bake with all traffic: nothing runs beside the candidate from here on, and the past is what is left.
-    fn stand_alone(&self, panel: &mut Panel, line: &Line<'_>, weight: f64) {
-        if line.last && self.baked > 0.0 && weight >= 100.0 && !panel.is_alone(0) {
-            (0..self.metrics.len()).for_each(|index| panel.begin_alone_of(index));
-        }
-    }
-
-    /// The verdict of the metrics. In a bake with all traffic the proof is there already, and stands until the past speaks
-    /// against it; but not where a metric that is to gate cannot be judged.
-    fn of_metrics(&self, panel: &Panel, rules: &Rules) -> Verdict {
-        let judged =
-            |(index, metric): (usize, &Metric)| panel.is_judged(index) || !rules.gating(&metric.name);
-        match panel.verdict() {
-            Verdict::Continue if panel.is_alone(0) && self.metrics.iter().enumerate().all(judged) => {
-                Verdict::Pass
-            }
-            verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
-        }
     }
 
     /// The gauges of the stream, each of which must be heard of in every line.
@@ -191,8 +174,7 @@ impl Stream {
     }
 
     fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64)) {
-        self.begun = (weight, next, line.last);
-        panel.begin_step(weight, next, line.last);
+        self.begin_evidence(panel, (weight, next), line.last);
         self.metrics.iter_mut().for_each(Metric::begin_step);
         self.gauges.iter_mut().for_each(Gauge::begin_step);
         (self.held, self.baked) = (0.0, 0.0);
@@ -225,10 +207,13 @@ impl Stream {
         let (fails, stops): (Vec<&Told>, Vec<&Told>) = remarks.partition(|told| told.fails);
         let said = |told: &Told| told.answer.reason.clone();
         let (first, then) = (fails.into_iter().map(said), stops.into_iter().map(said));
+        let failed = self.verdict() == Verdict::Fail;
+        let unproven = self.unproven.filter(|_| !failed).map(str::to_owned);
         let waiting = waits.iter().map(|(_, why)| why.clone());
         let off = share.as_ref().map(answer::Share::reason);
         let reasons: Vec<String> = first
             .chain(sentence)
+            .chain(unproven)
             .chain(waiting)
             .chain(off)
             .chain(then)
