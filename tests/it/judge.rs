@@ -2,6 +2,7 @@
 
 mod alone;
 mod backtest;
+mod config;
 mod edges;
 mod gauges;
 mod input;

@@ -5,7 +5,7 @@ use std::fs::File;
 use serde_json::{Value, json};
 
 use super::rules::{Ladder, Rules};
-use crate::api::Analysis;
+use crate::api::{Analysis, RolloutSpec};
 use crate::cli::Failure;
 use crate::cli::check::documents;
 use crate::cli::check::{Checker, Verdict};
@@ -44,10 +44,11 @@ pub(super) fn rules(file: Option<&str>, name: Option<&str>) -> Result<Rules, Fai
     if name.is_some() {
         return Err(wrong("it has no Rollout for --name to choose"));
     }
-    match objects.as_slice() {
-        [] => Ok(Rules::of(Analysis::default(), None)),
-        [object] => bare(object).map_err(|why| wrong(&why)),
-        _ => Err(wrong("it has several documents, and none is a Rollout")),
+    let object = objects.pop();
+    match object {
+        _ if !objects.is_empty() => Err(wrong("it has several documents, and none is a Rollout")),
+        Some(object) => bare(object).map_err(|why| wrong(&why)),
+        None => Ok(Rules::of(Analysis::default(), None)),
     }
 }
 
@@ -60,40 +61,74 @@ fn of_rollout(file: &str, name: Option<&str>) -> Result<Rules, Failure> {
     Ok(Rules::of(found.spec.analysis, Some(ladder)))
 }
 
-/// The rules of an analysis that stands alone, under `analysis`, or under `spec`.
-fn bare(object: &Value) -> Result<Rules, String> {
-    let mut analysis = object;
-    // What the file does not write before a field.
-    let mut missing = vec!["spec", "analysis"];
-    for key in ["spec", "analysis"] {
-        if let Some(inner) = analysis.get(key) {
-            analysis = inner;
-            missing.retain(|it| *it == "spec" && key == "analysis");
-        }
-    }
-    let rollout = json!({
+/// The rules of what is not called a Rollout: an analysis alone; one under `analysis` with `steps` beside it; or either under
+/// `spec`. Whatever else is there is judged as a Rollout's, so that nothing is passed over in silence.
+fn bare(mut object: Value) -> Result<Rules, String> {
+    leave_out_empty(&mut object);
+    let mut rollout = json!({
         "apiVersion": format!("{}/{}", crate::api::GROUP, crate::api::VERSION),
         "kind": "Rollout",
         "metadata": {"name": "judge"},
         "spec": {
             "workload": {"name": "judge"},
             "traffic": {"gatewayAPI": {"routes": [{"name": "judge"}]}},
-            "analysis": analysis,
         },
     });
+    let has = |key: &str| object.get(key).is_some();
+    // What the file does not write before a field.
+    let missing: &[&str] = if has("spec") {
+        lay_over(&mut rollout, &object);
+        &[]
+    } else if has("analysis") || has("steps") {
+        lay_over(&mut rollout["spec"], &object);
+        &["spec"]
+    } else {
+        rollout["spec"]["analysis"] = object;
+        &["spec", "analysis"]
+    };
     if let Verdict::Ours(findings) = Checker::new().check(&rollout)
         && let Some(first) = findings.first()
     {
-        // The place as the file has it.
-        let told = first.to_string();
-        let mut place = told.as_str();
-        for missing in missing {
-            place = place
-                .strip_prefix(missing)
-                .map_or(place, |rest| rest.trim_start_matches(['.', ':', ' ']));
-        }
-        return Err(place.to_owned());
+        return Err(place_in_file(&first.to_string(), missing));
     }
-    let analysis = serde_json::from_value(analysis.clone()).map_err(|error| error.to_string())?;
-    Ok(Rules::of(analysis, None))
+    let spec = rollout["spec"].take();
+    let has_steps = spec.get("steps").is_some();
+    let spec: RolloutSpec = serde_json::from_value(spec).map_err(|error| error.to_string())?;
+    let ladder = if has_steps {
+        let plan = Plan::admit(&spec, GateMode::Admission).map_err(|wrong| wrong.join("; "))?;
+        Some(Ladder::of(&plan))
+    } else {
+        None
+    };
+    Ok(Rules::of(spec.analysis, ladder))
+}
+
+/// Lays one object over another, field by field in `metadata` and `spec`.
+fn lay_over(under: &mut Value, over: &Value) {
+    for (key, value) in over.as_object().into_iter().flatten() {
+        if matches!(key.as_str(), "metadata" | "spec") && value.is_object() {
+            lay_over(&mut under[key], value);
+        } else {
+            under[key] = value.clone();
+        }
+    }
+}
+
+/// Leaves out fields without content: they say nothing, as an empty file does.
+fn leave_out_empty(object: &mut Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.retain(|_, value| !value.is_null());
+        object.values_mut().for_each(leave_out_empty);
+    }
+}
+
+/// A finding with its place as the file has it.
+fn place_in_file(finding: &str, missing: &[&str]) -> String {
+    let strip = |place: &'_ str, missing: &&str| -> Option<String> {
+        let rest = place.strip_prefix(missing)?;
+        Some(rest.trim_start_matches(['.', ':', ' ']).to_owned())
+    };
+    missing.iter().fold(finding.to_owned(), |place, missing| {
+        strip(&place, missing).unwrap_or(place)
+    })
 }

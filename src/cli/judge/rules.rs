@@ -1,6 +1,7 @@
 //! What holds for all streams: the analysis of a Rollout, or its defaults.
 
-use super::metric::Metric;
+use super::line::Line;
+use super::metric::{Metric, is_latency};
 use crate::api::{self, Analysis, MetricKind};
 use crate::engine::Plan;
 use crate::engine::plan::{self, RungKind};
@@ -74,6 +75,45 @@ impl Rules {
             analysis,
             routed: true,
             ladder,
+        }
+    }
+
+    /// What is wrong with a stream's first line beside the metrics that the configuration lists: then what it says of them
+    /// would not count. Whoever lists none takes any.
+    pub(super) fn fit(&self, line: &Line<'_>) -> Result<(), String> {
+        let listed = &self.analysis.metrics;
+        if *listed == Analysis::default().metrics {
+            return Ok(());
+        }
+        for (name, arms) in line.metrics.iter() {
+            let Some(metric) = listed.iter().find(|metric| metric.name == name) else {
+                let names: Vec<&str> = listed.iter().map(|metric| metric.name.as_str()).collect();
+                return Err(format!(
+                    "the line has {name}, but the configuration's metrics are {}: call them alike",
+                    names.join(", ")
+                ));
+            };
+            match (metric.kind, is_latency(arms)) {
+                (MetricKind::Latency, true) | (MetricKind::ErrorRate, false) => {}
+                (MetricKind::Latency, false) => {
+                    return Err(format!(
+                        "metric {name}: the configuration has it as Latency, but the line has no buckets"
+                    ));
+                }
+                (MetricKind::ErrorRate, true) => {
+                    return Err(format!(
+                        "metric {name}: the configuration has it as ErrorRate, but the line has buckets: set `kind: Latency`"
+                    ));
+                }
+            }
+        }
+        let absent = |metric: &&api::Metric| metric.gating && line.metrics.get(&metric.name).is_none();
+        match listed.iter().find(absent) {
+            Some(metric) => Err(format!(
+                "the line lacks {}, which the configuration wants for a pass: send it, or set `gating: false`",
+                metric.name
+            )),
+            None => Ok(()),
         }
     }
 

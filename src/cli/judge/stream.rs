@@ -37,9 +37,8 @@ pub(super) struct Stream {
     /// Seconds in the step, and since its proof.
     held: f64,
     baked: f64,
-    /// The step has passed; and with it there is proof enough for all traffic.
+    /// The step has passed.
     passed: bool,
-    whole: bool,
     /// Why nothing advances at this step, which has all traffic.
     unproven: Option<&'static str>,
     verdict: Option<Verdict>,

@@ -2,7 +2,8 @@
 //!
 //! The header names the columns: `t` and `weight`, optionally `stream`, `step`, `next`, `pods`, `final`, and for each metric
 //! all of `METRIC.candidate_n`, `METRIC.candidate_x`, `METRIC.baseline_n` and `METRIC.baseline_x`; without `METRIC.` it
-//! is `error-rate`. A cell may stand in quotes, with `""` for a quote in it.
+//! is `error-rate`. A cell may stand in quotes, with `""` for a quote in it. An empty one of an optional column is as if it was
+//! not there.
 
 mod cells;
 
@@ -107,9 +108,9 @@ impl Columns {
             match column {
                 Column::Stream => line.stream = cell,
                 Column::Time => line.t = Some(number("t", &cell)?),
+                Column::Step | Column::Next | Column::Pods if cell.is_empty() => {}
                 Column::Step => line.step = small("step", &cell)?,
                 Column::Weight => line.weight = Some(number("weight", &cell)?),
-                Column::Next | Column::Pods if cell.is_empty() => {}
                 Column::Next => line.next = Some(number("next", &cell)?),
                 Column::Pods => line.pods = Some(small("pods", &cell)?),
                 Column::Final => line.last = yes(&cell)?,

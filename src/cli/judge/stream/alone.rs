@@ -19,10 +19,11 @@ const PROOF_FOR_LESS: &str = "what was passed before it was proof for less than 
 impl Stream {
     /// A step begins at this weight, before one of that weight, as the last one or not.
     pub(super) fn begin_evidence(&mut self, panel: &mut Panel, (weight, next): (f64, f64), last: bool) {
+        let (before, _, proof_for_all) = self.begun;
         let whole = last || next >= ALL;
         self.begun = (weight, next, whole);
         if weight >= ALL {
-            self.unproven = match (self.passed, self.whole) {
+            self.unproven = match (self.passed, proof_for_all || before >= ALL) {
                 (true, true) => None,
                 (true, false) => Some(PROOF_FOR_LESS),
                 (false, _) => Some(NO_PROOF),
@@ -33,7 +34,6 @@ impl Stream {
             panel.begin_step(weight, next, whole);
         }
         self.passed = weight >= ALL && self.unproven.is_none();
-        self.whole = weight >= ALL || whole;
     }
 
     /// The last step's weight may grow to all traffic for its bake.

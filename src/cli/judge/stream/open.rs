@@ -11,6 +11,7 @@ use crate::stats::{Panel, Rule, Verdict};
 impl Stream {
     /// The metrics of a stream, from its first scrape. Histograms of which nothing is known wait for their edges.
     pub(super) fn open(&mut self, line: &Line<'_>, rules: &Rules) -> Result<Panel, String> {
+        rules.fit(line)?;
         let mut metrics = Vec::new();
         for (name, arms) in line.metrics.iter() {
             let edges: Option<Vec<Edge>> = match &arms.baseline {
