@@ -87,6 +87,7 @@ impl SourceError {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
+            Self::Late => "late",
             Self::Credentials(_) => "credentials",
             Self::Denied(_) => "denied",
             Self::Refused(_) => "refused",

@@ -79,40 +79,31 @@ impl Rules {
     }
 
     /// What is wrong with a stream's first line beside the metrics that the configuration lists: then what it says of them
-    /// would not count. Whoever lists none takes any.
+    /// would not count. One that is not listed is judged by the rules for all. Whoever lists none takes any.
     pub(super) fn fit(&self, line: &Line<'_>) -> Result<(), String> {
         let listed = &self.analysis.metrics;
         if *listed == Analysis::default().metrics {
             return Ok(());
         }
+        let named = |name: &str| listed.iter().find(|metric| metric.name == name);
         for (name, arms) in line.metrics.iter() {
-            let Some(metric) = listed.iter().find(|metric| metric.name == name) else {
-                let names: Vec<&str> = listed.iter().map(|metric| metric.name.as_str()).collect();
+            let wants = named(name).is_some_and(|metric| metric.kind == MetricKind::Latency);
+            if wants && !is_latency(arms) {
                 return Err(format!(
-                    "the line has {name}, but the configuration's metrics are {}: call them alike",
-                    names.join(", ")
+                    "metric {name}: the configuration has it as Latency, but the line has no buckets"
                 ));
-            };
-            match (metric.kind, is_latency(arms)) {
-                (MetricKind::Latency, true) | (MetricKind::ErrorRate, false) => {}
-                (MetricKind::Latency, false) => {
-                    return Err(format!(
-                        "metric {name}: the configuration has it as Latency, but the line has no buckets"
-                    ));
-                }
-                (MetricKind::ErrorRate, true) => {
-                    return Err(format!(
-                        "metric {name}: the configuration has it as ErrorRate, but the line has buckets: set `kind: Latency`"
-                    ));
-                }
             }
         }
         let absent = |metric: &&api::Metric| metric.gating && line.metrics.get(&metric.name).is_none();
         match listed.iter().find(absent) {
-            Some(metric) => Err(format!(
-                "the line lacks {}, which the configuration wants for a pass: send it, or set `gating: false`",
-                metric.name
-            )),
+            Some(metric) => {
+                let names: Vec<&str> = line.metrics.iter().map(|(name, _)| name).collect();
+                Err(format!(
+                    "the line has {}, but the configuration wants {} for a pass: call them alike, or set `gating: false`",
+                    names.join(", "),
+                    metric.name
+                ))
+            }
             None => Ok(()),
         }
     }

@@ -142,11 +142,13 @@ impl Elector {
             .on(&self.settings.name)
     }
 
-    /// No call outlives the term. A server that is slow to answer is waited for: a leader that gives up on it harms more.
+    /// A server that is slow to answer is waited for: a leader that gives up on it harms more. But what is left of a term must
+    /// do for another call, should this one's answer be lost.
     fn deadline(&self) -> Duration {
         let renew = self.settings.timing.renew;
         self.term.as_ref().map_or(renew, |term| {
-            renew.min(term.until.saturating_duration_since(Instant::now()))
+            let left = term.until.saturating_duration_since(Instant::now());
+            renew.min(left.mul_f64(0.7))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -27,6 +28,8 @@ pub(super) struct State {
     calls: Vec<String>,
     pub(super) mute: bool,
     pub(super) lose_answers: bool,
+    /// How long it takes for an answer.
+    pub(super) delay: Duration,
 }
 
 type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
@@ -83,11 +86,12 @@ impl Server {
         } else {
             parts.method.to_string()
         };
-        let (mute, lose) = {
+        let (mute, lose, delay) = {
             let mut state = self.state.lock().unwrap();
             state.calls.push(verb);
-            (state.mute, state.lose_answers)
+            (state.mute, state.lose_answers, state.delay)
         };
+        tokio::time::sleep(delay).await;
         if mute {
             std::future::pending::<()>().await;
         }

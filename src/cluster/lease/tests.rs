@@ -265,6 +265,16 @@ async fn an_answer_that_is_lost_does_not_end_a_term() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_takes_three_seconds_for_an_answer_has_a_leader_all_the_same() {
+    let server = Server::new();
+    server.state.lock().unwrap().delay = 3 * SECOND;
+    let first = start(&server, "a", 0);
+    leads_within(&first, 10 * SECOND).await;
+    sleep(120 * SECOND).await;
+    assert_eq!(first.leadership.check(), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_take_over_by_somebody_else_ends_the_term_at_the_next_call() {
     let server = Server::new();
     let first = start(&server, "a", 0);

@@ -107,6 +107,7 @@ async fn while_a_rollout_goes_the_candidate_that_is_there_keeps_its_traffic() {
         entered: stage.now(),
         approved: Some(stable.clone()),
         weight: Weight::clamped(25),
+        ships: false,
         drain: true,
     });
     assert_eq!(stage.apply(down(25)).await.unwrap().writes(), 1);
