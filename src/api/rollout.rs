@@ -225,7 +225,8 @@ pub struct Promotion {
     /// Time between two shares of returning traffic, 0s to 30m; by default `analysis.warmUp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warm_up: Option<Duration>,
-    /// How long the whole promotion may take before it fails, 10s to 168h.
+    /// How long the workload's own rolling update may take before the promotion fails, 10s to 168h; the return of the traffic
+    /// and the bake come after it. So long, too, pods may be missing on both sides, and a deletion waits for all pods.
     pub deadline: Duration,
 }
 

@@ -176,11 +176,6 @@ fn course() -> Vec<Rule> {
             "has(self.traffic.service) || (size(self.workload.name) <= 63 && !self.workload.name.contains('.'))",
             "workload.name cannot be the name of a Service (63 characters, no dots): set traffic.service",
         ),
-        rollout(
-            "spec.promotion",
-            "!has(self.bake) || duration(self.bake) < duration(self.deadline)",
-            "promotion.deadline must be later than bake: raise deadline or lower bake",
-        ),
     ]
 }
 

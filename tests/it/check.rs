@@ -95,6 +95,7 @@ fn what_the_server_lets_pass_passes() {
         "  analysis: {}\n",
         "  analysis: {interval: null}\n",
         "  steps: [{weight: 10, hold: 0s, deadline: 10s}, {weight: 100}]\n",
+        "  promotion: {bake: 2h}\n",
         "  analysis: {metrics: [{name: a, tolerated: {ratio: 1, absolute: 0}, unacceptable: {ratio: 2, absolute: 0.5}}]}\n",
     ] {
         let found = findings(&rollout(spec));
