@@ -219,11 +219,16 @@ impl Judge {
             stats::Verdict::Pass => Verdict::Pass,
             stats::Verdict::Continue => Verdict::Continue,
         };
+        // While one metric still speaks of the rung before, so does the whole; but a fail is that of the metric that decided.
+        let decided = Some(verdict).filter(|verdict| *verdict == Verdict::Fail);
+        let decided = decided.and_then(|_| self.metrics.get(self.panel.telling()?));
         Evidence {
             revision: Some(self.revision.clone()),
-            // While one metric still speaks of the rung before, so does the whole.
-            rung: self.rung(),
-            at: self.needed().map(|tried| tried.at).min().flatten(),
+            rung: decided.map_or_else(|| self.rung(), |tried| tried.rung),
+            at: decided.map_or_else(
+                || self.needed().map(|tried| tried.at).min().flatten(),
+                |tried| tried.at,
+            ),
             silent: self
                 .needed()
                 .filter_map(|tried| tried.silent.clone())

@@ -275,7 +275,9 @@ impl Turn<'_> {
             let seen = &self.seen.candidate;
             // A route that names a Service which is gone settles no more, and its share is lost.
             let there = seen.revision.as_ref() == Some(revision) && seen.service;
-            if !there || promotion.stage != PromotionStage::Baking && seen.desired < full {
+            // It stands by with the pods that it has, until it is to take the traffic from promoted pods that are worse.
+            let called = promotion.stage != PromotionStage::Baking || self.convicted(promotion).0.is_some();
+            if !there || called && seen.desired < full {
                 effects.push(Effect::Candidate {
                     revision: revision.clone(),
                     replicas: full,

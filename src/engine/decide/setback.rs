@@ -157,15 +157,12 @@ impl Turn<'_> {
         } else {
             reason::CAPACITY_LOST
         };
-        let again = if suspected && !over {
-            ", and they are compared with it anew"
+        let then = if suspected && !over {
+            "the traffic goes back to the candidate, and comes to them in shares again, compared with it"
         } else {
-            ""
+            "the candidate takes all traffic"
         };
-        self.note(Note::warning(
-            told,
-            format!("{what}: the candidate takes all traffic{again}"),
-        ));
+        self.note(Note::warning(told, format!("{what}: {then}")));
         self.next.phase = Phase::Promoting(Promotion {
             stage: if over {
                 PromotionStage::Failed
@@ -183,13 +180,15 @@ impl Turn<'_> {
     }
 
     /// Why the promoted pods are worse, if they are, and whether only the past says so: they may have a fault that both sides
-    /// share then, and go back to the comparison, which tells that apart. There it says nothing any more.
-    fn convicted(&self, promotion: &Promotion) -> (Option<String>, bool) {
+    /// share then, and go back to the comparison, which tells that apart. There it says nothing any more, nor in a bake after
+    /// that.
+    pub(super) fn convicted(&self, promotion: &Promotion) -> (Option<String>, bool) {
         let evidence = &self.seen.evidence;
         let alone = self.plan.is_alone(evidence.rung);
         let bakes = promotion.stage == PromotionStage::Baking;
+        let fresh = bakes && evidence.at.is_some_and(|at| at > promotion.entered);
         let why = evidence.convicts(&promotion.revision).map(|(_, why)| why);
-        let why = why.filter(|_| bakes || !alone).map(str::to_owned);
+        let why = why.filter(|_| fresh || !alone).map(str::to_owned);
         let suspected = why.is_some() && alone;
         (why, suspected)
     }
@@ -204,7 +203,8 @@ impl Turn<'_> {
     ) -> Option<Waiting> {
         let what = format!("{what}; the candidate has not the pods to take over: the weight stays");
         if !ends {
-            return Some(Waiting::on(reason::CAPACITY_LOST, what));
+            let message = format!("{what} until it has (look at its pods: nodes, quota)");
+            return Some(Waiting::on(reason::CAPACITY_LOST, message));
         }
         let deadline = self.plan.promotion.deadline;
         let since = promotion.entered.max(workload.since);

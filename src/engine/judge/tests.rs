@@ -84,6 +84,28 @@ fn without_a_past_nothing_is_judged_and_nothing_passes() {
     assert_eq!(watch(&mut bakes(&plan, None), 40).verdict, Verdict::Fail);
 }
 
+/// The other one may be silent since all traffic is on the version on trial, and still speak of the step before.
+#[test]
+fn a_fail_speaks_of_the_rung_of_the_metric_that_decided() {
+    let plan = plan(true);
+    let mut judge = bakes(&plan, Some(0.001));
+    judge.begin_rung_of(1, &plan, (2, 4), None);
+    for (bad, verdict, rung) in [(0, Verdict::Continue, 2), (40, Verdict::Fail, 3)] {
+        for scrape in 1..=40 {
+            let tick = Tick::new(Counts::new(750, bad), Counts::default(), 15.0);
+            judge.observe(0, at(scrape), [tick]);
+        }
+        let evidence = judge.evidence();
+        assert_eq!(
+            (evidence.verdict, evidence.rung),
+            (verdict, rung),
+            "{}",
+            evidence.summary
+        );
+        assert_eq!(evidence.at.is_some(), verdict == Verdict::Fail);
+    }
+}
+
 #[test]
 fn a_metric_that_holds_nobody_does_not_hold_by_its_silence() {
     let briefs = ["a", "b"].map(|name| Brief {

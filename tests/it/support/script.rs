@@ -144,6 +144,7 @@ struct Wishes {
     on_inconclusive: OnSilence,
     gate: GateMode,
     resume_on_delete: bool,
+    returns: Vec<u8>,
 }
 
 impl Default for Wishes {
@@ -158,6 +159,7 @@ impl Default for Wishes {
             on_inconclusive: OnSilence::Hold,
             gate: GateMode::Admission,
             resume_on_delete: false,
+            returns: vec![25, 50, 100],
         }
     }
 }
@@ -175,6 +177,7 @@ impl Wishes {
                 ["no-data", "rollback"] => self.on_no_data = OnSilence::Rollback,
                 ["inconclusive", "rollback"] => self.on_inconclusive = OnSilence::Rollback,
                 ["gate", "paused"] => self.gate = GateMode::Paused,
+                ["returns", shares] => self.returns = list(shares),
                 ["on-delete", "resume"] => self.resume_on_delete = true,
                 other => panic!("the plan knows no {other:?}"),
             }
@@ -213,7 +216,7 @@ impl Wishes {
                 keep: minutes(10),
             },
             promotion: Promotion {
-                returns: vec![Weight::clamped(25), Weight::clamped(50), Weight::FULL],
+                returns: self.returns.iter().copied().map(Weight::clamped).collect(),
                 warm_up: Duration::from_secs(30),
                 bake: minutes(5),
                 deadline: minutes(15),
