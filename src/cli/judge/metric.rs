@@ -112,8 +112,8 @@ impl Metric {
         self.edges.as_ref().map_or(1, Vec::len)
     }
 
-    /// Reads the arms of a line that spans `seconds`, after one at `since`.
-    pub(super) fn read(&mut self, arms: &Arms<'_>, seconds: f64, since: Option<f64>) -> Seen {
+    /// Reads the arms of a line at `t` that spans `seconds`, after one at `since`.
+    pub(super) fn read(&mut self, arms: &Arms<'_>, seconds: f64, (since, t): (Option<f64>, f64)) -> Seen {
         let pods = match &arms.candidate {
             Arm::Series(list) => list.len().max(1) as u32,
             Arm::Increments(_) => 1,
@@ -127,7 +127,10 @@ impl Metric {
             }
             (_, candidate, baseline) => {
                 let [mine, theirs] = &mut self.counters;
-                let arms = [counts(candidate, mine, since), counts(baseline, theirs, since)];
+                let arms = [
+                    counts(candidate, mine, (since, t)),
+                    counts(baseline, theirs, (since, t)),
+                ];
                 let [candidate, baseline] = arms;
                 let ticks = vec![Tick::new(candidate, baseline, seconds)];
                 (ticks, arms.map(|arm| arm.requests))
@@ -157,10 +160,10 @@ fn slower(edges: &[Edge], [candidate, baseline]: [&Increments; 2], seconds: f64)
     edges.iter().map(tick).collect()
 }
 
-fn counts(arm: &Arm<'_>, counters: &mut Counters, since: Option<f64>) -> Counts {
+fn counts(arm: &Arm<'_>, counters: &mut Counters, (since, t): (Option<f64>, f64)) -> Counts {
     match arm {
         Arm::Increments(i) => Counts::new(i.n.0, i.x.unwrap_or_default().0),
-        Arm::Series(list) => counters.take(list, since),
+        Arm::Series(list) => counters.take(list, since, t),
     }
 }
 

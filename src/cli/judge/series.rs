@@ -1,43 +1,83 @@
 //! Increments of raw cumulative series.
 //!
-//! A counter that fell was reset and counts from 0. A series that is new counts from 0 only if it began after the
-//! last line; otherwise its first sample is no more than a base.
+//! A counter that fell was reset and counts from 0, and so does one whose process began anew though it may have grown beyond
+//! what it was. A series that is new counts from 0 only if it began after the last line; otherwise its first sample is no more
+//! than a base.
 
 use std::collections::BTreeMap;
 
 use super::line::Series;
 use crate::stats::Counts;
 
+/// A start that is told later than before by no more than this is the same one, in seconds: many reckon it from an uptime in
+/// whole seconds.
+const ROUNDING: f64 = 1.5;
+/// What was not seen for so long is forgotten, in seconds of the stream: a release may see thousands of pods.
+const MEMORY: f64 = 600.0;
+
+/// The last sample of a series.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    requests: u64,
+    bad: u64,
+    started: Option<f64>,
+    /// When it was seen.
+    at: f64,
+}
+
+impl Sample {
+    /// Whether the process of which this is a later sample is another one; the last line was at `since`.
+    fn is_reset(&self, later: &Self, since: Option<f64>) -> bool {
+        let began_anew = match (self.started, later.started) {
+            (Some(before), Some(now)) => now > before + ROUNDING,
+            (None, Some(now)) => since.is_some_and(|since| now > since),
+            (_, None) => false,
+        };
+        // Requests and errors of one process fall together; a lower total means that both began anew.
+        began_anew || later.requests < self.requests
+    }
+}
+
 /// The last samples of one arm's series.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    last: BTreeMap<String, (u64, u64)>,
-}
-
-/// What a counter grew by.
-const fn grown(now: u64, before: u64) -> u64 {
-    if now < before { now } else { now - before }
+    last: BTreeMap<String, Sample>,
 }
 
 impl Counters {
-    /// The arm's increments since the last line, which was at `since` (`None` for the first line).
-    pub(super) fn take(&mut self, series: &[Series<'_>], since: Option<f64>) -> Counts {
+    /// The arm's increments at `t` since the last line, which was at `since` (`None` for the first line).
+    pub(super) fn take(&mut self, series: &[Series<'_>], since: Option<f64>, t: f64) -> Counts {
         let mut sum = Counts::default();
         for one in series {
-            let now = (one.n.0, one.x.0);
-            let born = |s: f64| one.started.is_some_and(|started| started >= s);
-            let before = if let Some(slot) = self.last.get_mut(one.name.as_ref()) {
-                Some(std::mem::replace(slot, now))
+            let mut now = Sample {
+                requests: one.n.0,
+                bad: one.x.0,
+                started: one.started,
+                at: t,
+            };
+            let from = if let Some(slot) = self.last.get_mut(one.name.as_ref()) {
+                let before = *slot;
+                let reset = before.is_reset(&now, since);
+                now.started = now.started.or(before.started);
+                *slot = now;
+                Some(if reset {
+                    (0, 0)
+                } else {
+                    (before.requests, before.bad)
+                })
             } else {
                 self.last.insert(one.name.clone().into_owned(), now);
+                let born = |since: f64| one.started.is_some_and(|started| started >= since);
                 since.is_some_and(born).then_some((0, 0))
             };
-            if let Some((requests, bad)) = before {
-                // Requests and errors of one process fall together; a lower total means that both began anew.
-                let reset = now.0 < requests;
-                let bad = if reset { now.1 } else { grown(now.1, bad) };
-                sum = sum.plus(Counts::new(grown(now.0, requests), bad));
+            if let Some((requests, bad)) = from {
+                // Errors that fell by themselves are what came since.
+                let bad = if now.bad < bad { now.bad } else { now.bad - bad };
+                sum = sum.plus(Counts::new(now.requests - requests, bad));
             }
+        }
+        if self.last.len() > series.len() {
+            self.last.retain(|_, sample| t - sample.at <= MEMORY);
         }
         sum
     }
@@ -59,28 +99,83 @@ mod tests {
         }
     }
 
+    /// Takes samples 15 s apart, the first one at 15.
+    fn taken(lines: &[&[Series<'_>]]) -> Vec<(u64, u64)> {
+        let mut counters = Counters::default();
+        let mut since = None;
+        let mut all = Vec::new();
+        for line in lines {
+            let t = since.unwrap_or_default() + 15.0;
+            let counts = counters.take(line, since, t);
+            all.push((counts.requests, counts.bad));
+            since = Some(t);
+        }
+        all
+    }
+
     #[test]
     fn resets_new_and_vanished_series() {
+        let all = taken(&[
+            &[sample("a", Some(-30.0), 1000, 5)],
+            &[sample("a", None, 1100, 6)],
+            // A reset, and a pod that started since the last line.
+            &[sample("a", None, 40, 0), sample("b", Some(31.0), 7, 7)],
+            // An old pod seen for the first time sets its base only; one that is gone adds nothing.
+            &[sample("c", Some(1.0), 9000, 9)],
+            &[sample("c", Some(1.0), 9010, 9)],
+        ]);
+        assert_eq!(all, [(0, 0), (100, 1), (47, 7), (0, 0), (10, 0)]);
+    }
+
+    #[test]
+    fn a_process_that_began_anew_counts_from_0_whatever_it_shows() {
+        let two = |first, second| {
+            taken(&[
+                &[sample("a", first, 90, 10)],
+                &[sample("a", second, 100, 80)],
+                &[sample("a", second, 110, 81)],
+            ])
+        };
+        assert_eq!(two(Some(0.0), Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
+        // Also if it is the first time that its start is told, but only if that is after the line before.
+        assert_eq!(two(None, Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
+        assert_eq!(two(None, Some(14.0)), [(0, 0), (10, 10), (10, 1)]);
+        // A start that is rounded, that is not told any more, or that is told earlier is no other process.
+        for second in [Some(1.0), None, Some(-20.0)] {
+            assert_eq!(two(Some(0.0), second), [(0, 0), (10, 10), (10, 1)], "{second:?}");
+        }
+        // What was told once is not forgotten with one silent line.
+        let silent = taken(&[
+            &[sample("a", Some(0.0), 90, 10)],
+            &[sample("a", None, 95, 10)],
+            &[sample("a", Some(20.0), 100, 80)],
+        ]);
+        assert_eq!(silent[2], (100, 80));
+    }
+
+    #[test]
+    fn what_was_not_seen_for_long_is_forgotten() {
         let mut counters = Counters::default();
-        assert_eq!(
-            counters.take(&[sample("a", Some(-30.0), 1000, 5)], None),
-            Counts::default()
-        );
-        assert_eq!(
-            counters.take(&[sample("a", None, 1100, 6)], Some(15.0)),
-            Counts::new(100, 1)
-        );
-        // A reset, and a pod that started since the last line.
-        let two = [sample("a", None, 40, 0), sample("b", Some(31.0), 7, 7)];
-        assert_eq!(counters.take(&two, Some(30.0)), Counts::new(47, 7));
-        // An old pod seen for the first time sets its base only; one that is gone adds nothing.
-        assert_eq!(
-            counters.take(&[sample("c", Some(1.0), 9000, 9)], Some(45.0)),
-            Counts::default()
-        );
-        assert_eq!(
-            counters.take(&[sample("c", Some(1.0), 9010, 9)], Some(60.0)),
-            Counts::new(10, 0)
-        );
+        for k in 0..10_000_u32 {
+            let t = f64::from(k);
+            let (mine, other) = (format!("pod-{k}"), format!("pod-{}", k / 100));
+            let line = [
+                sample("stays", None, u64::from(k), 0),
+                sample(&mine, None, 9, 0),
+                sample(&other, None, 9, 0),
+            ];
+            let line = if mine == other { &line[..2] } else { &line[..] };
+            counters.take(line, (k > 0).then_some(t - 1.0), t);
+            assert!(counters.last.len() <= 610, "{}", counters.last.len());
+        }
+        // Ten minutes of absence are remembered, more are not: then the first sample is a base again.
+        for (gap, counted) in [(600.0, 5), (601.0, 0)] {
+            let t = 9_999.0 + gap;
+            counters.take(&[sample("gone", None, 10, 0)], Some(9_998.0), 9_999.0);
+            counters.take(&[sample("stays", None, 1, 0)], Some(9_999.0), t - 0.5);
+            let seen = counters.take(&[sample("gone", None, 15, 0)], Some(t - 0.5), t);
+            assert_eq!(seen.requests, counted, "{gap}");
+            counters = Counters::default();
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Stream {
             .map_or_else(|| self.begun_at(t, rules), |before| t - before);
         let mut requests = [0; 2];
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
-            let seen = metric.read(arms, seconds, self.t);
+            let seen = metric.read(arms, seconds, (self.t, t));
             for (most, of_metric) in requests.iter_mut().zip(seen.requests) {
                 *most = of_metric.max(*most);
             }

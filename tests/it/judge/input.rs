@@ -1101,3 +1101,21 @@ fn in_a_bake_with_all_traffic_the_past_is_what_speaks() {
     assert_eq!(exit, Exit::Failed);
     assert!((41..50).contains(&failed), "at {failed}");
 }
+
+#[test]
+fn a_series_that_began_anew_counts_from_0_whatever_it_shows() {
+    let line = |t: u32, n: u32, x: u32, started: u32| {
+        json!({"stream": "s", "t": t, "weight": 50, "metrics": {"e": {
+            "candidate": [{"series": "a", "started": started, "n": n, "x": x}],
+            "baseline": [{"series": "b", "started": 0, "n": 90 * t, "x": 0}]}}})
+        .to_string()
+    };
+    let (_, answers) = judge(
+        &format!("{}\n{}\n", line(15, 90, 10, 0), line(30, 100, 80, 16)),
+        None,
+    );
+    assert_eq!(
+        answers[1]["metrics"]["e"]["candidate"],
+        json!({"n": 100, "x": 80, "rate": 0.8})
+    );
+}
