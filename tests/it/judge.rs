@@ -8,6 +8,7 @@ mod gauges;
 mod input;
 mod plot;
 mod prometheus;
+mod silence;
 mod simulated;
 mod time;
 

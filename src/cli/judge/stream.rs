@@ -19,6 +19,10 @@ use super::rules::Rules;
 use crate::engine::words;
 use crate::stats::{Assessment, Panel, Rule, Verdict};
 
+/// A candidate without a request for longer than this shows nothing any more, in seconds. So long may targets be silent that
+/// are scraped rarely.
+const SILENCE: f64 = 150.0;
+
 /// Where a stream stands.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -34,9 +38,11 @@ pub(super) struct Stream {
     last: bool,
     /// What the step was begun with: its weight, that of its successor, and whether its proof is that of a last step.
     begun: (f64, f64, bool),
-    /// Seconds in the step, and since its proof.
+    /// Seconds in the step, and since its proof; without those in which nobody came.
     held: f64,
     baked: f64,
+    /// Seconds since the candidate's last request.
+    quiet: f64,
     /// The step has passed.
     passed: bool,
     /// Why nothing advances at this step, which has all traffic.
@@ -103,7 +109,13 @@ impl Stream {
         }
         (self.step, self.weight, self.last, self.t) = (line.step, weight, line.last, Some(t));
         let panel = self.choose_edges(panel, rules);
-        self.held += seconds;
+        self.quiet = if requests[0] > 0 {
+            0.0
+        } else {
+            self.quiet + seconds
+        };
+        let lived = if self.is_deserted() { 0.0 } else { seconds };
+        self.held += lived;
         let around = Around {
             // Counters that are seen for the first time have only a base, and a time that nobody knows is no pace.
             requests: (seconds > 0.0 && !(first && line.is_cumulative())).then_some(requests),
@@ -120,13 +132,18 @@ impl Stream {
         self.panel = Some(panel);
         // Before the last step the hold is that of the step. In the last one it is the bake, from the proof on.
         if verdict == Verdict::Pass {
-            self.baked += if self.passed { seconds } else { 0.0 };
+            self.baked += if self.passed { lived } else { 0.0 };
             self.passed = true;
         }
         let stayed = if line.last { self.baked } else { self.held };
         let advance = verdict == Verdict::Pass && stayed >= rules.hold(line.step, line.last) - 1e-9;
         let share = share.map(|seen| answer::Share { asked: weight, seen });
         Ok(self.answer(line, (t, advance), gauges, share))
+    }
+
+    /// Whether nothing can be learned of the candidate, for nobody asks it.
+    fn is_deserted(&self) -> bool {
+        self.quiet > SILENCE
     }
 
     /// The seconds that a stream's first line, at `t`, stands for: those since its clock began or its history ended, if that
@@ -206,13 +223,12 @@ impl Stream {
         let (fails, stops): (Vec<&Told>, Vec<&Told>) = remarks.partition(|told| told.fails);
         let said = |told: &Told| told.answer.reason.clone();
         let (first, then) = (fails.into_iter().map(said), stops.into_iter().map(said));
-        let failed = self.verdict() == Verdict::Fail;
-        let unproven = self.unproven.filter(|_| !failed).map(str::to_owned);
+        let kept = self.why_kept(panel).map(str::to_owned);
         let waiting = waits.iter().map(|(_, why)| why.clone());
         let off = share.as_ref().map(answer::Share::reason);
         let reasons: Vec<String> = first
             .chain(sentence)
-            .chain(unproven)
+            .chain(kept)
             .chain(waiting)
             .chain(off)
             .chain(then)

@@ -15,6 +15,8 @@ const NO_PROOF: &str = "no step below 100 % was passed before it: nothing advanc
                         \"final\":true in its lines";
 const PROOF_FOR_LESS: &str = "what was passed before it was proof for less than all traffic: nothing advances until a step \
                               below 100 % is passed with \"next\":100 or \"final\":true in its lines";
+const DESERTED: &str =
+    "no request has reached the candidate for two and a half minutes: nothing advances meanwhile";
 
 impl Stream {
     /// A step begins at this weight, before one of that weight, as the last one or not.
@@ -47,12 +49,20 @@ impl Stream {
         (0..self.metrics.len()).for_each(|index| panel.begin_alone_of(index));
     }
 
+    /// Why nothing advances with all traffic, where that is no matter of evidence.
+    pub(super) fn why_kept(&self, panel: Option<&Panel>) -> Option<&'static str> {
+        if self.verdict() == Verdict::Fail || !panel.is_some_and(|panel| panel.is_alone(0)) {
+            return None;
+        }
+        self.unproven.or_else(|| self.is_deserted().then_some(DESERTED))
+    }
+
     /// The verdict of the metrics. With all traffic the proof is there already, and stands until the past speaks
     /// against it; but not where a metric that is to gate cannot be judged.
     pub(super) fn of_metrics(&self, panel: &Panel, rules: &Rules) -> Verdict {
         let judged =
             |(index, metric): (usize, &Metric)| panel.is_judged(index) || !rules.gating(&metric.name);
-        let proven = panel.is_alone(0) && self.unproven.is_none();
+        let proven = panel.is_alone(0) && self.unproven.is_none() && !self.is_deserted();
         match panel.verdict() {
             Verdict::Continue if proven && self.metrics.iter().enumerate().all(judged) => Verdict::Pass,
             verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
