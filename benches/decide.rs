@@ -65,6 +65,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             summary: "3 of 1000 requests failed, 2 of 9000 beside it".to_owned(),
             share: None,
             idle: false,
+            by_past: false,
             young: false,
             gauges: serin::engine::gauge::Gauges::default(),
         },

@@ -113,7 +113,12 @@ impl Follower {
         let mut failures = 0;
         loop {
             let event = stream.try_next().await;
-            failures = if event.is_ok() { 0 } else { failures + 1 };
+            failures = match &event {
+                // A list begins, and may fail yet.
+                Ok(Some(Event::Init)) => failures,
+                Ok(_) => 0,
+                Err(_) => failures + 1,
+            };
             match event {
                 Ok(Some(Event::Init)) => list = Vec::new(),
                 Ok(Some(Event::InitApply(object))) => list.extend(value(self.kind, object)),

@@ -137,21 +137,24 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         .stable
         .as_ref()
         .is_none_or(|stable| workload.pods(stable).desired > 0);
-    let convicted = (seen.evidence.verdict == Verdict::Fail
-        || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
-        && seen.evidence.revision.as_ref() == Some(revision)
-        && stable_left;
-    // Where nobody else is ready to serve, a newer template is no reason to serve nobody. (A candidate that is there and not
+    // Where nobody else is ready to serve, neither a newer template nor what the past says is a reason to serve nobody. (A candidate that is there and not
     // ready may be so for a moment.)
     let there = seen.candidate.revision.as_ref() == Some(revision) && seen.candidate.service;
     let others = workload.endpoints > 0 || workload.replicas == 0 || !there || seen.candidate.desired == 0;
+    let convicted = (seen.evidence.verdict == Verdict::Fail
+        || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
+        && seen.evidence.revision.as_ref() == Some(revision)
+        && stable_left
+        && (others || !seen.evidence.by_past);
     let replaced = workload.template != *revision && stable_left && others;
     let aborted = seen.actions.iter().any(|action| {
         action.verb == Verb::Abort
             && action.revision.as_ref().is_none_or(|meant| meant == revision)
             && before.handled.iter().all(|handled| handled.id != action.id)
     });
-    !(rising && (convicted || replaced || aborted)) || next.weight() == Weight::NONE
+    // Of one that had no weight yet nothing is to be taken back: the next release may have its own at once.
+    let gone = before.weight() == Weight::NONE && anew(revision, false) || next.weight() == Weight::NONE;
+    !(rising && (convicted || replaced || aborted)) || gone
 }
 
 fn has_capacity(seen: &Observation, decision: &Decision) -> bool {

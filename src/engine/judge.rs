@@ -237,6 +237,7 @@ impl Judge {
             summary: String::new(),
             share: self.share(),
             idle: self.panel.is_idle(),
+            by_past: verdict == Verdict::Fail && self.panel.evidence().any(stats::Evidence::is_forsaken),
             young: self.panel.evidence().any(stats::Evidence::is_young),
             gauges: Gauges::default(),
         }

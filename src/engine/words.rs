@@ -6,7 +6,7 @@ use crate::stats::saturation::{Cost, Fits, Outlook};
 use crate::stats::{Against, Amiss, Assessment, Counts, Evidenced, Ratio, Verdict, Warming};
 
 /// Why nothing advances.
-const IDLE: &str =
+pub const IDLE: &str =
     "no request has reached the candidate for two and a half minutes: nothing advances meanwhile";
 
 /// What is left when the baseline gets no request any more.

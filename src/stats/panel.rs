@@ -209,13 +209,11 @@ impl Panel {
         if self.failed {
             return Verdict::Fail;
         }
-        match verdict(self.parts(), self.against()) {
-            Verdict::Pass if self.is_idle() => Verdict::Continue,
-            verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
-        }
+        verdict(self.parts(), self.against())
     }
 
-    /// Whether the candidate has had no request for so long that nothing is known of it any more, by whatever metric.
+    /// Whether the candidate has had no request for so long that nothing is known of it any more, by whatever metric: then
+    /// no verdict of before lets it advance.
     pub fn is_idle(&self) -> bool {
         !self.is_empty() && self.evidence().all(Evidence::is_idle)
     }

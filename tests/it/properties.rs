@@ -108,7 +108,11 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         let replaced = workload.template != *revision
             && stable.is_none_or(|stable| workload.pods(stable).desired > 0)
             && others;
-        if (fails || aborted || replaced) && next.weight() > Weight::NONE {
+        // What both have looks like the candidate's own where the past is all that is left to compare with.
+        let fails = fails && (others || !evidence.by_past);
+        // One that had no weight yet may be followed by another release at once.
+        let another = state.weight() == Weight::NONE && next.active() != Some(revision);
+        if (fails || aborted || replaced) && next.weight() > Weight::NONE && !another {
             return err("a condemned revision keeps its weight");
         }
     }

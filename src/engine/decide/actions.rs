@@ -117,7 +117,10 @@ impl Turn<'_> {
         let asked = self.plan.paused && self.seen.problems.is_empty();
         let active = matches!(self.next.phase, Phase::Releasing(_) | Phase::Promoting(_));
         if asked && active {
-            return Err("`spec.paused` is true: set it to false to go on".into());
+            return Err(
+                "`spec.paused` is true: set it to false, and resume again if an action had paused it too"
+                    .into(),
+            );
         }
         self.pause(false)
     }

@@ -139,6 +139,18 @@ impl Turn<'_> {
         bears && workload.replicas > 0 && workload.endpoints == 0
     }
 
+    /// What a conviction by the past alone waits for where nobody but the candidate serves: what both have looks just so.
+    pub(super) fn reprieve(&self, release: &Release, workload: &Workload, why: &str) -> Option<Waiting> {
+        let alone = self.seen.evidence.by_past && self.serves_alone(&release.revision, workload);
+        alone.then(|| {
+            let message = format!(
+                "{why}; but no pod of the stable revision is ready: the candidate keeps {} until one is",
+                release.weight
+            );
+            Waiting::on(reason::STABLE_NOT_READY, message)
+        })
+    }
+
     /// What a newer template waits for where nobody but the candidate serves.
     pub(super) fn wait_alone(&self, revision: &Revision, workload: &Workload) -> Option<Waiting> {
         self.serves_alone(revision, workload).then(|| {

@@ -17,6 +17,9 @@ impl Turn<'_> {
         };
         // Before anything else, so that a convicted revision is not tried again when its template comes back.
         if let Some((cause, why)) = seen.evidence.convicts(&release.revision) {
+            if let Some(wait) = self.reprieve(&release, workload, why) {
+                return Some(wait);
+            }
             return self.retreat(&release.revision, release.started, cause, why.to_owned());
         }
         if let Some(wait) = self.unheld(&release, workload) {
@@ -263,6 +266,9 @@ impl Turn<'_> {
                 release.revision
             );
             return Some(Waiting::on(reason::WAITING_FOR_APPROVAL, message));
+        }
+        if self.seen.evidence.idle {
+            return Some(Waiting::on(reason::JUDGING, words::IDLE));
         }
         let needed = self.needed(release.rung, workload);
         if self.candidate_ready(&release.revision) < needed {

@@ -23,6 +23,8 @@ pub struct Evidence {
     pub share: Option<Weight>,
     /// No request has reached the version on trial for so long that nothing is known of it any more.
     pub idle: bool,
+    /// A fail rests on the past alone: surely no request came to the baseline any more, though some should have.
+    pub by_past: bool,
     /// Pods on trial that came in mid-step are still warming up: only gross faults count.
     pub young: bool,
     /// What the gauges say beside it.
@@ -52,6 +54,7 @@ impl Evidence {
             summary: String::new(),
             share: None,
             idle: false,
+            by_past: false,
             young: false,
             gauges: Gauges::default(),
         }
@@ -74,10 +77,9 @@ impl Evidence {
         self.verdict == Verdict::Pass && self.current(revision, rung, since)
     }
 
-    /// Whether it rests on this revision's data on this rung, younger than `since`, and is neither silent nor idle.
+    /// Whether it rests on this revision's data on this rung, younger than `since`, and is not silent.
     pub fn current(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
         self.silent.is_none()
-            && !self.idle
             && self.revision.as_ref() == Some(revision)
             && self.rung == rung
             && self.at.is_some_and(|at| at > since)

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::fail::Arrears;
-use super::guard::{BASELINE, CANDIDATE, Guard};
+use super::guard::{BASELINE, CANDIDATE, Guard, JITTER, PATIENT};
 use super::learned::Learned;
 use super::{Evidence, FAIL_BETS, FAIL_PRIOR, Stand};
 use crate::stats::alone::{ALONE, Alone, SET_ASIDE, WARMUP};
-use crate::stats::assessment::{Against, Amiss, Verdict};
+use crate::stats::assessment::{Against, Amiss, Arms, Verdict};
 use crate::stats::background::Background;
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::history::burst_limit;
@@ -67,17 +67,20 @@ impl Evidence {
     }
 
     /// Whether the baseline is gone.
-    pub(super) fn is_forsaken(&self) -> bool {
+    pub fn is_forsaken(&self) -> bool {
         self.flags.amiss == Some(Amiss::BaselineGone)
     }
 
-    /// Whether a stretch as long as requests wait for each other shows that the baseline is gone: at this weight so many
-    /// should have come to it that chance explains no such silence.
+    /// Whether a stretch as long as requests wait for each other shows that the baseline is gone: by this weight, and by what
+    /// has come to it so far, so many should have come that chance explains no such silence.
     pub(super) fn misses_baseline(&self, tick: &Tick) -> bool {
         const SURELY: f64 = 20.0;
         let weight = f64::from(self.weight);
-        let expected = tick.candidate.requests as f64 * (100.0 - weight) / weight.max(1.0);
-        tick.baseline.requests == 0 && expected >= SURELY
+        let Arms { candidate, baseline } = self.in_release;
+        let so_far = baseline.requests as f64 / (candidate.requests as f64).max(1.0);
+        let share = ((100.0 - weight) / weight.max(1.0)).min(so_far);
+        let long = tick.seconds >= (1.0 - JITTER) * PATIENT;
+        tick.baseline.requests == 0 && long && tick.candidate.requests as f64 * share >= SURELY
     }
 
     /// Whether the past tells enough to judge a candidate whose baseline is gone.

@@ -23,7 +23,7 @@ const SHORTEST: f64 = 1.0;
 /// two minutes scrapes are not comparable, and beyond five they are stale.
 pub(in crate::stats) const PATIENT: f64 = 150.0;
 /// Scrapes are not quite regular: what differs by less than this share is taken for equal.
-const JITTER: f64 = 0.1;
+pub(super) const JITTER: f64 = 0.1;
 /// The two arms, as positions.
 pub(in crate::stats) const CANDIDATE: usize = 0;
 pub(in crate::stats) const BASELINE: usize = 1;

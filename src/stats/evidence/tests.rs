@@ -337,3 +337,25 @@ fn counts_that_wait_are_not_cut_however_many_there_are() {
     }
     assert_ne!(evidence.verdict(), Verdict::Fail);
 }
+
+#[test]
+fn a_short_stretch_of_one_arm_at_the_end_of_a_step_is_no_sign_that_the_baseline_is_gone() {
+    let mut evidence = without_warm_up();
+    evidence.begin_step(10.0, 25.0, false);
+    (0..4).for_each(|_| evidence.observe(tick((75, 0), (675, 1), 15.0)));
+    evidence.observe(tick((75, 1), (0, 0), 15.0));
+    let before = evidence.fail.evidence();
+    evidence.begin_step(25.0, 80.0, false);
+    assert_eq!(evidence.assessment().amiss, None);
+    near(evidence.fail.evidence(), before, "what speaks against it");
+}
+
+#[test]
+fn by_what_has_come_so_far_a_baseline_may_have_less_than_its_weight_says() {
+    // Traffic comes back: the version on trial has three quarters, though the step was begun with a tenth.
+    let mut evidence = without_warm_up();
+    evidence.begin_step(10.0, 25.0, false);
+    (0..20).for_each(|_| evidence.observe(tick((3, 0), (1, 0), 15.0)));
+    (0..10).for_each(|at| evidence.observe(tick((u64::from(at < 3), 0), (0, 0), 15.0)));
+    assert_eq!(evidence.assessment().amiss, None);
+}

@@ -19,6 +19,10 @@ pub(crate) enum Metrics {
     Unclear,
     /// The candidate is worse.
     Fail(String),
+    /// A pass, but no request comes any more.
+    Idle,
+    /// The candidate is far worse than the past, and nothing comes to the baseline any more.
+    FailByPast(String),
     /// The promoted pods are far worse than the past, with nothing beside them.
     Suspect(String),
     /// None since then.
@@ -180,12 +184,25 @@ impl Cluster {
             Metrics::Pass(after) if self.pass_at(plan, state, *after).is_some_and(|at| at <= self.now) => {
                 evidence.verdict = Verdict::Pass;
             }
+            Metrics::Idle => {
+                evidence.verdict = Verdict::Pass;
+                evidence.idle = true;
+            }
+            Metrics::FailByPast(why) if flows => {
+                evidence.verdict = Verdict::Fail;
+                evidence.by_past = true;
+                evidence.summary.clone_from(why);
+            }
             Metrics::Fail(why) if flows || release.weight > Weight::NONE => {
                 evidence.verdict = Verdict::Fail;
                 evidence.summary.clone_from(why);
             }
             Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
-            Metrics::Pass(_) | Metrics::Unclear | Metrics::Fail(_) | Metrics::Suspect(_) => {}
+            Metrics::Pass(_)
+            | Metrics::Unclear
+            | Metrics::Fail(_)
+            | Metrics::FailByPast(_)
+            | Metrics::Suspect(_) => {}
         }
         evidence
     }
@@ -232,7 +249,12 @@ impl Cluster {
     pub(crate) fn next_event(&self, plan: &Plan, state: &State) -> Option<Moment> {
         let pass = match self.metrics {
             Metrics::Pass(after) => self.pass_at(plan, state, after),
-            Metrics::Unclear | Metrics::Fail(_) | Metrics::Suspect(_) | Metrics::Silent(..) => None,
+            Metrics::Unclear
+            | Metrics::Idle
+            | Metrics::Fail(_)
+            | Metrics::FailByPast(_)
+            | Metrics::Suspect(_)
+            | Metrics::Silent(..) => None,
         };
         let roll = self
             .deployment

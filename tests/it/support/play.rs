@@ -445,6 +445,8 @@ impl Play {
 fn metrics(words: &[&str], now: Moment) -> Metrics {
     match words {
         ["pass", "after", time] => Metrics::Pass(span(time)),
+        ["idle"] => Metrics::Idle,
+        ["fail", "by", "the", "past", why] => Metrics::FailByPast((*why).to_owned()),
         ["unclear"] => Metrics::Unclear,
         ["fail", why] => Metrics::Fail((*why).to_owned()),
         ["suspect", why] => Metrics::Suspect((*why).to_owned()),

@@ -200,6 +200,7 @@ impl Dice {
             summary: "numbers".to_owned(),
             share: None,
             idle: self.chance(10),
+            by_past: self.chance(20),
             young: self.chance(10),
             gauges: self.gauges(),
         }

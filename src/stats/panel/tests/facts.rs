@@ -233,7 +233,7 @@ fn a_fail_outlives_a_restart() {
 }
 
 #[test]
-fn a_proof_counts_no_longer_when_no_request_comes_by_any_metric() {
+fn a_panel_is_idle_when_no_request_comes_by_any_metric() {
     let mut panel = Panel::new(0.01, &[rule(5.0, true, 1), rule(3.0, true, 1)]);
     panel.begin_step(50.0, 50.0, true);
     let tick = |n: u64| Tick::new(Counts::new(n, 0), Counts::new(n, 0), 15.0);
@@ -248,8 +248,7 @@ fn a_proof_counts_no_longer_when_no_request_comes_by_any_metric() {
         panel.observe(1, [tick(u64::from(at == 5))]);
         let idle = at > 15;
         assert_eq!(panel.is_idle(), idle, "{at}");
-        assert_eq!(panel.verdict() == Verdict::Continue, idle, "{at}");
     }
     panel.observe(1, [tick(1)]);
-    assert_eq!(panel.verdict(), Verdict::Pass);
+    assert!(!panel.is_idle());
 }
