@@ -160,6 +160,19 @@ fn a_good_release_would_have_been_promoted_and_a_hasty_one_is_told() {
     assert_eq!(exit, Exit::Healthy, "{text}");
     assert!(text.contains("it would have been promoted at 13:42:"), "{text}");
     assert!(!text.contains("would still have waited"), "{text}");
+    // The bake waits for no proof.
+    let ends = text.lines().find(|line| line.contains("ends: ")).unwrap();
+    assert!(!ends.contains("needed"), "{ends}");
+    assert!(
+        text.contains("ends: the bake is over, and no regression was proven: error-rate 0."),
+        "{text}"
+    );
+    let (exit, text) = run(of_revision(past(&server, 2400)), Output::Text, None).unwrap();
+    assert_eq!(exit, Exit::Undecided, "{text}");
+    assert!(
+        text.contains("ends: the proof is there, and the bake is not over: error-rate 0."),
+        "{text}"
+    );
     // Who says that the second step began at once is told that this Rollout had waited.
     let hasty = Past {
         step_at: vec![at(630).to_string()],
@@ -218,6 +231,7 @@ fn an_incident_is_played_as_if_it_had_been_a_release() {
         "step 1/3 begins",
         "step 2/3 begins",
         "step 3/3 begins",
+        "ends: the bake is over, and no regression was proven: error-rate 0.",
         "it would have been promoted at ",
     ] {
         assert!(text.contains(step), "{step}: {text}");

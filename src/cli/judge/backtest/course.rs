@@ -5,6 +5,7 @@ use crate::cli::judge::plot::{self, Standing, Tape};
 use crate::engine::Moment;
 use crate::engine::judge::{Judge, Verdict};
 use crate::engine::plan::{Rung, RungKind};
+use crate::engine::words;
 use crate::stats::Assessment;
 
 /// Something that happened.
@@ -155,6 +156,25 @@ impl Course {
             Outcome::Undecided => Exit::Undecided,
         }
     }
+}
+
+/// What the bake has seen when it ends, or the window does. It waits for no proof, so none is told.
+pub(super) fn baked(judge: &Judge, over: bool) -> String {
+    let rates = judge.assessments().map(|(metric, seen)| {
+        let (candidate, baseline) = (seen.in_step.candidate, seen.in_step.baseline);
+        let beside = if baseline.requests == 0 {
+            "with nothing beside it".to_owned()
+        } else {
+            format!("against {} beside it", words::rate(baseline))
+        };
+        format!("{} {} {beside}", metric.name, words::rate(candidate))
+    });
+    let ended = if over {
+        "the bake is over, and no regression was proven"
+    } else {
+        "the proof is there, and the bake is not over"
+    };
+    format!("{ended}: {}", rates.collect::<Vec<_>>().join("; "))
 }
 
 /// The metric that convicts, by position: the one with the most evidence against the candidate.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::course::{Course, Outcome, Rollback, What, culprit};
+use super::course::{Course, Outcome, Rollback, What, baked, culprit};
 use super::past::{Read, counts, ticks};
 use crate::cli::Failure;
 use crate::engine::judge::{Judge, Verdict};
@@ -123,14 +123,27 @@ impl Game<'_> {
             }
             if self.leaves(verdict, at) {
                 if self.plan.is_top(self.rung) {
-                    self.say(at, What::End);
                     self.course.outcome = Outcome::Promoted(at);
+                    self.end(at);
                     return;
                 }
                 self.climb(self.rung + 1, at);
             }
         }
-        self.say(last, What::End);
+        self.end(last);
+    }
+
+    /// The window ends, or the bake.
+    fn end(&mut self, at: Moment) {
+        let rung = self.plan.rung(self.rung);
+        match rung.kind {
+            RungKind::Proof => self.say(at, What::End),
+            RungKind::Bake => {
+                let over = matches!(self.course.outcome, Outcome::Promoted(_));
+                let sentence = baked(&self.judge, over);
+                self.course.enter(at, rung, What::End, sentence);
+            }
+        }
     }
 
     /// Whether the rung is left upwards.

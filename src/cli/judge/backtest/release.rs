@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::course::{Course, Outcome, Rollback, What, culprit};
+use super::course::{Course, Outcome, Rollback, What, baked, culprit};
 use super::past::{Read, Window, counts, ticks};
 use super::steps::{self, Shares};
 use crate::cli::Failure;
@@ -78,7 +78,13 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
     if let Some(over) = over.filter(|over| *over <= end) {
         trial.course.outcome = Outcome::Promoted(over);
     }
-    trial.say(end, What::End);
+    if trial.proven.is_some() {
+        let sentence = baked(&trial.judge, matches!(trial.course.outcome, Outcome::Promoted(_)));
+        let rung = trial.plan.rung(trial.rung);
+        trial.course.enter(end, rung, What::End, sentence);
+    } else {
+        trial.say(end, What::End);
+    }
     Ok(trial.course)
 }
 
