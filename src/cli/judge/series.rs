@@ -41,7 +41,7 @@ impl Sample {
 /// The last samples of one arm's series.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    last: BTreeMap<String, Sample>,
+    last: BTreeMap<Box<str>, Sample>,
 }
 
 impl Counters {
@@ -66,7 +66,7 @@ impl Counters {
                     (before.requests, before.bad)
                 })
             } else {
-                self.last.insert(one.name.clone().into_owned(), now);
+                self.last.insert(one.name.as_ref().into(), now);
                 let born = |since: f64| one.started.is_some_and(|started| started >= since);
                 since.is_some_and(born).then_some((0, 0))
             };

@@ -27,7 +27,8 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// All streams of one run.
 pub(super) struct Session<'a> {
     rules: Rules,
-    streams: BTreeMap<String, Stream>,
+    /// Apart from their names, because the map's leaves are seldom full.
+    streams: BTreeMap<String, Box<Stream>>,
     form: Form,
     number: u64,
     refused: u64,
@@ -189,7 +190,7 @@ impl<'a> Session<'a> {
         let mut fresh = None;
         let stream = match self.streams.get_mut(line.stream.as_ref()) {
             Some(known) => known,
-            None => fresh.insert(Stream::default()),
+            None => fresh.insert(Box::default()),
         };
         let beside = !line.metrics.is_empty() || !line.gauges.is_empty();
         let result = match &line.history {
