@@ -126,6 +126,12 @@ impl Rules {
             .unwrap_or_else(|| (weight * USUAL_GROWTH).min(100.0))
     }
 
+    /// Whether the weight of the step after a line's is said, there or by the steps of the configuration.
+    pub(super) fn knows_next(&self, line: &Line<'_>) -> bool {
+        let ladder = self.ladder.as_ref();
+        line.next.is_some() || ladder.is_some_and(|ladder| ladder.weights.len() > line.step as usize + 1)
+    }
+
     /// The slow-down that a metric tolerates (0.1 is a tenth), and an edge of the user's own in seconds.
     pub(super) fn slowdown(&self, name: &str) -> (f64, Option<f64>) {
         let wire = self.analysis.metrics.iter().find(|metric| metric.name == name);

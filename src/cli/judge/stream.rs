@@ -92,7 +92,7 @@ impl Stream {
             Some(known) => known,
         };
         if begins {
-            self.begin(&mut panel, line, (weight, next(line, weight, rules)));
+            self.begin(&mut panel, line, (weight, next(line, weight, rules)), rules);
         }
         self.grow(&mut panel, weight);
         let seconds = self
@@ -189,8 +189,9 @@ impl Stream {
         *self.verdict.insert(verdict)
     }
 
-    fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64)) {
-        self.begin_evidence(panel, (weight, next), line.last);
+    fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64), rules: &Rules) {
+        let whole = line.last || next >= 100.0 && (weight > GUESSED || rules.knows_next(line));
+        self.begin_evidence(panel, (weight, next), whole, rules);
         self.metrics.iter_mut().for_each(Metric::begin_step);
         self.gauges.iter_mut().for_each(Gauge::begin_step);
         (self.held, self.baked) = (0.0, 0.0);
@@ -268,6 +269,9 @@ impl Stream {
         Some(words::sentence(&metric.name, seen.get(index)?))
     }
 }
+
+/// Above this weight, in per cent, all traffic is thought to follow where nothing is said of what does.
+const GUESSED: f64 = 90.0;
 
 /// The weight of the step after this one.
 fn next(line: &Line<'_>, weight: f64, rules: &Rules) -> f64 {

@@ -19,10 +19,16 @@ const DESERTED: &str =
     "no request has reached the candidate for two and a half minutes: nothing advances meanwhile";
 
 impl Stream {
-    /// A step begins at this weight, before one of that weight, as the last one or not.
-    pub(super) fn begin_evidence(&mut self, panel: &mut Panel, (weight, next): (f64, f64), last: bool) {
+    /// A step begins at this weight, before one of that weight; `whole`: its proof is to be that of a last step.
+    pub(super) fn begin_evidence(
+        &mut self,
+        panel: &mut Panel,
+        (weight, next): (f64, f64),
+        whole: bool,
+        rules: &Rules,
+    ) {
         let (before, _, proof_for_all) = self.begun;
-        let whole = last || next >= ALL;
+        let proof_for_all = proof_for_all || self.is_whole(panel, rules);
         self.begun = (weight, next, whole);
         if weight >= ALL {
             self.unproven = match (self.passed, proof_for_all || before >= ALL) {
@@ -36,6 +42,16 @@ impl Stream {
             panel.begin_step(weight, next, whole);
         }
         self.passed = weight >= ALL && self.unproven.is_none();
+    }
+
+    /// Whether the release has the proof of a last step, whatever its steps have asked for.
+    fn is_whole(&self, panel: &Panel, rules: &Rules) -> bool {
+        let gating = |(index, metric): (usize, &Metric)| rules.gating(&metric.name).then_some(index);
+        let mut seen = self.metrics.iter().enumerate().filter_map(gating);
+        seen.all(|index| {
+            let seen = panel.assessment(index);
+            seen.is_some_and(|it| it.release.evidence >= it.step.needed)
+        })
     }
 
     /// The last step's weight may grow to all traffic for its bake.
