@@ -94,12 +94,14 @@ impl Rules {
                 ));
             }
         }
-        let absent = |metric: &&api::Metric| metric.gating && line.metrics.get(&metric.name).is_none();
+        let absent = |metric: &&api::Metric| {
+            metric.gating && !metric.optional && line.metrics.get(&metric.name).is_none()
+        };
         match listed.iter().find(absent) {
             Some(metric) => {
                 let names: Vec<&str> = line.metrics.iter().map(|(name, _)| name).collect();
                 Err(format!(
-                    "the line has {}, but the configuration wants {} for a pass: call them alike, or set `gating: false`",
+                    "the line has {}, but the configuration wants {} for a pass: call them alike, or set `optional: true`",
                     names.join(", "),
                     metric.name
                 ))

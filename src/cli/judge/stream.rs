@@ -98,9 +98,9 @@ impl Stream {
         let seconds = self
             .t
             .map_or_else(|| self.begun_at(t, rules), |before| t - before);
-        let mut requests = [0; 2];
+        let (mut requests, read_over) = ([0; 2], if seconds > 0.0 { seconds } else { MOMENT });
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
-            let seen = metric.read(arms, seconds, (self.t, t));
+            let seen = metric.read(arms, read_over, (self.t, t));
             for (most, of_metric) in requests.iter_mut().zip(seen.requests) {
                 *most = of_metric.max(*most);
             }
@@ -147,12 +147,12 @@ impl Stream {
     }
 
     /// The seconds that a stream's first line, at `t`, stands for: those since its clock began or its history ended, if that
-    /// is no longer ago than an interval. Else nobody knows, and none are counted: what it counts is read with the next line,
-    /// and holds and warm-ups end a line later.
+    /// is no longer ago than an interval (clocks are not quite regular). Else nobody knows, and none are counted: holds and
+    /// warm-ups end a line later.
     fn begun_at(&self, t: f64, rules: &Rules) -> f64 {
         let since_history = self.past.as_ref().map(|past| t - past.until);
         let known = [Some(t), since_history].into_iter().flatten();
-        let mut near = known.filter(|span| *span > 0.0 && *span <= rules.interval);
+        let mut near = known.filter(|span| *span > 0.0 && *span <= 1.1 * rules.interval);
         near.next().unwrap_or(0.0)
     }
 
@@ -235,13 +235,8 @@ impl Stream {
             .chain(then)
             .collect();
         let reason = reasons.join("; ");
-        let told = self
-            .metrics
-            .iter()
-            .zip(&seen)
-            .enumerate()
-            .filter(|(index, _)| is_judged(*index));
-        let metrics = told.map(|(_, (metric, seen))| (metric.name.as_str(), answer::Metric::from(seen)));
+        let told = self.metrics.iter().zip(&seen);
+        let metrics = told.map(|(metric, seen)| (metric.name.as_str(), answer::Metric::from(seen)));
         let gauge_names = self.gauges.iter().map(|gauge| gauge.name.as_str());
         Answer {
             stream: line.stream.as_ref(),
@@ -270,6 +265,8 @@ impl Stream {
     }
 }
 
+/// How long a line is taken to be of which nobody knows it, in seconds: so short, and yet read at once.
+const MOMENT: f64 = 1.0;
 /// Above this weight, in per cent, all traffic is thought to follow where nothing is said of what does.
 const GUESSED: f64 = 90.0;
 

@@ -94,6 +94,11 @@ fn metrics_of_the_configuration_are_taken() {
         let (exit, answers) = judge(&lines(&metrics), Some(config.path()));
         assert_eq!(exit, Exit::Undecided, "{answers:?}");
     }
+    // What is optional may be absent.
+    let optional = "metrics: [{name: errors}, {name: slow, kind: Latency, optional: true}]";
+    let config = Config::new("optional", optional);
+    let (exit, _) = judge(&lines(&json!({"errors": counts()})), Some(config.path()));
+    assert_eq!(exit, Exit::Undecided);
     // Whoever lists none takes any, as always.
     let config = Config::new("none", "interval: 15s\n");
     let (exit, _) = judge(

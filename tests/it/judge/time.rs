@@ -61,3 +61,19 @@ fn a_cold_start_is_no_regression_however_often_is_scraped() {
         assert_ne!(exit, Exit::Failed, "{}", answers[89]);
     }
 }
+
+/// It is read at once, however little is known of its time: a gross fault takes no line longer.
+#[test]
+fn a_first_line_of_unknown_length_is_evidence_at_once() {
+    for start in [60, 1_700_000_000] {
+        let line = |k: i64| {
+            json!({"stream": "s", "t": start + 60 * k, "weight": 10, "metrics": {"error-rate": {
+                "candidate": {"n": 300, "x": 90}, "baseline": {"n": 2_700, "x": 3}}}})
+            .to_string()
+        };
+        let input: Vec<String> = (0..5).map(line).collect();
+        let (_, answers) = judge(&input.join("\n"), None);
+        let failed = answers.iter().position(|answer| answer["verdict"] == "Fail");
+        assert_eq!(failed, Some(2), "{start}");
+    }
+}

@@ -81,7 +81,7 @@ impl Stream {
         let proven = panel.is_alone(0) && self.unproven.is_none() && !self.is_deserted();
         match panel.verdict() {
             Verdict::Continue if proven && self.metrics.iter().enumerate().all(judged) => Verdict::Pass,
-            Verdict::Pass if panel.is_idle() => Verdict::Continue,
+            Verdict::Pass if panel.is_idle() || self.is_deserted() => Verdict::Continue,
             verdict @ (Verdict::Pass | Verdict::Continue | Verdict::Fail) => verdict,
         }
     }
