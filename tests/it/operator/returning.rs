@@ -10,13 +10,13 @@ use super::gauges::{comes_to, status};
 use super::meddling::{delete, events};
 use super::*;
 
-/// A shop whose new version fails half of the requests wherever it has less than half of them, while it is ill.
-fn shop_with(ill: &Arc<AtomicBool>) -> World {
+/// A shop whose new version fails so many of the requests, while it is ill, on pods with such a share of the traffic.
+fn ill_shop(ill: &Arc<AtomicBool>, rate: f64, at_share: fn(f64) -> bool) -> World {
     let world = shop();
     let ill = Arc::clone(ill);
     let errors = move |at: &Moment| {
-        if at.share < 0.4 && ill.load(Ordering::Relaxed) {
-            0.5
+        if at_share(at.share) && ill.load(Ordering::Relaxed) {
+            rate
         } else {
             0.0
         }
@@ -27,6 +27,11 @@ fn shop_with(ill: &Arc<AtomicBool>) -> World {
     };
     world.define_image("checkout:v2", image);
     world
+}
+
+/// One that fails half of the requests wherever it has less than half of them.
+fn shop_with(ill: &Arc<AtomicBool>) -> World {
+    ill_shop(ill, 0.5, |share| share < 0.4)
 }
 
 async fn in_force_is(world: &World, share: i64) {
@@ -177,26 +182,6 @@ async fn a_return_in_steps_waits_for_every_stamp_of_a_new_leader() {
     comes_to(&world, "Promoted").await;
 }
 
-/// A shop whose new version fails a twentieth of the requests to the pods that `ill` says: those with all traffic, or all.
-fn shop_ill_in_the_bake(ill: &Arc<AtomicBool>, alone: bool) -> World {
-    let world = shop();
-    let ill = Arc::clone(ill);
-    let errors = move |at: &Moment| {
-        let here = !alone || at.share > 0.99;
-        if here && ill.load(Ordering::Relaxed) {
-            0.05
-        } else {
-            0.0
-        }
-    };
-    let image = Image {
-        errors: Arc::new(errors),
-        ..Image::default()
-    };
-    world.define_image("checkout:v2", image);
-    world
-}
-
 /// Until the promoted pods have had all traffic for a minute.
 async fn stands_by(world: &World) {
     comes_to(world, "Idle").await;
@@ -210,7 +195,7 @@ async fn stands_by(world: &World) {
 #[tokio::test(start_paused = true)]
 async fn promoted_pods_that_fail_with_all_traffic_lose_it_again() {
     let ill = Arc::new(AtomicBool::new(false));
-    let world = shop_ill_in_the_bake(&ill, true);
+    let world = ill_shop(&ill, 0.05, |share| share > 0.99);
     let (_tasks, _) = operate(&world);
     stands_by(&world).await;
     ill.store(true, Ordering::Relaxed);
@@ -228,7 +213,7 @@ async fn promoted_pods_that_fail_with_all_traffic_lose_it_again() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_while_the_candidate_stands_by_does_not_fail_the_promotion() {
     let ill = Arc::new(AtomicBool::new(false));
-    let world = shop_ill_in_the_bake(&ill, false);
+    let world = ill_shop(&ill, 0.05, |_| true);
     let (_tasks, _) = operate(&world);
     stands_by(&world).await;
     ill.store(true, Ordering::Relaxed);
@@ -255,7 +240,7 @@ async fn a_new_leader_in_the_bake_finds_pods_that_fail_with_all_traffic() {
     let more = Unled::Edited(&[5, 10, 15, 25, 40, 100]);
     for unled in [Unled::Kept, Unled::Lost, more, Unled::Edited(&[25, 100])] {
         let ill = Arc::new(AtomicBool::new(false));
-        let world = shop_ill_in_the_bake(&ill, true);
+        let world = ill_shop(&ill, 0.05, |share| share > 0.99);
         let around = tokio::spawn(world.clone().run());
         let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
         stands_by(&world).await;
@@ -290,11 +275,11 @@ async fn a_new_leader_in_the_bake_finds_pods_that_fail_with_all_traffic() {
     }
 }
 
-/// The past of a service that nobody could know cannot speak against its pods, and holds nothing up.
+/// All traffic is on the promoted pods already: a new leader that cannot measure them holds nothing up.
 #[tokio::test(start_paused = true)]
-async fn a_bake_whose_past_is_unknown_ends_in_time() {
+async fn a_provider_that_is_away_holds_no_bake_up() {
     let ill = Arc::new(AtomicBool::new(false));
-    let world = shop_ill_in_the_bake(&ill, true);
+    let world = ill_shop(&ill, 0.05, |share| share > 0.99);
     let around = tokio::spawn(world.clone().run());
     let mut leader = lead(&world, Arc::new(world.metrics()), "one").0;
     stands_by(&world).await;
