@@ -30,12 +30,7 @@ use crate::ports::Clock;
 
 /// Progressive delivery for Kubernetes: shifts traffic step by step, promotes on evidence, rolls back on regression.
 #[derive(Parser, Debug)]
-#[command(
-    name = "serin",
-    version,
-    disable_help_subcommand = true,
-    arg_required_else_help = true
-)]
+#[command(name = "serin", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,6 +1,6 @@
 //! The shell: a worker for each Rollout, all under one leadership.
 //!
-//! Each worker reads like the figure of the design: observe, decide, check, commit, apply, tell. A worker that panics
+//! Each worker reads like the figure in ARCHITECTURE.md: observe, decide, check, commit, apply, tell. A worker that panics
 //! or errs takes nobody with it.
 
 mod contest;

@@ -51,9 +51,21 @@ pub struct NativeBucket {
 /// Why a metric source gave no samples. Never carries a response body (it may hold secrets of others).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// No connection: refused, broken, name not resolved.
+    /// No connection, or one that broke.
     #[error("the metric provider cannot be reached")]
     Unreachable,
+    /// Its host has no address.
+    #[error("the metric provider cannot be reached: its host name is unknown to DNS")]
+    UnknownHost,
+    /// Nothing listens there.
+    #[error("the metric provider cannot be reached: nothing listens at its address and port")]
+    NotListening,
+    /// Its certificate is not accepted.
+    #[error(
+        "the metric provider cannot be reached: its certificate is not trusted (wrong name, expired, or another authority than \
+         those of `tls.caFile`)"
+    )]
+    Untrusted,
     /// No answer in time.
     #[error("the metric provider does not answer in time (its `timeout`)")]
     Late,
@@ -78,7 +90,14 @@ impl SourceError {
     /// Whether asking again can help.
     pub const fn transient(&self) -> bool {
         match self {
-            Self::Unreachable | Self::Late | Self::Credentials(_) | Self::Denied(_) | Self::Status(_) => true,
+            Self::Unreachable
+            | Self::UnknownHost
+            | Self::NotListening
+            | Self::Untrusted
+            | Self::Late
+            | Self::Credentials(_)
+            | Self::Denied(_)
+            | Self::Status(_) => true,
             Self::Refused(_) | Self::Unusable(_) => false,
         }
     }
@@ -86,7 +105,7 @@ impl SourceError {
     /// One word, for metrics.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::UnknownHost | Self::NotListening | Self::Untrusted => "unreachable",
             Self::Late => "late",
             Self::Credentials(_) => "credentials",
             Self::Denied(_) => "denied",

@@ -8,6 +8,7 @@ use kube::Client;
 
 use super::Failure;
 use crate::cluster::client::{Clients, Target};
+use crate::cluster::error::chain;
 
 /// Which cluster, and which namespace.
 #[derive(Args, Clone, Debug, Default)]
@@ -115,18 +116,4 @@ pub(super) fn refused(what: &str, error: &kube::Error) -> Failure {
         )
     };
     Failure::failed(format!("cannot {what}: {message}"), hint)
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
 }

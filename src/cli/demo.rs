@@ -3,14 +3,14 @@
 mod scenario;
 mod screen;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, text};
 use crate::api::{Phase, Rollout};
 use crate::cluster::client::Clients;
 use crate::cluster::lease;
@@ -19,7 +19,7 @@ use crate::engine::plan::GateMode;
 use crate::ports::Clock;
 use crate::world::{Options, Simulated, World};
 use scenario::Scenario;
-use screen::Screen;
+use screen::{Screen, Style};
 
 /// The identity under which the chart installs the operator.
 const OPERATOR: &str = "system:serviceaccount:serin:serin";
@@ -86,8 +86,12 @@ impl Demo {
                 tracing::error!("{lost}");
             }
         });
-        let colour = self.output == Output::Text && std::io::stdout().is_terminal();
-        let mut screen = Screen::new(self.output == Output::Json, colour, live);
+        let style = match self.output {
+            Output::Json => Style::Json,
+            Output::Text if text::coloured() => Style::Colour,
+            Output::Text => Style::Plain,
+        };
+        let mut screen = Screen::new(style, live);
         screen.title(self.scenario, out)?;
         let ended = self.watch(&world, &mut screen, out).await?;
         tasks.abort_all();

@@ -3,7 +3,7 @@
 mod chart;
 mod course;
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use kube::api::{Api, ListParams};
 use serde_json::Value;
 
 use super::connect::{Connection, block_on, refused};
-use super::{Exit, Failure};
+use super::{Exit, Failure, text};
 use crate::api::{self, Rollout};
 use course::{Course, Look};
 
@@ -47,7 +47,7 @@ impl Explain {
         };
         let look = Look {
             width: width(self.width.as_deref()),
-            colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            colour: text::coloured(),
         };
         let name = rollout.metadata.name.as_deref().unwrap_or_default();
         let course = Course::of(&rollout, &events).ok_or_else(|| {

@@ -1,40 +1,45 @@
 //! `serin status [NAME]`: what a release does, why, and what it waits for, on one screen.
 
 mod follow;
+mod leader;
+mod list;
 
 use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 
 use super::connect::{Connection, block_on, refused};
+use super::run::Wall;
 use super::{Exit, Failure, program};
 use crate::api::{Outcome, Phase, ReleaseStatus, Rollout, RolloutStatus};
 use crate::engine::reason;
 use follow::Following;
+use leader::{Leader, Place};
+use list::List;
 
 /// Shows one Rollout, or all of a namespace.
 #[derive(Args, Debug)]
 pub(super) struct Status {
     /// The Rollout; all of the namespace when left out.
     name: Option<String>,
-    /// Follow until the release ends: exit status 0 promoted, 1 taken back (or, with an error, replaced by another
-    /// template, no cluster or no such Rollout), 3 out of time. A change of the Deployment
-    /// just before counts, though Serin may not have seen it yet.
-    #[arg(short, long, requires = "name")]
+    /// Follow. With a name until the release ends: exit status 0 promoted, 1 rolled back (or, with an error, replaced by
+    /// another template, no cluster or no such Rollout), 3 out of time. A change of the Deployment just before counts,
+    /// though Serin may not have seen it yet. Without a name the list is shown whenever it has changed, until the time is out.
+    #[arg(short, long)]
     watch: bool,
     /// How long to follow, in seconds.
     #[arg(long, default_value_t = 86_400)]
     timeout: u64,
-    /// Another form of the answer.
+    /// Another form of the answer: JSON and YAML are the Rollout as it is.
     #[arg(short, long, value_enum)]
     output: Option<Output>,
     /// Every namespace.
     #[arg(short = 'A', long, conflicts_with = "name")]
     all_namespaces: bool,
+    #[command(flatten)]
+    operator: Place,
     #[command(flatten)]
     connection: Connection,
 }
@@ -62,24 +67,28 @@ impl Status {
             Some(name) if self.watch => {
                 let limit = Duration::from_secs(self.timeout);
                 let following = Following::new(connected.client(), &connected.namespace, name);
-                let mut show = |rollout: &Rollout| {
-                    one(rollout, self.output, out)?;
+                let leader = Leader::new(&self.operator, connected.client(), &Wall);
+                let mut show = |rollout: &Rollout, vacant: Option<&str>| {
+                    one(rollout, vacant, self.output, out)?;
                     Ok(out.flush()?)
                 };
-                following.to_the_end(limit, &mut show).await
+                following.to_the_end(limit, leader, &mut show).await
             }
             Some(name) => {
                 let rollout = read(&api, name).await?;
-                one(&rollout, self.output, out)?;
-                Ok(health(&rollout))
+                let mut leader = Leader::new(&self.operator, connected.client(), &Wall);
+                leader.look(std::slice::from_ref(&rollout)).await;
+                one(&rollout, leader.vacant(), self.output, out)?;
+                Ok(health(std::slice::from_ref(&rollout), leader.vacant()))
             }
             None => {
-                let list = api
-                    .list(&ListParams::default())
-                    .await
-                    .map_err(|error| refused("list Rollouts", &error))?;
-                all(&list.items, self.output, out)?;
-                Ok(Exit::Healthy)
+                let list = List {
+                    rollouts: api,
+                    leader: Leader::new(&self.operator, connected.client(), &Wall),
+                    output: self.output,
+                };
+                let limit = Duration::from_secs(if self.watch { self.timeout } else { 0 });
+                list.show(limit, out).await
             }
         }
     }
@@ -92,16 +101,26 @@ async fn read(api: &Api<Rollout>, name: &str) -> Result<Rollout, Failure> {
 }
 
 /// 1 for what needs a person, 0 for the rest.
-fn health(rollout: &Rollout) -> Exit {
-    let stalled = rollout
-        .status
+fn health(rollouts: &[Rollout], vacant: Option<&str>) -> Exit {
+    let mut conditions = rollouts
         .iter()
-        .flat_map(|status| &status.conditions)
-        .any(|condition| condition.type_ == "Stalled" && condition.status == "True");
-    if stalled { Exit::Failed } else { Exit::Healthy }
+        .filter_map(|rollout| rollout.status.as_ref())
+        .flat_map(|status| &status.conditions);
+    let stalled = conditions.any(|condition| condition.type_ == "Stalled" && condition.status == "True");
+    if stalled || vacant.is_some() {
+        Exit::Failed
+    } else {
+        Exit::Healthy
+    }
 }
 
-fn one(rollout: &Rollout, output: Option<Output>, out: &mut dyn Write) -> Result<(), Failure> {
+/// One Rollout, and why it will not change where nobody leads (`vacant`).
+fn one(
+    rollout: &Rollout,
+    vacant: Option<&str>,
+    output: Option<Output>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     match output {
         Some(Output::Json) => writeln!(
             out,
@@ -109,7 +128,12 @@ fn one(rollout: &Rollout, output: Option<Output>, out: &mut dyn Write) -> Result
             serde_json::to_string_pretty(rollout).unwrap_or_default()
         )?,
         Some(Output::Yaml) => write!(out, "---\n{}", serde_yaml::to_string(rollout).unwrap_or_default())?,
-        Some(Output::Wide) | None => write!(out, "{}", screen(rollout, output.is_some()))?,
+        Some(Output::Wide) | None => {
+            write!(out, "{}", screen(rollout, output.is_some()))?;
+            if let Some(why) = vacant {
+                writeln!(out, "  {why}")?;
+            }
+        }
     }
     Ok(())
 }
@@ -232,59 +256,6 @@ fn headline(release: &ReleaseStatus) -> String {
     )
 }
 
-fn all(rollouts: &[Rollout], output: Option<Output>, out: &mut dyn Write) -> Result<(), Failure> {
-    match output {
-        Some(Output::Json) => writeln!(
-            out,
-            "{}",
-            serde_json::to_string_pretty(rollouts).unwrap_or_default()
-        )?,
-        Some(Output::Yaml) => write!(out, "{}", serde_yaml::to_string(rollouts).unwrap_or_default())?,
-        Some(Output::Wide) | None if rollouts.is_empty() => {
-            writeln!(out, "no Rollout here; `-A` looks in every namespace")?;
-        }
-        Some(Output::Wide) | None => {
-            let mut table = Table::new();
-            table.load_style(NOTHING);
-            table.set_header([
-                "NAMESPACE",
-                "NAME",
-                "PHASE",
-                "STEP",
-                "WEIGHT",
-                "VERDICT",
-                "MESSAGE",
-            ]);
-            for rollout in rollouts {
-                table.add_row(row(rollout));
-            }
-            writeln!(out, "{table}")?;
-        }
-    }
-    Ok(())
-}
-
-fn row(rollout: &Rollout) -> Vec<String> {
-    let status = rollout.status.clone().unwrap_or_default();
-    let release = present(&status);
-    vec![
-        rollout.metadata.namespace.clone().unwrap_or_default(),
-        rollout.metadata.name.clone().unwrap_or_default(),
-        status.phase.map_or("Pending", Phase::as_str).to_owned(),
-        release
-            .map(|release| format!("{}/{}", release.step, release.steps))
-            .unwrap_or_default(),
-        release
-            .map(|release| format!("{} %", release.weight.desired))
-            .unwrap_or_default(),
-        release
-            .and_then(|release| release.verdict)
-            .map(|verdict| verdict.as_str().to_owned())
-            .unwrap_or_default(),
-        status.message.clone().unwrap_or_default(),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,21 +287,5 @@ mod tests {
         let plugin = next(&holding("PromotionFailed"), false, "kubectl serin", "shop");
         assert_eq!(plugin.as_deref(), Some("kubectl serin resume shop"));
         assert_eq!(next(&RolloutStatus::default(), false, "serin", "shop"), None);
-    }
-
-    #[test]
-    fn a_release_that_has_ended_has_no_numbers_in_the_table() {
-        let text = "{apiVersion: serin.dev/v1alpha1, kind: Rollout, metadata: {name: a, namespace: b}, spec: {workload: {name: a}, \
-                    traffic: {gatewayAPI: {routes: [{name: a}]}}}, status: {phase: PHASE, release: {revision: r, step: 2, steps: 3, \
-                    weight: {desired: 25}, verdict: Pass}}}";
-        for (phase, shown) in [
-            ("Idle", ["", "", ""]),
-            ("Promoted", ["", "", ""]),
-            ("Judging", ["2/3", "25 %", "Pass"]),
-            ("RolledBack", ["2/3", "25 %", "Pass"]),
-        ] {
-            let rollout: Rollout = serde_yaml::from_str(&text.replace("PHASE", phase)).unwrap();
-            assert_eq!(row(&rollout)[3..6], shown, "{phase}");
-        }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::io::{IsTerminal, stdout};
 
 /// Units stay with their numbers.
 const UNITS: [&str; 4] = ["%", "s", "min", "h"];
+
+/// Whether standard output takes colours: a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+pub(super) fn coloured() -> bool {
+    stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
 
 /// `text` in lines of at most `width` characters where words allow it, each but the first after `indent`; a number
 /// keeps its unit. It ends without a line feed.

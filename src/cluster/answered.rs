@@ -15,8 +15,8 @@ const KEPT: Duration = Duration::from_hours(24);
 /// As many of a Rollout's answered actions stay, the latest, however old.
 const LAST: usize = 10;
 
-/// The answered actions whose time is over. Of a Rollout that is gone (`known` says no to its namespace and name) none
-/// stays for good. One that says not when it was answered is never among them.
+/// The answered actions past their retention. `known` says whether the Rollout of a namespace and name still exists; without
+/// it none of its actions is kept for good. Actions without the time of their answer are left alone.
 pub fn expired(actions: Vec<Value>, known: impl Fn(&str, &str) -> bool, now: Moment) -> Vec<Value> {
     let mut by_rollout: BTreeMap<(String, String), Vec<(Moment, Value)>> = BTreeMap::new();
     for action in actions {

@@ -1,6 +1,6 @@
-//! Connections to the API server that notice when the other end is gone without a word: a node that lost power, a load
-//! balancer that forgot an idle connection. A watch sends nothing by itself, and would be deaf for five minutes; asking
-//! more often is dear (each kind has a watch), and the kernel asks for nothing.
+//! TCP keepalive for connections to the API server: it detects a peer that vanished silently (a node that lost power, a load
+//! balancer that dropped an idle connection). A watch sends nothing by itself and would otherwise hang for five minutes;
+//! pings of HTTP/2 for each watch would cost calls, while the kernel's probes cost none.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use kube::client::ConfigExt;
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
-/// Without a packet for so long, the other end is asked whether it is there.
-const IDLE: Duration = Duration::from_secs(30);
-/// From one question to the next, where none is answered.
-const AGAIN: Duration = Duration::from_secs(10);
-/// So many unanswered questions end the connection: it is a minute after the last packet.
-const RETRIES: u32 = 3;
+/// Idle time before the first probe.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Time between unanswered probes.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Unanswered probes that end the connection, about a minute after the last packet.
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// A client of `config` whose connections are kept alive.
 ///
@@ -29,9 +29,9 @@ pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
     }
     let mut http = HttpConnector::new();
     http.enforce_http(false);
-    http.set_keepalive(Some(IDLE));
-    http.set_keepalive_interval(Some(AGAIN));
-    http.set_keepalive_retries(Some(RETRIES));
+    http.set_keepalive(Some(KEEPALIVE_IDLE));
+    http.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    http.set_keepalive_retries(Some(KEEPALIVE_PROBES));
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(http)?);
     connector.set_connect_timeout(config.connect_timeout);
     let service = ServiceBuilder::new()
@@ -78,7 +78,7 @@ mod tests {
         });
         let (kind, left) = timer.await.unwrap();
         assert!(
-            kind == "02" && left <= 100 * IDLE.as_secs(),
+            kind == "02" && left <= 100 * KEEPALIVE_IDLE.as_secs(),
             "timer {kind}, due in {left}/100 s"
         );
         asked.abort();

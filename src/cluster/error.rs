@@ -259,7 +259,11 @@ impl Error {
             } else {
                 ""
             };
-            return format!("{}{doubt}", bounded(&self.cause.to_string()));
+            let why = match &self.cause {
+                Cause::Client(error) => chain(error),
+                cause => cause.to_string(),
+            };
+            return format!("{}{doubt}", bounded(&why));
         };
         match self.label() {
             "forbidden" => {
@@ -303,6 +307,24 @@ fn client_label(error: &kube::Error) -> &'static str {
         | kube::Error::ProxyProtocolDisabled { .. } => "credentials",
         _ => "connection",
     }
+}
+
+/// A client's error with its causes, in one line: "no connection" alone helps nobody. What programs for credentials have
+/// printed stays out.
+pub fn chain(error: &kube::Error) -> String {
+    let mut text = error.to_string();
+    if matches!(error, kube::Error::Auth(_)) {
+        return text;
+    }
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
 }
 
 /// One line of at most [`MESSAGE_MAX`] characters.

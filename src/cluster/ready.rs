@@ -1,9 +1,8 @@
 //! Who serves, and since when.
 //!
-//! A pod warms up from its *first* readiness on: that is when requests begin to reach it, while `startTime` and the
-//! start of its containers lie before the pulling of images and the start of the process. `Ready` begins anew each time
-//! that a probe fails or a container crashes, so it tells the first readiness of a pod whose containers have never been
-//! started again only, and only to whoever has not seen the pod ready before.
+//! A pod's warm-up counts from its *first* readiness, when requests begin to reach it: `startTime` lies before its images
+//! are pulled and its process starts. Each failed probe and each crash resets the transition time of `Ready`, so that is the
+//! first readiness only of a pod that never restarted, and that we have not seen ready before.
 
 use std::collections::BTreeSet;
 

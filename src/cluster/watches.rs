@@ -13,17 +13,18 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::cache::{Cache, Kind};
+use super::error::chain;
 
-/// Selects the candidates' pods; all others are none of our business.
+/// Only candidates' pods are watched.
 const CANDIDATE_SELECTOR: &str = "serin.dev/rollout-uid";
 
-/// How long a kind that a cluster may do without is let alone where it is not served: a list every half minute, for ever,
-/// would be dearer than all watches.
-const ABSENT: Duration = Duration::from_mins(5);
+/// How long an optional kind that the cluster does not serve is left alone before it is tried again: a list every half
+/// minute would cost more calls than all watches.
+const ABSENT_KIND_RETRY: Duration = Duration::from_mins(5);
 
-/// So many times in a row a kind must be refused before that is taken for the rule: for a second after its start an API
-/// server refuses everything.
-const SURELY: u32 = 5;
+/// Refusals in a row after which a kind counts as forbidden: an API server refuses everything for a second after its
+/// start.
+const REFUSALS_BEFORE_ABSENT: u32 = 5;
 
 /// The longest pause before a watch is tried again. The library's own, half a minute, would leave a new leader with objects as
 /// old as that after an outage of the API server.
@@ -140,7 +141,7 @@ impl Follower {
                 Err(error) => {
                     self.trouble(&error, failures);
                     if self.kind.optional() && absent(&error, failures) {
-                        tokio::time::sleep(ABSENT).await;
+                        tokio::time::sleep(ABSENT_KIND_RETRY).await;
                     }
                 }
             }
@@ -167,7 +168,7 @@ impl Follower {
                 self.cache.absent(self.kind, &self.namespace);
             }
             403 => {
-                if failures == SURELY {
+                if failures == REFUSALS_BEFORE_ABSENT {
                     tracing::error!(
                         resource = plural,
                         group,
@@ -180,9 +181,19 @@ impl Follower {
                 }
             }
             _ if failures == 1 => {
-                tracing::warn!(resource = plural, group, error = %cause, "the watch was interrupted");
+                tracing::warn!(
+                    resource = plural,
+                    group,
+                    error = chain(cause),
+                    "the watch was interrupted"
+                );
             }
-            _ => tracing::debug!(resource = plural, group, error = %cause, "the watch is still interrupted"),
+            _ => tracing::debug!(
+                resource = plural,
+                group,
+                error = chain(cause),
+                "the watch is still interrupted"
+            ),
         }
     }
 }
@@ -195,7 +206,7 @@ fn absent(error: &watcher::Error, failures: u32) -> bool {
     let kube::Error::Api(status) = cause else {
         return false;
     };
-    status.code == 404 || status.code == 403 && failures >= SURELY
+    status.code == 404 || status.code == 403 && failures >= REFUSALS_BEFORE_ABSENT
 }
 
 /// The items of a list do not say their kind; everybody else wants to know it.

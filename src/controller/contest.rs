@@ -37,8 +37,8 @@ pub(super) struct Undone {
 }
 
 impl Contest {
-    /// A route was written for a committed weight. `changed`: its name, and who had changed it since it was ours. Of a
-    /// route that has to say something new, nobody has undone anything.
+    /// A route was written for a committed weight. `changed`: the route and the field manager, if someone changed it since
+    /// our last write. A new weight is no such case: nobody has undone anything then.
     pub(super) fn wrote(
         &mut self,
         weight: Weight,

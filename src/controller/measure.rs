@@ -58,7 +58,8 @@ pub(super) struct Measure {
     served: Vec<Served>,
 }
 
-/// The place of promoted pods with all traffic, which is beyond the ladder: however many rungs an edit leaves there.
+/// Stands in for a step's number while promoted pods have all traffic: above every real one, so that no edit of the steps
+/// collides with it.
 const BEYOND: usize = u16::MAX as usize;
 /// The shortest time between two looks at the metrics.
 const PACE: Duration = Duration::from_millis(500);

@@ -73,7 +73,7 @@ enum Turn {
     Rest(Duration),
 }
 
-/// Waits until something has changed that a decision about `seen` cannot wait with.
+/// Ends as soon as the objects change in a way that must not wait for metrics: an action, lost pods, a new template.
 async fn overtaken(cache: &Cache, key: &RolloutKey, seen: &Snapshot) {
     let mut changes = cache.changes(&key.namespace);
     let seen = observe::urgent(seen);
@@ -158,7 +158,7 @@ impl Worker {
         let mut decision = decide(&spec.plan, &state, &seen, now);
         if self.troubles.keep(&decision.effects) {
             // What was refused is not wanted any more.
-            seen.refusal = self.undoable(present, now);
+            seen.refusal = self.blocking_problem(present, now);
             decision = decide(&spec.plan, &state, &seen, now);
         }
         let breaches = check(&spec.plan, &state, &seen, &decision);
@@ -236,12 +236,12 @@ impl Worker {
             preflight: measured.preflight,
             evidence: measured.evidence,
             actions: observe::actions(snapshot),
-            refusal: self.undoable(state, now),
+            refusal: self.blocking_problem(state, now),
         })
     }
 
-    /// What keeps from being done: the API server refuses it, or somebody else undoes it.
-    fn undoable(&self, state: &State, now: Moment) -> Option<Problem> {
+    /// The problem that blocks the committed effects: the API server refuses them, or another writer keeps undoing them.
+    fn blocking_problem(&self, state: &State, now: Moment) -> Option<Problem> {
         let weighs = state.weight() > Weight::NONE;
         let contest = || self.contest.told(now).filter(|_| weighs);
         let undone = || self.repeats.told(now);

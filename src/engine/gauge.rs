@@ -22,7 +22,7 @@ pub struct Gauges {
 /// Whether the next weight fits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Room {
-    /// It does, as far as anybody can tell who looks.
+    /// It fits, or nothing contradicts that.
     #[default]
     Enough,
     /// The first readings of the step are still to come.

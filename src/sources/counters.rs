@@ -18,7 +18,7 @@ use crate::ports::{Increment, Sample, SourceError};
 pub(super) use samples::EDGE_LABEL;
 use samples::Values;
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, Target};
-use series::Sign;
+use series::ResetCheck;
 use track::{Birth, Track};
 
 /// One side of the comparison.
@@ -310,14 +310,14 @@ impl Counters {
 
 /// The targets that have begun again. A counter that is too young to tell that from an older sample says so only where no
 /// greater one, which is old enough, goes on.
-fn begun<'a>(signs: impl Iterator<Item = (&'a Labels, Sign)>) -> BTreeSet<Target> {
+fn begun<'a>(signs: impl Iterator<Item = (&'a Labels, ResetCheck)>) -> BTreeSet<Target> {
     let (mut begun, mut lower, mut go_on) = (BTreeSet::new(), Vec::new(), Vec::new());
     for (labels, sign) in signs {
         match sign {
-            Sign::Begun => drop(begun.insert(Target::of(labels))),
-            Sign::Lower(value) => lower.push((Target::of(labels), value)),
-            Sign::GoesOn(value) => go_on.push((labels, value)),
-            Sign::Nothing => {}
+            ResetCheck::Restarted => drop(begun.insert(Target::of(labels))),
+            ResetCheck::Lower(value) => lower.push((Target::of(labels), value)),
+            ResetCheck::GoesOn(value) => go_on.push((labels, value)),
+            ResetCheck::Undecided => {}
         }
     }
     if lower.is_empty() {

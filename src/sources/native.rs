@@ -5,17 +5,17 @@
 //!   own `histogram_fraction` interpolates there without a word, and often to a whole number; so the buckets are read;
 //! - what contradicts itself is an error, never a count.
 //!
-//! A native histogram's schema is not told, and need not be: that no bucket reaches across an edge is all that counts.
-//! So standard and custom buckets, several schemas at a time and a schema that changes are one case.
+//! A native histogram's schema is not in the answer and not needed: only whether a bucket spans an edge matters. So
+//! standard and custom buckets, several schemas at a time and a schema that changes are one case.
 
 use std::cmp::Ordering;
 
 use super::counters::EDGE_LABEL;
 use crate::ports::{Histogram, NativeBucket, Sample, SourceError};
 
-/// By how much a bound may miss an edge that it is: the root of two has several spellings.
+/// Relative tolerance for matching a bucket's bound with an edge: bounds such as √2 are rounded when printed.
 const TOLERANCE: f64 = 1e-9;
-/// By how much the buckets may hold more than all: sums of floats are rounded.
+/// Relative slack by which the buckets' sum may exceed the count: sums of floats are rounded.
 const ROUNDING: f64 = 1e-6;
 /// The finest bounds that are used: four to an octave. A client that limits its buckets to 100 or 160 makes them coarser
 /// as it sees more extreme times, but has to span 25 octaves before it gives these up.

@@ -92,8 +92,8 @@ impl Preset {
 /// Envoy clusters as Contour names them: one for each port of each Service.
 const CONTOUR_ARM: &str = r#"envoy_cluster_name=~"{{namespace}}_{{service}}_({{ports}})""#;
 /// Envoy Gateway's clusters without merged backends: one for each rule of a route, or, as soon as one of its backendRefs
-/// has a filter, one for each place in the rule. A place is no arm: it says another Service after every change before
-/// it.
+/// has a filter, one for each position in the rule. A position does not identify a Service: a change of the backends before
+/// it shifts it.
 const ENVOY_GATEWAY_RULES: Together = Together {
     query: r#"envoy_cluster_upstream_rq{envoy_cluster_name=~"httproute/{{namespace}}/.+/rule/[0-9]+(/backend/[0-9]+)?"}"#,
     cure: "Envoy Gateway counts by rules of the routes, not by Services; set `mergeBackends: {}` in its EnvoyProxy and \

@@ -182,17 +182,35 @@ fn seconds(at: Timestamp) -> String {
 
 /// Why there is no answer, or only a part of it.
 fn missing(error: &(dyn std::error::Error + 'static)) -> SourceError {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    let late = |error: &(dyn std::error::Error + 'static)| {
-        error
-            .downcast_ref::<reqwest::Error>()
-            .is_some_and(reqwest::Error::is_timeout)
-    };
-    if causes.any(late) {
-        SourceError::Late
-    } else {
-        SourceError::Unreachable
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .filter_map(cause)
+        .next()
+        .unwrap_or(SourceError::Unreachable)
+}
+
+/// What one error of a chain tells.
+fn cause(error: &(dyn std::error::Error + 'static)) -> Option<SourceError> {
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        return error.is_timeout().then_some(SourceError::Late);
     }
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        // An error of its own within an `io::Error` is none of the chain.
+        let tls = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        return match tls {
+            Some(rustls::Error::InvalidCertificate(_)) => Some(SourceError::Untrusted),
+            Some(_) => None,
+            None if error.kind() == std::io::ErrorKind::ConnectionRefused => Some(SourceError::NotListening),
+            None => None,
+        };
+    }
+    // The connector's own error has no public type.
+    error
+        .to_string()
+        .starts_with("dns error")
+        .then_some(SourceError::UnknownHost)
 }
 
 /// The body of a good answer.
@@ -297,4 +315,37 @@ async fn bearer(path: &Path) -> Result<HeaderValue, SourceError> {
         HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| wrong("holds more than one line"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Chained {
+        text: &'static str,
+        source: Option<io::Error>,
+    }
+
+    fn of(text: &'static str, source: Option<io::Error>) -> SourceError {
+        missing(&Chained { text, source })
+    }
+
+    #[test]
+    fn what_keeps_from_a_provider_is_told_apart() {
+        let tls = |error| Some(io::Error::other(error));
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert_eq!(of("connect", tls(unknown)), SourceError::Untrusted);
+        assert_eq!(
+            of("connect", tls(rustls::Error::DecryptError)),
+            SourceError::Unreachable
+        );
+        let refused = io::ErrorKind::ConnectionRefused.into();
+        assert_eq!(of("tcp connect error", Some(refused)), SourceError::NotListening);
+        let reset = io::ErrorKind::ConnectionReset.into();
+        assert_eq!(of("connection error", Some(reset)), SourceError::Unreachable);
+        assert_eq!(of("dns error", None), SourceError::UnknownHost);
+    }
 }

@@ -23,7 +23,7 @@ use super::counts::Tick;
 use super::interval::RatioLikelihood;
 use super::process::Process;
 use super::settings::Settings;
-pub(super) use fail::Arrears;
+pub(super) use fail::WithheldEvidence;
 use guard::{BASELINE, CANDIDATE, Guard, PATIENT};
 use learned::Learned;
 pub use margins::step_multiplier;
@@ -65,7 +65,7 @@ pub struct Evidence {
     pub(super) given: Arc<Given>,
     pub(super) fail: Process<5>,
     pub(super) guard: Guard,
-    pub(super) arrears: Arrears,
+    pub(super) arrears: WithheldEvidence,
     pub(super) learned: Learned,
     /// Log e-value of the bet on a gross fault in this warm-up.
     pub(super) gross: f32,
@@ -108,7 +108,7 @@ impl Evidence {
             }),
             fail: Process::new(FAIL_PRIOR),
             guard: Guard::default(),
-            arrears: Arrears::default(),
+            arrears: WithheldEvidence::default(),
             learned: Learned::default(),
             gross: 0.0,
             release: Process::new(PASS_PRIOR),
@@ -170,7 +170,7 @@ impl Evidence {
             self.weigh(&waiting);
         }
         self.fail.deal(&FAIL_PRIOR, NEW_DEAL);
-        (self.gross, self.arrears) = (0.0, Arrears::default());
+        (self.gross, self.arrears) = (0.0, WithheldEvidence::default());
         self.step = Process::new(PASS_PRIOR);
         self.step_best = 0.0;
         self.ratio = self.ratio.anew();
@@ -309,7 +309,7 @@ impl Evidence {
 
     /// Time passes without evidence; bets are still dealt out anew.
     fn rest(&mut self, seconds: f64) {
-        self.arrears = Arrears::default();
+        self.arrears = WithheldEvidence::default();
         self.fail.observe(&FAIL_PRIOR, &[0.0; 5], seconds);
         self.release.observe(&PASS_PRIOR, &[0.0; 6], seconds);
         self.step.observe(&PASS_PRIOR, &[0.0; 6], seconds);

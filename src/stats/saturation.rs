@@ -1,10 +1,10 @@
 //! Will a gauge (CPU, memory, connections) still fit at the next step? A forecast, not a test.
 //!
-//! What a pod uses is taken to be `idle + slope × requests a second`. Where the gauge is known to follow the traffic (CPU; an
-//! idle use that is told; a baseline whose use follows its own traffic) the idle use is that of the baseline's pods, and
-//! the slope that of the candidate's. Elsewhere whatever a candidate uses beyond its neighbours may be a larger footprint
-//! as well as dearer requests: it counts as idle use, but for the slope that [`Follows`] sees. The forecast reaches one step ahead, at most to [`FAR`] times what a pod is asked now;
-//! what lies beyond is worth a warning and no more. Response times grow as 1 / (1 - use): five-fold at 80 %, ten-fold at 90 %.
+//! Model: `use = idle + slope × requests a second`. If the gauge is known to follow the traffic (CPU, a given `idle`, or a
+//! baseline whose use follows its own traffic), idle comes from the baseline and slope from the candidate. Otherwise extra
+//! use may be a larger footprint rather than costlier requests, and counts as idle unless [`Follows`] shows a slope. The
+//! forecast reaches one step ahead, to at most [`FAR`] times the requests a pod gets now; beyond that it only warns.
+//! Response times grow as 1 / (1 - use): five-fold at 80 %, ten-fold at 90 %.
 //!
 //! Use is always the mean over an arm's pods, as a share of their limit.
 
@@ -24,8 +24,8 @@ const QUANTILE: f64 = 1.645;
 const BOTH_SIDES: f64 = 1.96;
 /// A forecast that the idle use alone moves by more than this share of the limit stops nobody.
 const VAGUE: f64 = 0.1;
-/// The most readings that may count as one, where it is not known how much neighbours are alike.
-const ALIKE: f64 = 9.0;
+/// Most readings that may count as one independent reading, where their correlation is not known.
+const MAX_READINGS_PER_INDEPENDENT: f64 = 9.0;
 /// Readings that a forecast needs.
 pub const NEEDED: u32 = 4;
 /// Readings of one step after which a forecast that is still too vague to refuse the next one is not waited for.
@@ -230,7 +230,7 @@ impl Saturation {
         let (slope, error) = self.own.slope().unwrap_or_default();
         let more = ahead.next_pace(step.pace) - step.pace;
         let quantile = quantile(QUANTILE, step.readings - 1.0);
-        let level = self.own.spread() * (ALIKE / step.readings).sqrt().min(1.0);
+        let level = self.own.spread() * (MAX_READINGS_PER_INDEPENDENT / step.readings).sqrt().min(1.0);
         let reach = quantile
             * level
                 .hypot(error * more)

@@ -3,7 +3,8 @@
 //!
 //! The image `app:v2-errors20-latency5` is version `v2` with two faults. Faults: `errorsN` (N of 100 answers are
 //! 500), `latencyN` (each answer takes N ms), `unready` (never ready), `slowN` (ready after N s), `crash` (ends at
-//! once), `crashN` (ends after N s). `GET /fault/errors/N` on a pod's own address changes `errorsN` while it runs.
+//! once), `crashN` (ends after N s). `timed` is no fault: the pod also measures how long its answers take.
+//! `GET /fault/errors/N` on a pod's own address changes `errorsN` while it runs.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -36,6 +37,7 @@ struct Behaviour {
     unready: bool,
     ready_after: Duration,
     crash_after: Option<Duration>,
+    timed: bool,
 }
 
 impl Behaviour {
@@ -55,12 +57,50 @@ impl Behaviour {
                 "errors" => behaviour.error_percent = number,
                 "latency" => behaviour.latency = Duration::from_millis(number),
                 "unready" => behaviour.unready = true,
+                "timed" => behaviour.timed = true,
                 "slow" => behaviour.ready_after = Duration::from_secs(number),
                 "crash" => behaviour.crash_after = Some(Duration::from_secs(number)),
                 _ => tag.clone_into(&mut behaviour.version),
             }
         }
         behaviour
+    }
+}
+
+/// Edges of the buckets, in seconds.
+const EDGES: [f64; 6] = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+/// How many answers took at most as long as each edge, and longer than the one before; the last are longer than all.
+#[derive(Default)]
+struct Times {
+    counts: [AtomicU64; EDGES.len() + 1],
+    microseconds: AtomicU64,
+}
+
+impl Times {
+    fn add(&self, time: Duration) {
+        let bucket = EDGES.partition_point(|edge| *edge < time.as_secs_f64());
+        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.microseconds.fetch_add(microseconds, Ordering::Relaxed);
+    }
+
+    /// As a classic histogram.
+    fn text(&self) -> String {
+        let mut text = "# TYPE http_request_duration_seconds histogram\n".to_owned();
+        let mut count = 0;
+        let edges = EDGES.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+        for (edge, own) in edges.zip(&self.counts) {
+            count += own.load(Ordering::Relaxed);
+            let _ = writeln!(
+                text,
+                "http_request_duration_seconds_bucket{{le=\"{edge}\"}} {count}"
+            );
+        }
+        let sum = Duration::from_micros(self.microseconds.load(Ordering::Relaxed)).as_secs_f64();
+        let _ = writeln!(text, "http_request_duration_seconds_sum {sum}");
+        let _ = writeln!(text, "http_request_duration_seconds_count {count}");
+        text
     }
 }
 
@@ -71,6 +111,7 @@ struct Pod {
     asked: AtomicU64,
     good: AtomicU64,
     bad: AtomicU64,
+    times: Times,
     ending: AtomicBool,
 }
 
@@ -100,6 +141,7 @@ async fn serve(address: &str, behaviour: Behaviour) -> std::io::Result<ExitCode>
         asked: AtomicU64::new(0),
         good: AtomicU64::new(0),
         bad: AtomicU64::new(0),
+        times: Times::default(),
         ending: AtomicBool::new(false),
     });
     let router = Router::new()
@@ -128,6 +170,7 @@ async fn serve(address: &str, behaviour: Behaviour) -> std::io::Result<ExitCode>
 }
 
 async fn answer(State(pod): State<Arc<Pod>>) -> impl IntoResponse {
+    let asked_at = Instant::now();
     if !pod.behaviour.latency.is_zero() {
         sleep(pod.behaviour.latency).await;
     }
@@ -141,6 +184,7 @@ async fn answer(State(pod): State<Arc<Pod>>) -> impl IntoResponse {
         (&pod.good, StatusCode::OK)
     };
     counter.fetch_add(1, Ordering::Relaxed);
+    pod.times.add(asked_at.elapsed());
     (
         code,
         [(VERSION_HEADER, pod.behaviour.version.clone())],
@@ -171,6 +215,9 @@ async fn metrics(State(pod): State<Arc<Pod>>) -> String {
         if count > 0 {
             let _ = writeln!(text, "http_requests_total{{code=\"{code}\"}} {count}");
         }
+    }
+    if pod.behaviour.timed {
+        text.push_str(&pod.times.text());
     }
     text
 }

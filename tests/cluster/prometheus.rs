@@ -165,4 +165,12 @@ scrape_configs:
   - {source_labels: [__name__], regex: "envoy_cluster_(external_|internal_)?upstream_rq.*|envoy_cluster_upstream_cx_(none_healthy|connect_fail)", action: keep}
 - job_name: pods
   file_sd_configs: [{files: ["TARGETS"], refresh_interval: 5s}]
+  metric_relabel_configs:
+  - {source_labels: [__name__], regex: "http_request_duration_seconds.*", action: drop}
+# The times that some pods measure, as native histograms alone.
+- job_name: times
+  convert_classic_histograms_to_nhcb: true
+  file_sd_configs: [{files: ["TARGETS"], refresh_interval: 5s}]
+  metric_relabel_configs:
+  - {source_labels: [__name__], regex: "http_request_duration_seconds", action: keep}
 "#;

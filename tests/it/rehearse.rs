@@ -118,6 +118,15 @@ fn one_seed_gives_one_answer_on_any_number_of_threads() {
     assert_eq!(all, alone);
 }
 
+/// A key with nothing behind it is an absent one, as for the API server.
+#[test]
+fn a_field_without_content_has_its_default() {
+    let minimal = std::fs::read_to_string(file(MINIMAL)).unwrap();
+    let input = format!("{minimal}  analysis:\n  steps:\n");
+    let plain = answer(&command(&file(MINIMAL)), "");
+    assert_eq!(answer(&command("-"), &input), plain);
+}
+
 #[test]
 fn the_golden_answer() {
     let golden = file("tests/data/rehearse.txt");

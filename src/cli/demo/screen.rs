@@ -15,10 +15,20 @@ use crate::world::World;
 /// Virtual time between two lines while nothing changes.
 const PULSE: Duration = Duration::from_secs(30);
 
+/// The form of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// JSON, one object a line.
+    Json,
+    /// Text.
+    Plain,
+    /// Text with colours, for a terminal.
+    Colour,
+}
+
 /// The lines of a demo.
 pub(super) struct Screen {
-    json: bool,
-    colour: bool,
+    style: Style,
     shown: Option<(Option<Phase>, i32, Option<String>)>,
     told: BTreeSet<String>,
     pulse: Duration,
@@ -26,10 +36,9 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(json: bool, colour: bool, live: Live) -> Self {
+    pub(super) fn new(style: Style, live: Live) -> Self {
         Self {
-            json,
-            colour,
+            style,
             shown: None,
             told: BTreeSet::new(),
             pulse: Duration::ZERO,
@@ -38,7 +47,7 @@ impl Screen {
     }
 
     pub(super) fn title(&self, scenario: Scenario, out: &mut dyn Write) -> Result<(), Failure> {
-        if !self.json {
+        if self.style != Style::Json {
             writeln!(
                 out,
                 "Serin demo: {}. A simulated cluster and the real operator, in virtual time.",
@@ -54,7 +63,7 @@ impl Screen {
     }
 
     pub(super) fn say(&self, world: &World, text: &str, out: &mut dyn Write) -> Result<(), Failure> {
-        if self.json {
+        if self.style == Style::Json {
             writeln!(
                 out,
                 "{}",
@@ -87,7 +96,7 @@ impl Screen {
         }
         self.pulse = world.elapsed() + PULSE;
         self.shown = Some(state);
-        if self.json {
+        if self.style == Style::Json {
             writeln!(
                 out,
                 "{}",
@@ -140,7 +149,7 @@ impl Screen {
             if !text("reportingController").starts_with("serin.dev/") || !self.told.insert(name) {
                 continue;
             }
-            if self.json {
+            if self.style == Style::Json {
                 writeln!(
                     out,
                     "{}",
@@ -169,7 +178,7 @@ impl Screen {
         } else {
             "NOT as it must be"
         };
-        if self.json {
+        if self.style == Style::Json {
             writeln!(
                 out,
                 "{}",
@@ -189,7 +198,7 @@ impl Screen {
     }
 
     fn paint(&self, tint: &str, text: &str) -> String {
-        if self.colour {
+        if self.style == Style::Colour {
             format!("\u{1b}[{tint}m{text}\u{1b}[0m")
         } else {
             text.to_owned()

@@ -261,7 +261,10 @@ async fn answers(source: &dyn MetricSource, window: &Window) -> Result<(), Failu
 /// A server that does not answer, and what to do about it.
 fn unanswered(error: &SourceError) -> Failure {
     let hint = match error {
-        SourceError::Unreachable => {
+        SourceError::Unreachable
+        | SourceError::UnknownHost
+        | SourceError::NotListening
+        | SourceError::Untrusted => {
             "is --prometheus right, and can it be reached from here (kubectl port-forward)?"
         }
         SourceError::Late => "ask for a shorter window (--from, --to), or a server with less to do",

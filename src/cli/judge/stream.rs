@@ -98,7 +98,7 @@ impl Stream {
         let seconds = self
             .t
             .map_or_else(|| self.begun_at(t, rules), |before| t - before);
-        let (mut requests, read_over) = ([0; 2], if seconds > 0.0 { seconds } else { MOMENT });
+        let (mut requests, read_over) = ([0; 2], if seconds > 0.0 { seconds } else { UNKNOWN_SPAN });
         for (index, (metric, (_, arms))) in self.metrics.iter_mut().zip(line.metrics.iter()).enumerate() {
             let seen = metric.read(arms, read_over, (self.t, t));
             for (most, of_metric) in requests.iter_mut().zip(seen.requests) {
@@ -190,7 +190,7 @@ impl Stream {
     }
 
     fn begin(&mut self, panel: &mut Panel, line: &Line<'_>, (weight, next): (f64, f64), rules: &Rules) {
-        let whole = line.last || next >= 100.0 && (weight > GUESSED || rules.knows_next(line));
+        let whole = line.last || next >= 100.0 && (weight > ASSUMED_LAST_ABOVE || rules.knows_next(line));
         self.begin_evidence(panel, (weight, next), whole, rules);
         self.metrics.iter_mut().for_each(Metric::begin_step);
         self.gauges.iter_mut().for_each(Gauge::begin_step);
@@ -265,10 +265,10 @@ impl Stream {
     }
 }
 
-/// How long a line is taken to be of which nobody knows it, in seconds: so short, and yet read at once.
-const MOMENT: f64 = 1.0;
-/// Above this weight, in per cent, all traffic is thought to follow where nothing is said of what does.
-const GUESSED: f64 = 90.0;
+/// Length assumed for a first line of unknown length, in seconds: judged at once, and too short to fill a hold.
+const UNKNOWN_SPAN: f64 = 1.0;
+/// Above this weight, in per cent, a line without `next` is taken to precede all traffic.
+const ASSUMED_LAST_ABOVE: f64 = 90.0;
 
 /// The weight of the step after this one.
 fn next(line: &Line<'_>, weight: f64, rules: &Rules) -> f64 {

@@ -42,7 +42,8 @@ pub(in crate::cli) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read)
     }
     let (number, object) = choose(file, name, &rollouts, &documents)?;
     let title = title(object);
-    if let Verdict::Ours(findings) = Checker::new().check(object)
+    let checker = Checker::new();
+    if let Verdict::Ours(findings) = checker.check(object)
         && let Some(first) = findings.first()
     {
         let more = match findings.len() - 1 {
@@ -52,7 +53,8 @@ pub(in crate::cli) fn find(file: &str, name: Option<&str>, stdin: &mut dyn Read)
         let place = format!("{file}: document {number}");
         return Err(refused(&place, &title, &format!("{first}{more}")));
     }
-    let spec = object.get("spec").cloned().unwrap_or_default();
+    // As the operator gets it from the API server: without nulls, with the defaults.
+    let spec = checker.completed(object)["spec"].take();
     let spec = serde_json::from_value(spec).map_err(|error| refused(file, &title, &error.to_string()))?;
     Ok(Found {
         name: name_of(object).to_owned(),

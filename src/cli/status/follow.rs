@@ -5,6 +5,9 @@
 //! it has not changed for a while. And whoever follows means one version: where another one ends in its place, that is no
 //! good end.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject};
@@ -13,6 +16,7 @@ use tokio::time::Instant;
 
 use super::super::connect::refused;
 use super::super::{Exit, Failure};
+use super::leader::Leader;
 use super::past;
 use crate::api::{Phase, Rollout, RolloutStatus};
 use crate::cluster::cache::Kind;
@@ -25,6 +29,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const SEEN_BY_THEN: Duration = Duration::from_secs(5);
 /// How long the API server may be away.
 const AWAY: Duration = Duration::from_mins(1);
+
+/// Shows a Rollout, and why it will not change where nobody leads.
+type Show<'a> = &'a mut dyn FnMut(&Rollout, Option<&str>) -> Result<(), Failure>;
 
 /// Somebody who follows one Rollout.
 pub(super) struct Following<'a> {
@@ -46,7 +53,8 @@ impl<'a> Following<'a> {
     pub(super) async fn to_the_end(
         &self,
         limit: Duration,
-        show: &mut dyn FnMut(&Rollout) -> Result<(), Failure>,
+        mut leader: Leader<'_>,
+        show: Show<'_>,
     ) -> Result<Exit, Failure> {
         let begun = Instant::now();
         let (mut shown, mut changed, mut answered) = (None::<Rollout>, false, begun);
@@ -56,9 +64,11 @@ impl<'a> Following<'a> {
             match self.rollouts.get(self.name).await {
                 Ok(rollout) => {
                     answered = now;
-                    if shown.as_ref().is_none_or(|shown| shown.status != rollout.status) {
-                        changed |= shown.is_some();
-                        show(&rollout)?;
+                    let news = leader.look(std::slice::from_ref(&rollout)).await;
+                    let other = shown.as_ref().is_none_or(|shown| shown.status != rollout.status);
+                    changed |= other && shown.is_some();
+                    if other || news {
+                        show(&rollout, leader.vacant())?;
                     }
                     let waited = changed || now.duration_since(begun) >= SEEN_BY_THEN;
                     let held = self.held(&rollout).await;
@@ -169,202 +179,4 @@ fn passes(error: &Error, before: bool) -> bool {
     let busy = |code: u16| code >= 500 || code == 429;
     matches!(error, Error::Api(status) if busy(status.code))
         || before && matches!(error, Error::Service(_) | Error::HyperError(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::crd;
-    use crate::world::{Fault, FaultRule, Options, Shop, World};
-    use kube::api::{Patch, PatchParams};
-    use serde_json::json;
-
-    /// A shop with a Rollout that nobody works on, whose status speaks of the template that is there.
-    async fn shop(phase: &str) -> World {
-        let world = World::new(&Options::default());
-        for crd in crd::all() {
-            world.install_crd(&serde_json::to_value(&crd).unwrap());
-        }
-        world.install(&Shop::default()).unwrap();
-        let rollout = "
-apiVersion: serin.dev/v1alpha1
-kind: Rollout
-metadata: {name: checkout, namespace: shop}
-spec: {workload: {name: checkout}, traffic: {gatewayAPI: {routes: [{name: checkout}]}}}
-";
-        world.apply_yaml(rollout).unwrap();
-        let workload = world.object("deployments", "shop", "checkout").unwrap();
-        let template = revision::of_template(&workload["spec"]["template"]).to_string();
-        let status = json!({"status": {
-            "observedGeneration": 1, "phase": phase, "stable": {"revision": template},
-            "release": {"revision": template, "step": 1, "steps": 3, "weight": {"desired": 0}},
-        }});
-        let api: Api<Rollout> = Api::namespaced(world.client(), "shop");
-        let patch = Patch::Merge(status);
-        api.patch_status("checkout", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
-        world
-    }
-
-    async fn followed(world: &World, seconds: u64) -> Result<Exit, Failure> {
-        let following = Following::new(world.client(), "shop", "checkout");
-        let limit = Duration::from_secs(seconds);
-        following.to_the_end(limit, &mut |_| Ok(())).await
-    }
-
-    fn timed_out(outcome: &Result<Exit, Failure>) -> bool {
-        matches!(
-            outcome,
-            Err(Failure::Told {
-                exit: Exit::TimedOut,
-                ..
-            })
-        )
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_end_of_what_the_deployment_holds_is_the_end() {
-        for (phase, exit) in [
-            ("Promoted", Exit::Healthy),
-            ("Idle", Exit::Healthy),
-            ("RolledBack", Exit::Failed),
-        ] {
-            let world = shop(phase).await;
-            assert_eq!(followed(&world, 3).await.ok(), Some(exit), "{phase}");
-        }
-        assert!(timed_out(&followed(&shop("Judging").await, 3).await));
-    }
-
-    /// The status says this some seconds after somebody has begun to follow.
-    async fn says(world: &World, seconds: u64, status: serde_json::Value) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let api: Api<Rollout> = Api::namespaced(world.client(), "shop");
-        let patch = Patch::Merge(json!({ "status": status }));
-        let params = PatchParams::default();
-        api.patch_status("checkout", &params, &patch).await.unwrap();
-    }
-
-    fn held(world: &World) -> String {
-        let workload = world.object("deployments", "shop", "checkout").unwrap();
-        revision::of_template(&workload["spec"]["template"]).to_string()
-    }
-
-    fn told(outcome: Result<Exit, Failure>) -> String {
-        match outcome {
-            Err(Failure::Told {
-                message,
-                exit: Exit::Failed,
-                ..
-            }) => message,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_end_of_another_version_is_no_good_end() {
-        for (image, outcome) in [("checkout:v1", "Reverted"), ("checkout:v3", "Superseded")] {
-            let world = shop("Idle").await;
-            world.set_image("shop", "checkout", "checkout:v2").unwrap();
-            let second = held(&world);
-            let shipping = async {
-                says(
-                    &world,
-                    3,
-                    json!({"phase": "Judging", "release": {"revision": second}}),
-                )
-                .await;
-                world.set_image("shop", "checkout", image).unwrap();
-                let at = "2026-01-01T00:00:00Z";
-                let entry = json!({"revision": second, "outcome": outcome, "reason": outcome, "seconds": 9,
-                    "startedAt": at, "endedAt": at});
-                let stable = json!({"revision": held(&world)});
-                says(
-                    &world,
-                    3,
-                    json!({"phase": "Idle", "stable": stable, "history": [entry]}),
-                )
-                .await;
-            };
-            let (outcome_of_it, ()) = tokio::join!(followed(&world, 60), shipping);
-            let message = told(outcome_of_it);
-            let wanted = format!("revision {second} of `checkout` was {}", outcome.to_lowercase());
-            assert!(message.starts_with(&wanted), "{message}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_may_not_read_the_deployment_means_the_first_release_that_is_seen() {
-        let world = shop("Judging").await;
-        world.inject(FaultRule::next("get", "deployments", Fault::Status(403)).times(u64::MAX));
-        let later = says(
-            &world,
-            3,
-            json!({"phase": "Promoted", "stable": {"revision": "another"}}),
-        );
-        let (outcome, ()) = tokio::join!(followed(&world, 60), later);
-        assert!(told(outcome).contains("was replaced: the Deployment holds revision another now"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_version_that_was_promoted_stays_so_though_a_newer_one_is_there_already() {
-        let world = shop("Idle").await;
-        world.set_image("shop", "checkout", "checkout:v2").unwrap();
-        let second = held(&world);
-        let shipping = async {
-            tokio::time::sleep(Duration::from_secs(3)).await;
-            world.set_image("shop", "checkout", "checkout:v3").unwrap();
-            says(
-                &world,
-                3,
-                json!({"phase": "Promoted", "stable": {"revision": second}}),
-            )
-            .await;
-        };
-        let (outcome, ()) = tokio::join!(followed(&world, 60), shipping);
-        assert_eq!(outcome.ok(), Some(Exit::Healthy));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_change_that_serin_has_not_seen_is_waited_for() {
-        for phase in ["Promoted", "RolledBack"] {
-            let world = shop(phase).await;
-            world.set_image("shop", "checkout", "checkout:v2").unwrap();
-            assert!(timed_out(&followed(&world, 60).await), "{phase}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_may_not_read_the_deployment_waits_a_little() {
-        let world = shop("Idle").await;
-        world.inject(FaultRule::next("get", "deployments", Fault::Status(403)).times(u64::MAX));
-        assert!(timed_out(&followed(&world, 3).await));
-        assert_eq!(followed(&world, 30).await.ok(), Some(Exit::Healthy));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_is_away_for_a_moment_is_no_end() {
-        let world = shop("Idle").await;
-        world.inject(FaultRule::next("get", "rollouts", Fault::Status(503)).times(20));
-        assert_eq!(followed(&world, 60).await.ok(), Some(Exit::Healthy));
-        world.inject(FaultRule::next("get", "rollouts", Fault::Status(403)));
-        assert!(followed(&world, 60).await.is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_address_where_nobody_answers_is_said_at_once() {
-        let world = shop("Judging").await;
-        world.inject(FaultRule::next("get", "rollouts", Fault::Break).times(3));
-        let begun = Instant::now();
-        let outcome = followed(&world, 60).await;
-        assert!(outcome.is_err() && !timed_out(&outcome));
-        assert!(Instant::now().duration_since(begun) < LOOK);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_breaks_once_is_no_end() {
-        let world = shop("Judging").await;
-        world.inject(FaultRule::next("get", "rollouts", Fault::Break).after(2).times(3));
-        assert!(timed_out(&followed(&world, 30).await));
-    }
 }

@@ -1,8 +1,8 @@
-//! Whose turn it is where two Rollouts weigh one rule. Each would read the other's candidate as somebody's backend and write
-//! all weights anew, for ever: so there is one release at a time in a rule.
+//! Serialises releases of Rollouts that share a rule of a route. Each would otherwise take the other's candidate for a
+//! foreign backend and rewrite all weights, for ever.
 //!
-//! Invariants: who has a candidate in the rule goes on; of two that are about to name theirs, the older Rollout. So at any
-//! moment at most one of two waits for the other.
+//! Invariants: a Rollout with a candidate in the rule goes on; of two that are about to name theirs, the older one goes
+//! first. So at most one of two waits for the other.
 
 use serde_json::Value;
 

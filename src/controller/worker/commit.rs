@@ -19,12 +19,11 @@ use crate::engine::state::Phase;
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::render::route;
 
-/// From one write of the status to the next that has nothing new but how an ordinary wait is getting on. Whoever looks
-/// on is never further behind.
+/// Least time between status writes that only report progress; a reader is never further behind.
 const REPORT: Duration = Duration::from_secs(10);
-/// The same where a new process would lack something: before readings rest on it, which become visible later.
+/// The same for facts that a new leader would miss. They must be written before the readings that rest on them appear.
 const LACKS: Duration = Duration::from_secs(3);
-/// The same where nothing is new but the numbers of the verdicts.
+/// The same where only the numbers of the verdicts have changed.
 const REFRESH: Duration = Duration::from_secs(300);
 
 impl Worker {

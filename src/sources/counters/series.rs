@@ -15,21 +15,21 @@ pub(super) struct Series {
     stretch: i64,
     /// The first value of this process in that stretch, and in the two before it.
     firsts: [Option<f64>; 3],
-    /// It had counted for nobody knows how long when it was first read.
-    old: bool,
+    /// The series existed before our first reading of it; nobody knows since when.
+    predates_us: bool,
 }
 
-/// What a value says of the process that counts.
+/// What a value says about the process behind a counter.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sign {
-    /// It has begun again.
-    Begun,
-    /// It may have: the counter, which had this value, is too young to tell by itself.
+pub(super) enum ResetCheck {
+    /// It has restarted.
+    Restarted,
+    /// It may have restarted: the counter, which had this value, is too young to tell.
     Lower(f64),
-    /// It goes on, with a counter that had this value.
+    /// It is the same process; the counter had this value before.
     GoesOn(f64),
-    /// Nothing: a counter that is too young would say the same in both cases.
-    Nothing,
+    /// It cannot be decided: a young counter looks the same in both cases.
+    Undecided,
 }
 
 impl Series {
@@ -39,15 +39,14 @@ impl Series {
             value,
             stretch: stretch(at),
             firsts: [Some(value), None, None],
-            old: false,
+            predates_us: false,
         }
     }
 
-    /// A counter that was there before the first reading of it: most of what it shows is older than any sample that may
-    /// still be told.
+    /// A counter that existed before our first reading: most of its value is older than any sample that may still arrive.
     pub(super) fn base(value: f64, at: Timestamp) -> Self {
         Self {
-            old: true,
+            predates_us: true,
             ..Self::new(value, at)
         }
     }
@@ -56,23 +55,24 @@ impl Series {
         self.value
     }
 
-    /// What `value` says: a process has begun again that shows less than any sample that may still be told.
+    /// Classifies `value`: the same process, a restarted one, or undecidable. A value below every sample that may still
+    /// arrive late is a restart.
     ///
-    /// A process that has begun again is taken for an older sample only if it has served as much within one reading as
-    /// the one before it in all its life but the last minutes, so the process before must have lived that long. Even
-    /// then it is found out as soon as it has stayed below for two stretches, and counts from 0 with all that it has.
-    pub(super) fn sign(&self, value: f64, at: Timestamp) -> Sign {
+    /// A restart passes for a late sample only if the new process has counted within one reading what the old one had
+    /// counted up to [`MAX_AGE`] ago. That is corrected once the value has stayed below for two stretches: the new
+    /// process then counts from 0 in full.
+    pub(super) fn reset(&self, value: f64, at: Timestamp) -> ResetCheck {
         let known = match stretch(at) - self.stretch {
             0 => self.firsts[2].and(self.firsts[1]),
             1 => self.firsts[1].and(self.firsts[0]),
             _ => Some(self.value),
         };
-        let floor = known.or_else(|| self.old.then_some(self.value / 2.0));
+        let floor = known.or_else(|| self.predates_us.then_some(self.value / 2.0));
         match floor {
-            Some(floor) if value < floor => Sign::Begun,
-            Some(_) => Sign::GoesOn(self.value),
-            None if value < self.value => Sign::Lower(self.value),
-            None => Sign::Nothing,
+            Some(floor) if value < floor => ResetCheck::Restarted,
+            Some(_) => ResetCheck::GoesOn(self.value),
+            None if value < self.value => ResetCheck::Lower(self.value),
+            None => ResetCheck::Undecided,
         }
     }
 
@@ -90,7 +90,7 @@ impl Series {
     }
 }
 
-/// Counted from the beginning of time, so that whoever reads the same samples later finds the same.
+/// Aligned to the Unix epoch, so that a replay of the same samples finds the same stretches.
 fn stretch(at: Timestamp) -> i64 {
     let length = i64::try_from(MAX_AGE.as_secs()).unwrap_or(i64::MAX);
     at.as_second().div_euclid(length)

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Kind;
 use super::samples::{EDGE_LABEL, Labels, Target, Values};
-use super::series::{Series, Sign};
+use super::series::{ResetCheck, Series};
 use crate::ports::{Increment, Sample};
 
 /// One arm.
@@ -90,10 +90,10 @@ impl Track {
         &'a self,
         values: &'a Values,
         at: Timestamp,
-    ) -> impl Iterator<Item = (&'a Labels, Sign)> {
+    ) -> impl Iterator<Item = (&'a Labels, ResetCheck)> {
         let parts = self.last.iter().zip(&values.parts);
         let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
-        series.filter_map(move |(known, (labels, value))| Some((labels, known?.sign(*value, at))))
+        series.filter_map(move |(known, (labels, value))| Some((labels, known?.reset(*value, at))))
     }
 
     pub(super) fn advance(&mut self, values: &Values, begun: &BTreeSet<Target>, birth: &Birth<'_>) {
@@ -137,10 +137,10 @@ impl Track {
         Increment { requests, bad }
     }
 
-    /// How many bad requests wait for the next reading. Where they are counted by another job than all requests, their
-    /// requests may be in the reading before or after theirs. They wait for one that has requests, and no longer: a
-    /// query that counts more bad requests than there are must not save up a debt. Those that come after the last reading
-    /// of a step are counted in the first of the next.
+    /// Bad requests carried to the next reading. Where another job counts them, their totals may appear one reading earlier
+    /// or later. They are carried to the next reading that has requests and no further, so that a query that counts more
+    /// bad requests than there are cannot build up a backlog. Those after a step's last reading count in the next step's
+    /// first.
     fn keep(&mut self, requests: u64) -> u64 {
         let all = self.pending[1];
         let left = all.saturating_sub(requests);
@@ -151,7 +151,7 @@ impl Track {
         left
     }
 
-    /// Nobody is to be told what it has grown by.
+    /// Discards growth that was not handed on.
     pub(super) fn forget(&mut self) {
         self.pending.fill(0);
         self.late = 0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fail::Arrears;
+use super::fail::WithheldEvidence;
 use super::guard::{BASELINE, CANDIDATE, Guard, JITTER, PATIENT};
 use super::learned::Learned;
 use super::{Evidence, FAIL_BETS, FAIL_PRIOR, Stand};
@@ -109,7 +109,7 @@ impl Evidence {
         let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
         let log_e = FAIL_BETS.map(|bet| (bad * bet.ln() - n * limit * (bet - 1.0)) / past.dispersion());
         let gained = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
-        self.arrears = Arrears::default();
+        self.arrears = WithheldEvidence::default();
         self.guard.gain(gained, 0.0);
         self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
         true

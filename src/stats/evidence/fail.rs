@@ -24,9 +24,10 @@ pub(super) fn at_stake(share: f64, log_e: f64) -> f64 {
     }
 }
 
-/// What failures beyond the limit would have been worth, until the trouble has outlasted any burst.
+/// Evidence withheld because failures exceeded the limit of a tick; it is released once the trouble has outlasted any
+/// plausible burst.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::stats) struct Arrears {
+pub(in crate::stats) struct WithheldEvidence {
     /// For how long every tick has been beyond the limit, in seconds.
     pub(in crate::stats) seconds: f32,
     /// Log e-values that each bet but cash was not given.
@@ -51,8 +52,8 @@ impl Evidence {
             ..*tick
         };
         let before = self.fail.evidence();
-        // Arrears must be added to the very bets that missed them, so nothing is dealt while there are some.
-        let pending = self.arrears != Arrears::default();
+        // WithheldEvidence must be added to the very bets that missed them, so nothing is dealt while there are some.
+        let pending = self.arrears != WithheldEvidence::default();
         let seconds = if pending { 0.0 } else { tick.seconds };
         let dispersion = self.past().dispersion();
         let owed = if tick.warming {
@@ -68,11 +69,11 @@ impl Evidence {
     }
 
     /// The bets against the tolerated margin; returns what they would gain from the failures that were cut.
-    fn bet(&mut self, cut: &Tick, full: &Tick, seconds: f64, dispersion: f64) -> Arrears {
+    fn bet(&mut self, cut: &Tick, full: &Tick, seconds: f64, dispersion: f64) -> WithheldEvidence {
         let margin = self.tolerated();
         let tempered = |tick: &Tick, bet: f64| fail_log_e(tick, margin, bet * margin.ratio) / dispersion;
         let log_e = FAIL_BETS.map(|bet| tempered(cut, bet));
-        let mut owed = Arrears::default();
+        let mut owed = WithheldEvidence::default();
         if cut != full {
             for (at, owed) in owed.plain.iter_mut().enumerate() {
                 *owed = (tempered(full, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
@@ -83,7 +84,7 @@ impl Evidence {
     }
 
     /// The one bet of a warm-up. Its wealth multiplies with that of the other bets.
-    fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick, dispersion: f64) -> Arrears {
+    fn bet_on_gross_fault(&mut self, cut: &Tick, full: &Tick, dispersion: f64) -> WithheldEvidence {
         let tolerated = self.tolerated();
         let margin = Margin::new(
             tolerated.ratio.max(WARMUP.ratio),
@@ -92,9 +93,9 @@ impl Evidence {
         let tempered = |tick: &Tick| fail_log_e(tick, margin, GROSS_BET * margin.ratio) / dispersion;
         let log_e = tempered(cut);
         self.raise_gross(log_e);
-        Arrears {
+        WithheldEvidence {
             gross: (tempered(full) - log_e) as f32,
-            ..Arrears::default()
+            ..WithheldEvidence::default()
         }
     }
 
@@ -107,9 +108,9 @@ impl Evidence {
 
     /// Keeps the account of what was cut. Once every tick has been beyond the limit for longer than any burst, all of
     /// it counts after all; returns what that gained. Not where bursts are known: there they may follow each other.
-    fn collect(&mut self, beyond: bool, seconds: f64, owed: Arrears) -> f64 {
+    fn collect(&mut self, beyond: bool, seconds: f64, owed: WithheldEvidence) -> f64 {
         if !beyond || self.past().lasting_bursts() {
-            self.arrears = Arrears::default();
+            self.arrears = WithheldEvidence::default();
             return 0.0;
         }
         let arrears = &mut self.arrears;

@@ -16,11 +16,12 @@ use crate::stats::counts::{Counts, Tick};
 pub(in crate::stats) const REMEMBERED: usize = 6;
 /// A burst is resolved into at most this many ticks.
 const RESOLUTION: f64 = 4.0;
-/// A burst this long is thought possible in any service, in seconds. Whoever scrapes as often wants a verdict as fast.
+/// Shortest burst assumed possible in any service, in seconds: it bounds how quick a verdict can be with scrapes of a
+/// second.
 const SHORTEST: f64 = 1.0;
-/// So many seconds the requests of one arm wait for some of the other. Targets are scraped each at a moment of its own:
-/// where that is done more rarely than the judge looks, the arms move in different looks, always the same ones. Beyond
-/// two minutes scrapes are not comparable, and beyond five they are stale.
+/// How long, in seconds, requests of one arm wait for requests of the other. Each target is scraped at a moment of its own:
+/// where that happens more rarely than the judge evaluates, the arms' counters move in different evaluations. Scrapes more
+/// than two minutes apart are not comparable, and after five minutes samples are stale.
 pub(in crate::stats) const PATIENT: f64 = 150.0;
 /// Scrapes are not quite regular: what differs by less than this share is taken for equal.
 pub(super) const JITTER: f64 = 0.1;

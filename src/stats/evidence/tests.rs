@@ -95,7 +95,7 @@ fn silence_deals_the_bets_out_anew_and_forgets_what_is_owed() {
     halved(&evidence.release.weights, &before.release.weights, &PASS_PRIOR);
     halved(&evidence.step.weights, &before.step.weights, &PASS_PRIOR);
     assert!((evidence.fail.evidence() - before.fail.evidence()).abs() < 1e-12);
-    assert_eq!(evidence.arrears, Arrears::default());
+    assert_eq!(evidence.arrears, WithheldEvidence::default());
 }
 
 #[test]

@@ -5,21 +5,22 @@
 use super::line::Load;
 use super::quantile;
 
-/// A slope counts as shown from so many standard errors on.
+/// Standard errors from which a slope counts as shown.
 pub(super) const SHOWN: f64 = 3.0;
-/// So many readings into a step its use shows what the change of the weight did; what comes later came with time.
-const FIRST: f64 = 12.0;
-/// Changes from one reading to the next share a reading with their neighbours: their products are alike by a quarter.
-const OVERLAP: f64 = 1.5;
-/// So many at its beginning may still be on the way to the new use: what they vary by is not noise.
-const UNSETTLED: f64 = 6.0;
-/// How much a reading moves the running mean of the latest ones, and a slower one beside it, and by how many readings that
-/// one is older: how fast the use grows shows in their difference.
-const RECENT: f64 = 0.25;
-const SLOWER: f64 = 0.1;
-const OLDER: f64 = 6.0;
-/// Readings without which a step's level is not known.
-const KNOWN: f64 = 4.0;
+/// Readings at the start of a step whose change of use is attributed to the new weight; later change is attributed to time.
+const ONSET_READINGS: f64 = 12.0;
+/// Neighbouring differences share a reading, which correlates their products by a quarter: the variance grows by this
+/// factor.
+const DIFFERENCE_VARIANCE_FACTOR: f64 = 1.5;
+/// Initial readings of a step still in transition to the new use; left out of the noise estimate.
+const TRANSITION_READINGS: f64 = 6.0;
+/// Smoothing factors of a fast and a slow running mean, and the lag between them in readings: their difference shows how
+/// fast the use grows.
+const FAST_EWMA: f64 = 0.25;
+const SLOW_EWMA: f64 = 0.1;
+const EWMA_LAG: f64 = 6.0;
+/// Fewest readings that tell a step's level.
+const MIN_READINGS: f64 = 4.0;
 
 /// Changes of one arm's pace and use, within steps and from one to the next, as sums.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +68,8 @@ impl Follows {
         let over = about_mean(&self.settled);
         add(&mut self.within, over);
         let [x, y, slow] = self.late;
-        if self.here[0] >= KNOWN {
-            self.before = [x, y, ((y - slow) / OLDER).max(0.0)];
+        if self.here[0] >= MIN_READINGS {
+            self.before = [x, y, ((y - slow) / EWMA_LAG).max(0.0)];
         }
         (self.here, self.settled) = ([0.0; 6], [0.0; 6]);
         (self.late, self.early, self.last) = (NO_MEANS, NONE, NONE);
@@ -85,7 +86,7 @@ impl Follows {
             add(&mut self.changes, [1.0, dx * dx, dx * dy, dy * dy]);
         }
         let one = [1.0, x, y, x * x, x * y, y * y];
-        if self.here[0] >= UNSETTLED {
+        if self.here[0] >= TRANSITION_READINGS {
             add(&mut self.settled, one);
         }
         add(&mut self.here, one);
@@ -94,12 +95,12 @@ impl Follows {
             [x, y, y]
         } else {
             [
-                late_x + RECENT * (x - late_x),
-                late_y + RECENT * (y - late_y),
-                slow + SLOWER * (y - slow),
+                late_x + FAST_EWMA * (x - late_x),
+                late_y + FAST_EWMA * (y - late_y),
+                slow + SLOW_EWMA * (y - slow),
             ]
         };
-        if self.here[0] <= FIRST {
+        if self.here[0] <= ONSET_READINGS {
             self.early = [self.late[0], self.late[1]];
         }
         self.last = [x, y];
@@ -122,11 +123,15 @@ impl Follows {
     fn by_changes(&self) -> Option<(f64, f64, f64)> {
         let [n, xx, xy, yy] = self.changes;
         let slope = xy / xx;
-        if n < KNOWN || !slope.is_finite() {
+        if n < MIN_READINGS || !slope.is_finite() {
             return None;
         }
         let variance = (yy - slope * xy).max(1e-14 * yy) / (n - 1.0);
-        Some((slope, (OVERLAP * variance / xx).sqrt(), n - 1.0))
+        Some((
+            slope,
+            (DIFFERENCE_VARIANCE_FACTOR * variance / xx).sqrt(),
+            n - 1.0,
+        ))
     }
 
     fn by_leaps(&self) -> Option<(f64, f64, f64)> {
@@ -138,7 +143,7 @@ impl Follows {
         let mut within = self.within;
         add(&mut within, about_mean(&self.settled));
         let [freedom, about_xx, about_xy, about_yy] = within;
-        if freedom < KNOWN || !slope.is_finite() {
+        if freedom < MIN_READINGS || !slope.is_finite() {
             return None;
         }
         // However much neighbours are alike: a whole block of readings counts as one of them.
@@ -151,8 +156,8 @@ impl Follows {
     /// use would have grown by anyway.
     fn leap(&self) -> Option<[f64; 2]> {
         let ([x, y], [before_x, before_y, growth]) = (self.early, self.before);
-        let readings = self.here[0].min(FIRST);
-        let known = readings >= KNOWN && before_x >= 0.0;
+        let readings = self.here[0].min(ONSET_READINGS);
+        let known = readings >= MIN_READINGS && before_x >= 0.0;
         known.then_some([x - before_x, y - before_y - growth * readings])
     }
 

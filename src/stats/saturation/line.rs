@@ -43,10 +43,11 @@ pub(super) struct Fit {
     pub(super) readings: f64,
 }
 
-/// A gauge follows the traffic where its slope is surely above nothing, and where requests make up at least this share of what is used: a faint trend vouches for nothing.
+/// Least share of the use that requests must explain before a gauge counts as one that follows the traffic. (Its slope must
+/// also be significantly above 0.)
 const MATERIAL: f64 = 0.1;
-/// The most that neighbours may be alike before their number stops to mean anything.
-const ALIKE: f64 = 0.8;
+/// Highest correlation of neighbouring readings for which the effective sample size still means something.
+const MAX_AUTOCORRELATION: f64 = 0.8;
 
 impl Sums {
     pub(super) const EMPTY: Self = Self {
@@ -165,7 +166,7 @@ impl Sums {
         // Sums of squares that differ by less than this are equal but for rounding.
         let squares = squares.max(1e-14 * self.yy);
         let raw = products * self.n / (self.pairs.max(1.0) * squares);
-        let alike = (raw + (1.0 + 3.0 * raw) / self.n).clamp(0.0, ALIKE);
+        let alike = (raw + (1.0 + 3.0 * raw) / self.n).clamp(0.0, MAX_AUTOCORRELATION);
         let readings = (self.n * (1.0 - alike) / (1.0 + alike)).max(fitted + 1.0);
         if self.n <= fitted + 1.0 {
             return None;

@@ -281,7 +281,7 @@ async fn a_native_histogram_is_asked_for_as_any_sample() {
 }
 
 #[tokio::test]
-async fn silence_is_late_and_refusal_is_unreachable() {
+async fn silence_is_late_and_refusal_is_not_listening() {
     let server = Server::start().await;
     let mut hanging = server.settings("hang");
     hanging.timeout = Duration::from_millis(50);
@@ -290,7 +290,7 @@ async fn silence_is_late_and_refusal_is_unreachable() {
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let nobody = Settings::of(address.parse().expect("an address"));
-    assert_eq!(ask(&nobody).await, Err(SourceError::Unreachable));
+    assert_eq!(ask(&nobody).await, Err(SourceError::NotListening));
     // A server that speaks no TLS, asked over TLS.
     let tls = Settings::of(
         format!("https://127.0.0.1:{}", server.port)

@@ -278,6 +278,9 @@ spec: {{address: \"{address}\", allowedNamespaces: [{name}], lag: 500ms}}
     )
 }
 
+/// What a Rollout of the scenarios is judged by.
+pub(super) const METRICS: &str = "[{name: error-rate, unacceptable: {ratio: 2, absolute: 0.02}}]";
+
 /// A Rollout whose holds are seconds and whose margins are wide, so that proof comes within seconds.
 pub(super) fn rollout(name: &str, provider: &str, more: &str) -> String {
     let defaults = [
@@ -308,7 +311,7 @@ spec:
     preset: Fast
     provider: {provider}
     noDataDeadline: 2m
-    metrics: [{{name: error-rate, unacceptable: {{ratio: 2, absolute: 0.02}}}}]
+    metrics: {METRICS}
 {kept}{more}"
     )
 }

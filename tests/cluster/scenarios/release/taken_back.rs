@@ -1,6 +1,6 @@
-//! A version that must not stay: it fails, never becomes ready, or is overtaken by a newer one.
+//! A version that must not stay: it fails, is slow, never becomes ready, or is overtaken by a newer one.
 
-use super::care::{Care, ROLLOUT};
+use super::care::{Care, METRICS, ROLLOUT, rollout};
 use crate::Outcome;
 use crate::audit;
 use crate::scenario::{POD, Scenario, trial};
@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(super) fn all() -> Vec<Trial> {
     vec![
         trial("release::regression", regression),
+        trial("release::slow", slow),
         trial("release::never_ready", never_ready),
         trial("release::overtaken", overtaken),
     ]
@@ -78,6 +79,31 @@ async fn regression(scenario: Scenario) -> Outcome {
     }
     course.rises_through(&[10, 0, 10, 25, 80, 0])?;
     course.shares_since(next, &report, "v3")
+}
+
+/// In place of the usual metrics: how many requests take longer than a tenth of a second, by native histograms of the pods.
+const LATENCY: &str = "[{name: latency, kind: Latency, preset: http-requests, latency: {objective: 100ms}, \
+                       unacceptable: {ratio: 2, absolute: 0.02}}]";
+
+/// A version that answers late, without an error, is taken back; the next one, which does not, is promoted.
+async fn slow(scenario: Scenario) -> Outcome {
+    let care = Care::begin(&scenario, "app:v1-timed-latency5", "").await?;
+    let by_latency = rollout("app", &scenario.namespace, "").replace(METRICS, LATENCY);
+    scenario.apply(&by_latency).await?;
+    scenario.set_image("app", "app:v2-timed-latency300").await?;
+    let status = care.wait_phase("RolledBack", Duration::from_mins(1)).await?;
+    let (outcome, metric) = (&status["history"][0], &status["release"]["metrics"][0]);
+    let native = metric["source"].as_str().is_some_and(|it| it.contains("native"));
+    if outcome["reason"] != "Regression" || metric["name"] != "latency" || !native {
+        return Err(format!("not taken back for its native histograms: {outcome}, {metric}").into());
+    }
+    care.no_candidate().await?;
+    scenario.set_image("app", "app:v3-timed-latency5").await?;
+    care.wait_phase("Promoted", Duration::from_mins(2)).await?;
+    care.nothing_left().await?;
+    let (course, report) = care.end().await?;
+    report.no_failures()?;
+    course.rises_through(&[10, 0, 10, 25, 80, 0])
 }
 
 /// Pods that never become ready get no request, and the version is taken back at the deadline.
