@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod controller;
 pub mod engine;
 pub mod ports;
+pub mod rehearsal;
 pub mod render;
 pub mod sources;
 pub mod stats;

@@ -1,7 +1,7 @@
 //! A simulated cluster: a Kubernetes API in this process, with its controllers, a gateway, traffic and metrics.
 //!
-//! The real `kube` client talks to it through a tower service, so that the operator runs in it unchanged: in the demo, in
-//! rehearsals, and in tests. It runs in tokio's time; under `tokio::time::pause()` an hour takes a moment. All chance
+//! The real `kube` client talks to it through a tower service, so that the operator runs in it unchanged: in the demo
+//! and in tests. It runs in tokio's time; under `tokio::time::pause()` an hour takes a moment. All chance
 //! comes from one seed, and all order from sorted maps: the same seed gives the same trace.
 //!
 //! Where the real server has a rule that Serin meets, the world has it too; what Serin never asks for is left out.
@@ -32,7 +32,6 @@ mod providers;
 mod query;
 mod read;
 mod refusal;
-pub mod rehearsal;
 mod replicasets;
 mod request;
 mod resources;

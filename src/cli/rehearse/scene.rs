@@ -3,8 +3,8 @@
 use super::input;
 use crate::engine::plan::Plan;
 use crate::engine::words::percent;
+use crate::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
 use crate::stats::alone::ALONE;
-use crate::world::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
 
 /// What was rehearsed.
 pub(super) struct Scene<'a> {
