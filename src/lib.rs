@@ -12,4 +12,5 @@ pub mod render;
 pub mod sources;
 pub mod stats;
 pub mod telemetry;
+pub mod trials;
 pub mod world;

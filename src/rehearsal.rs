@@ -2,7 +2,7 @@
 //!
 //! Around `engine::decide`, `engine::check` and `engine::judge::Judge` stands the smallest cluster that they can work
 //! with: pods become ready after a while, a route is accepted at once, a Deployment rolls in a minute, a person who is
-//! asked approves. Traffic comes from [`crate::stats::trials`], and metrics are read as the controller reads them, on a
+//! asked approves. Traffic comes from [`crate::trials`], and metrics are read as the controller reads them, on a
 //! grid from the start of the release and a little late. Time is a number: the same seed gives the same course, bit for
 //! bit, on any machine. Nothing here reads a clock or waits.
 //!
@@ -27,7 +27,7 @@ use crate::api;
 use crate::engine::Plan;
 use crate::engine::plan::{GateMode, Margin, MetricKind, RungKind};
 use crate::stats;
-use crate::stats::trials::Scenario;
+use crate::trials::Scenario;
 
 pub use advice::{Advice, advise, excluded};
 pub use change::Change;

@@ -25,7 +25,6 @@ pub mod settings;
 pub mod several;
 pub mod share;
 pub mod special;
-pub mod trials;
 
 pub use alone::Alone;
 pub use assessment::{

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use super::{Exit, Failure};
 use crate::api::Duration;
 use crate::rehearsal::{Setting, Stop, advise, courses, extremes, summarize};
-use crate::stats::trials::Scenario;
+use crate::trials::Scenario;
 use scene::{Found, Scene};
 
 /// Simulated releases for each value that a search tries.

@@ -8,7 +8,7 @@ use super::summary::{Share, Spread};
 use super::{Setting, courses};
 use crate::engine::state::Cause;
 use crate::stats::special::share_interval;
-use crate::stats::trials::scenario::Extra;
+use crate::trials::scenario::Extra;
 
 /// Taken back in so many releases: caught.
 pub const CAUGHT: f64 = 0.9;

@@ -5,9 +5,9 @@ use crate::engine::Weight;
 use crate::stats::Counts;
 use crate::stats::history::PodCounts;
 use crate::stats::random::Random;
-use crate::stats::trials::Scenario;
-use crate::stats::trials::scenario::Conditions;
-use crate::stats::trials::traffic::Traffic;
+use crate::trials::Scenario;
+use crate::trials::scenario::Conditions;
+use crate::trials::traffic::Traffic;
 
 /// Requests on their way to both versions.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use serin::engine::state::Cause;
 use serin::rehearsal::{
     Assumed, Course, End, Setting, Stop, Summary, courses, play, sufficient_pace, summarize,
 };
-use serin::stats::trials::scenario::Extra;
-use serin::stats::trials::{MATRIX, Scenario};
+use serin::trials::scenario::Extra;
+use serin::trials::{MATRIX, Scenario};
 
 const MINIMAL: &str = "examples/minimal.yaml";
 

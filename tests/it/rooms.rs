@@ -11,6 +11,7 @@ use crate::support::source::{self, crate_paths, words};
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("stats", &[]),
+    ("trials", &["stats"]),
     ("engine", &["stats"]),
     ("render", &["engine", "api"]),
     ("ports", &[]),
@@ -31,13 +32,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("world", &["ports"]),
-    ("rehearsal", &["api", "stats", "engine"]),
+    ("rehearsal", &["api", "stats", "trials", "engine"]),
     ("admin", &["telemetry"]),
     (
         "cli",
         &[
             "api",
             "stats",
+            "trials",
             "engine",
             "render",
             "ports",
@@ -63,7 +65,10 @@ const DOORS: &[(&str, &str)] = &[
 ];
 
 /// Rooms that know neither clock nor client.
-const PURE: &[&str] = &["api", "stats", "engine", "render"];
+const PURE: &[&str] = &["api", "stats", "trials", "engine", "render"];
+
+/// Rooms of numbers only: they can be built without any crate.
+const NUMBERS: &[&str] = &["stats", "trials"];
 
 /// What a pure room must not name. A path is matched as a sequence of words.
 const IMPURE: &[&str] = &[
@@ -86,7 +91,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Crates that the numbers must do without.
-const NOT_IN_STATS: &[&str] = &[
+const NOT_IN_NUMBERS: &[&str] = &[
     "serde",
     "serde_json",
     "jiff",
@@ -212,8 +217,8 @@ fn impurities(files: &[File]) -> Vec<String> {
         if PURE.contains(&file.room()) {
             wrong.extend(banned(IMPURE));
         }
-        if file.room() == "stats" {
-            wrong.extend(banned(NOT_IN_STATS));
+        if NUMBERS.contains(&file.room()) {
+            wrong.extend(banned(NOT_IN_NUMBERS));
         }
     }
     wrong

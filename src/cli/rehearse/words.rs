@@ -2,7 +2,7 @@
 
 use crate::engine::words::{grouped, span};
 use crate::rehearsal::{Share, Spread};
-use crate::stats::trials::scenario::Extra;
+use crate::trials::scenario::Extra;
 
 /// A share of the releases: one decimal, and never 0 or 100 where it is neither.
 pub(super) fn share(value: f64) -> String {

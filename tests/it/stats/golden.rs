@@ -8,9 +8,9 @@ use serin::stats::interval::RatioLikelihood;
 use serin::stats::process::Process;
 use serin::stats::share::log_e_of_shares;
 use serin::stats::special::{beta_quantile, beta_regularized, digamma, ln_gamma, share_interval};
-use serin::stats::trials::kayenta::{Class, classify};
-use serin::stats::trials::rank::{exact_p_value, p_value, u_statistic};
 use serin::stats::{Counts, Margin, Tick};
+use serin::trials::kayenta::{Class, classify};
+use serin::trials::rank::{exact_p_value, p_value, u_statistic};
 
 /// The rows under one key; an absent or empty key would make a test vacuous.
 fn rows(key: &str) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use crate::stats::counts::Counts;
 use crate::stats::history::PodCounts;
 use crate::stats::random::Random;
-use crate::stats::trials::scenario::{Burst, Conditions, Extra, Scenario, TICK_SECONDS};
+use crate::trials::scenario::{Burst, Conditions, Extra, Scenario, TICK_SECONDS};
 
 /// Pods of the baseline in the history.
 const HISTORY_PODS: usize = 8;
