@@ -6,6 +6,7 @@
 
 pub mod candidate;
 pub mod gate;
+pub(crate) mod json;
 pub mod kept;
 pub mod labels;
 pub mod names;
@@ -13,5 +14,3 @@ pub mod patch;
 pub mod revision;
 pub mod route;
 pub mod selector;
-
-mod json;

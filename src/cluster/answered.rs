@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::gather::text;
 use crate::engine::Moment;
+use crate::render::json::text;
 
 /// How long an answered action stays in any case.
 const KEPT: Duration = Duration::from_hours(24);

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::gather::{label, number, text};
 use super::ready;
 use super::snapshot::Snapshot;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
 use crate::engine::{Moment, Revision};
+use crate::render::json::{label, number, text};
 use crate::render::{candidate, names, revision, selector};
 
 pub use policies::lacking;

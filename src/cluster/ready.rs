@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::gather::{label, number, text};
 use super::observe::{arms, conditions, pods, stable_ports};
 use super::snapshot::Snapshot;
 use crate::engine::{Moment, Revision};
+use crate::render::json::{label, number, text};
 use crate::render::names;
 
 /// A candidate pod that is ready and whose containers have run without a restart.

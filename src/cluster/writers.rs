@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::gather::text;
+use crate::render::json::text;
 use crate::render::names::FIELD_MANAGER;
 
 /// Keeps of `managedFields` only who owns the rules, and since when.

@@ -293,7 +293,7 @@ impl Worker {
             return Gate::Closed;
         }
         let (gate, due) = self.memory.gate(now);
-        let labelled = |workload: &&Value| crate::cluster::gather::label(workload, names::GATE).is_some();
+        let labelled = |workload: &&Value| crate::render::json::label(workload, names::GATE).is_some();
         match snapshot.workload.as_ref().filter(labelled) {
             Some(workload) if due => {
                 let proof = gate::prove(&self.shared.client, workload).await;

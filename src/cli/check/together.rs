@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::render::json::text;
+
 /// The objects seen so far, by what others of them refer to.
 #[derive(Debug, Default)]
 pub(super) struct Together {
@@ -14,13 +16,6 @@ pub(super) struct Together {
     providers: BTreeMap<String, Vec<String>>,
     /// Rollouts that name a provider: place, namespace, provider.
     users: Vec<(String, String, String)>,
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
 }
 
 /// A bake without a baseline is allowed, and sees less than its user may think.

@@ -8,9 +8,9 @@ use super::{Applied, ApplyError, Writer};
 use crate::cluster::cache::Kind;
 use crate::cluster::client;
 use crate::cluster::error::{Call, Error};
-use crate::cluster::gather::text;
 use crate::cluster::lease::Stamp;
 use crate::cluster::watches::api_resource;
+use crate::render::json::text;
 use crate::render::{kept, names, patch};
 
 impl Writer {

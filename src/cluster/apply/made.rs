@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::live::Look;
 use super::{Applied, ApplyError, Blocked, Job, Writer};
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::quantity::Revision;
+use crate::render::json::text;
 use crate::render::{candidate, names, route, selector};
 
 /// Reason: a route still names what is to be deleted.

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::conditions;
-use crate::cluster::gather::{label, number, text};
 use crate::engine::Revision;
 use crate::engine::observation::Crashes;
+use crate::render::json::{label, number, text};
 use crate::render::names;
 
 /// How the pods of `revision` have crashed. A container that ends with 0 and starts again has crashed as well: nobody asked

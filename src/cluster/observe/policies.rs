@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::Revision;
 use crate::engine::observation::Problem;
+use crate::render::json::text;
 use crate::render::names;
 
 /// Reason: a policy speaks of the stable Service, and none of the candidate's.

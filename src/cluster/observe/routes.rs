@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::super::gather::text;
 use super::super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::Moment;
 use crate::engine::observation::{Problem, Route};
 use crate::engine::reason;
+use crate::render::json::text;
 use crate::render::route;
 
 /// All managed routes as the gateways have taken them. One that names nobody any more may still be served in its older

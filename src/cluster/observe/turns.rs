@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::routes::{arms_of, originals_of};
 use super::seniority;
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
 use crate::engine::reason::ROUTE_BUSY;
+use crate::render::json::text;
 use crate::render::route::{Claim, claim, is_weighed};
 
 /// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose

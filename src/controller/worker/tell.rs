@@ -6,7 +6,6 @@ use super::{RESYNC, Turn, Worker};
 use crate::api;
 use crate::cluster::apply::Applied;
 use crate::cluster::events::{Notice, Reference};
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::writers;
 use crate::controller::contest::Contest;
@@ -14,6 +13,7 @@ use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
+use crate::render::json::text;
 use crate::telemetry::metrics::{WeightArm, WeightKind};
 
 impl Worker {
