@@ -15,7 +15,6 @@ pub mod gather;
 pub mod lease;
 pub mod limits;
 pub mod observe;
-pub mod ready;
 pub mod snapshot;
 pub mod watches;
 pub mod writers;

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::api;
-use crate::cluster::ready;
+use crate::cluster::observe::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::{Evidence, Unusable};
 use crate::engine::observation::Problem;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::cluster::ready::Newcomer;
+use crate::cluster::observe::ready::Newcomer;
 use crate::engine::Moment;
 
 /// How many warm-ups the pods of a step may take beyond its own. A candidate whose pods are replaced again and again is

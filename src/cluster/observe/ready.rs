@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::observe::{arms, conditions, pods, stable_ports};
-use super::snapshot::Snapshot;
+use super::pods;
+use super::routes::{arms, stable_ports};
+use crate::cluster::snapshot::Snapshot;
 use crate::engine::{Moment, Revision};
-use crate::render::json::{label, number, text};
+use crate::render::json::{conditions, label, number, text};
 use crate::render::names;
 
 /// A candidate pod that is ready and whose containers have run without a restart.
