@@ -3,10 +3,8 @@
 //! either.
 
 use super::line::Load;
-use super::quantile;
+use super::{SHOWN, quantile};
 
-/// A slope counts as shown from so many standard errors on.
-pub(super) const SHOWN: f64 = 3.0;
 /// So many readings into a step its use shows what the change of the weight did; what comes later came with time.
 const FIRST: f64 = 12.0;
 /// Changes from one reading to the next share a reading with their neighbours: their products are alike by a quarter.
