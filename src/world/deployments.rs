@@ -2,20 +2,22 @@
 //!
 //! It follows the real controller rule by rule, since Serin's gate and its purge rest on these rules.
 
+mod rolling;
+mod status;
+
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::controllers::{count, owner_reference, replicas};
 use super::json::{self, cut, put, text};
+use super::object::{count, owner_reference, replicas};
 use super::request::Part;
 use super::resources;
-use super::rolling;
 use super::state::State;
 
 /// The label that tells a ReplicaSet's pods from those of other revisions.
-pub(super) const HASH: &str = "pod-template-hash";
+const HASH: &str = "pod-template-hash";
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAX: &str = "deployment.kubernetes.io/max-replicas";
@@ -40,11 +42,11 @@ pub(super) fn sync(state: &mut State, now: Timestamp) {
 }
 
 /// One Deployment with its ReplicaSets.
-pub(super) struct Sync<'a> {
-    pub(super) state: &'a mut State,
-    pub(super) now: Timestamp,
-    pub(super) deployment: Value,
-    pub(super) sets: Vec<Value>,
+struct Sync<'a> {
+    state: &'a mut State,
+    now: Timestamp,
+    deployment: Value,
+    sets: Vec<Value>,
 }
 
 impl Sync<'_> {
@@ -71,12 +73,12 @@ impl Sync<'_> {
     }
 
     /// `spec.replicas`.
-    pub(super) fn wanted(&self) -> i64 {
+    fn wanted(&self) -> i64 {
         replicas(&self.deployment)
     }
 
     /// The place of the ReplicaSet of the current template.
-    pub(super) fn new_set(&self) -> Option<usize> {
+    fn new_set(&self) -> Option<usize> {
         let template = &self.deployment["spec"]["template"];
         self.sets.iter().position(|set| {
             let mut own = set["spec"]["template"].clone();
@@ -86,12 +88,12 @@ impl Sync<'_> {
     }
 
     /// The surge allowed, in pods.
-    pub(super) fn surge(&self) -> i64 {
+    fn surge(&self) -> i64 {
         self.fraction("maxSurge", f64::ceil)
     }
 
     /// How many pods may be unavailable.
-    pub(super) fn unavailable(&self) -> i64 {
+    fn unavailable(&self) -> i64 {
         let unavailable = self.fraction("maxUnavailable", f64::floor).min(self.wanted());
         if unavailable == 0 && self.surge() == 0 {
             1.min(self.wanted())
@@ -112,7 +114,7 @@ impl Sync<'_> {
     }
 
     /// Scales a ReplicaSet and notes on it what the Deployment wants in all.
-    pub(super) fn resize(&mut self, at: usize, size: i64) {
+    fn resize(&mut self, at: usize, size: i64) {
         let (wanted, max) = (self.wanted(), self.wanted() + self.surge());
         let mut set = self.sets[at].clone();
         put(&mut set, &["spec", "replicas"], size.max(0).into());
@@ -360,7 +362,7 @@ impl Sync<'_> {
 }
 
 /// The value of an annotation.
-pub(super) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.pointer("/metadata/annotations")?.get(key)?.as_str()
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::controllers::{controller, holds, owner_reference};
 use super::json::{self, put, text};
+use super::object::{controller, holds, owner_reference};
 use super::request::Part;
 use super::resources;
 use super::selector;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::controllers::later;
 use super::json::{self, put, text};
+use super::object::later;
 use super::request::Part;
 use super::resources;
 use super::state::State;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::controllers::later;
 use super::counters::{self, Native, Series};
 use super::image::Image;
 use super::json::{self, text};
+use super::object::later;
 use super::pods::image_name;
 use super::query::{Query, Vector};
 use super::resources;

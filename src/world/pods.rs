@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::controllers::{condition, later};
 use super::image::{Health, Image};
 use super::json::{self, put, text};
+use super::object::{condition, later};
 use super::request::Part;
 use super::resources;
 use super::state::State;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::controllers::{condition, holds, later, owner_reference, replicas, set_counts};
 use super::json::{self, put};
+use super::object::{condition, holds, later, owner_reference, replicas, set_counts};
 use super::request::Part;
 use super::resources;
 use super::state::State;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::controllers::holds;
 use super::counters::Counters;
 use super::gateway::Backend;
 use super::image::{Image, Moment};
 use super::json::{self, text};
+use super::object::holds;
 use super::pods::image_name;
 use super::resources;
 use super::rng::Rng;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::controllers::{condition, count, later, replicas, set_counts};
-use super::deployments::Sync;
-use super::json::{self, put, text};
-use super::request::Part;
-use super::resources;
+use super::Sync;
+use crate::world::json::{self, put, text};
+use crate::world::object::{condition, count, later, replicas, set_counts};
+use crate::world::request::Part;
+use crate::world::resources;
 
 impl Sync<'_> {
     /// Whether the roll is over, by the status counted last.

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::controllers::{count, replicas};
-use super::deployments::Sync;
-use super::json::text;
+use super::Sync;
+use crate::world::json::text;
+use crate::world::object::{count, replicas};
 
 /// One step of a roll.
 pub(super) fn roll(sync: &mut Sync<'_>) {
