@@ -2,6 +2,12 @@
 //!
 //! A round of the controllers runs when something changed or a timer is due; each is a function of the store and the time.
 
+mod deployments;
+mod endpoints;
+mod gc;
+pub(super) mod pods;
+pub(super) mod replicasets;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +15,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::api_server::request::Part;
+use super::api_server::resources::Resource;
+use super::api_server::write::Booking;
 use super::image::Image;
 use super::json::{self, put};
 use super::object::controller;
-use super::request::Part;
-use super::resources::Resource;
 use super::state::State;
-use super::write::Booking;
-use super::{deployments, endpoints, gateway, gc, pods, replicasets};
+
+use super::traffic::gateway;
 
 const MANAGER: &str = "kube-controller-manager";
 

@@ -4,16 +4,21 @@ use json_patch::{Patch, PatchOperation};
 use serde_json::{Value, json};
 
 use super::apply;
-use super::json::{self, put, text};
 use super::read;
 use super::refusal::Refusal;
 use super::request::{Asked, Part, Target};
 use super::validate;
 use super::write::{Booking, Writer};
+use crate::world::json::{self, put, text};
 
 impl Writer<'_> {
     /// Answers a PUT.
-    pub(super) fn replace(&mut self, target: &Target, name: &str, object: Value) -> Result<Value, Refusal> {
+    pub(in crate::world) fn replace(
+        &mut self,
+        target: &Target,
+        name: &str,
+        object: Value,
+    ) -> Result<Value, Refusal> {
         let current = self.current(target, name)?;
         let (wanted, is) = (json::uid(&object), json::uid(&current));
         if !wanted.is_empty() && wanted != is && target.part != Part::Scale {

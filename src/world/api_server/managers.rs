@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::fields::{self, Path};
-use super::json;
 use super::refusal::Refusal;
+use crate::world::json;
 
 /// One entry of `managedFields`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) struct Entry {
 
 /// Who writes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Author<'a> {
+pub(in crate::world) struct Author<'a> {
     pub(super) manager: &'a str,
     /// The subresource, empty for the object itself.
     pub(super) part: &'a str,

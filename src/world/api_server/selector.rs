@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::json;
 use super::refusal::Refusal;
+use crate::world::json;
 
 /// One requirement on labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,10 @@ fn field(part: &str) -> Result<(String, String, bool), Refusal> {
 }
 
 /// Whether labels satisfy a map of equalities (a Service's selector); an empty map selects nothing.
-pub(super) fn equals(selector: Option<&Map<String, Value>>, labels: Option<&Map<String, Value>>) -> bool {
+pub(in crate::world) fn equals(
+    selector: Option<&Map<String, Value>>,
+    labels: Option<&Map<String, Value>>,
+) -> bool {
     selector.is_some_and(|wanted| {
         !wanted.is_empty()
             && wanted

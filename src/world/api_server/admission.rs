@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::json::{self, put};
 use super::resources::{self, Resource};
 use super::store::Store;
+use crate::world::json::{self, put};
 
 const POLICY: &str = "gate.serin.dev";
 const GROUP: &str = "admissionregistration.k8s.io";

@@ -3,20 +3,20 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::json::{self, put, text};
 use super::refusal::Refusal;
 use super::resources::Resource;
 use super::store::Name;
 use super::write::Writer;
+use crate::world::json::{self, put, text};
 
 /// The finalizer of a foreground deletion, removed by the garbage collector.
-pub(super) const FOREGROUND: &str = "foregroundDeletion";
+pub(in crate::world) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer of an orphaning deletion, removed by the garbage collector.
-pub(super) const ORPHAN: &str = "orphan";
+pub(in crate::world) const ORPHAN: &str = "orphan";
 
 impl Writer<'_> {
     /// Deletes an object by `DeleteOptions`; answers with the object while it lives on, otherwise with a `Status`.
-    pub(super) fn delete(
+    pub(in crate::world) fn delete(
         &mut self,
         resource: &'static Resource,
         namespace: &str,

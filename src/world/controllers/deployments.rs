@@ -10,11 +10,11 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::json::{self, cut, put, text};
-use super::object::{count, owner_reference, replicas};
-use super::request::Part;
-use super::resources;
-use super::state::State;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
+use crate::world::json::{self, cut, put, text};
+use crate::world::object::{count, owner_reference, replicas};
+use crate::world::state::State;
 
 /// The label that tells a ReplicaSet's pods from those of other revisions.
 const HASH: &str = "pod-template-hash";

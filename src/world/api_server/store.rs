@@ -7,47 +7,47 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::json::{self, put};
 use super::resources::Resource;
+use crate::world::json::{self, put};
 
 /// How many changes are kept for watches that start in the past.
 const LOG: usize = 20_000;
 
 /// Namespace (empty when cluster-scoped) and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
-    pub(super) namespace: String,
-    pub(super) name: String,
+pub(in crate::world) struct Name {
+    pub(in crate::world) namespace: String,
+    pub(in crate::world) name: String,
 }
 
 impl Name {
-    pub(super) fn new(namespace: &str, name: &str) -> Self {
+    pub(in crate::world) fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         }
     }
 
-    pub(super) fn of(object: &Value) -> Self {
+    pub(in crate::world) fn of(object: &Value) -> Self {
         Self::new(json::namespace(object), json::name(object))
     }
 }
 
 /// One change of one object.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) version: u64,
-    pub(super) resource: &'static Resource,
+pub(in crate::world) struct Change {
+    pub(in crate::world) version: u64,
+    pub(in crate::world) resource: &'static Resource,
     /// The object before; none when it was created.
-    pub(super) old: Option<Arc<Value>>,
+    pub(in crate::world) old: Option<Arc<Value>>,
     /// The object after; for a deletion its last state with the deletion's version.
-    pub(super) object: Arc<Value>,
+    pub(in crate::world) object: Arc<Value>,
     pub(super) deleted: bool,
 }
 
 /// All objects.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(in crate::world) struct Store {
     version: u64,
     objects: BTreeMap<(&'static str, &'static str), BTreeMap<Name, Arc<Value>>>,
     log: VecDeque<Change>,
@@ -57,18 +57,23 @@ pub(super) struct Store {
 
 impl Store {
     /// The version of the last change.
-    pub(super) fn version(&self) -> u64 {
+    pub(in crate::world) fn version(&self) -> u64 {
         self.version
     }
 
-    pub(super) fn get(&self, resource: &Resource, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+    pub(in crate::world) fn get(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+    ) -> Option<&Arc<Value>> {
         self.objects
             .get(&(resource.group, resource.plural))?
             .get(&Name::new(namespace, name))
     }
 
     /// The objects of a resource in name order, of one namespace or (empty) of all.
-    pub(super) fn list<'a>(
+    pub(in crate::world) fn list<'a>(
         &'a self,
         resource: &Resource,
         namespace: &'a str,
@@ -82,7 +87,7 @@ impl Store {
     }
 
     /// Every object of every resource.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'static Resource, &Arc<Value>)> {
+    pub(in crate::world) fn all(&self) -> impl Iterator<Item = (&'static Resource, &Arc<Value>)> {
         super::resources::RESOURCES.iter().flat_map(|r| {
             self.objects
                 .get(&(r.group, r.plural))
@@ -93,7 +98,7 @@ impl Store {
     }
 
     /// Writes an object under the next version.
-    pub(super) fn put(&mut self, resource: &'static Resource, mut object: Value) -> Arc<Value> {
+    pub(in crate::world) fn put(&mut self, resource: &'static Resource, mut object: Value) -> Arc<Value> {
         self.version += 1;
         put(
             &mut object,
@@ -114,7 +119,11 @@ impl Store {
     }
 
     /// Removes an object under the next version and returns its last state.
-    pub(super) fn remove(&mut self, resource: &'static Resource, name: &Name) -> Option<Arc<Value>> {
+    pub(in crate::world) fn remove(
+        &mut self,
+        resource: &'static Resource,
+        name: &Name,
+    ) -> Option<Arc<Value>> {
         let old = self
             .objects
             .get_mut(&(resource.group, resource.plural))?
@@ -138,7 +147,7 @@ impl Store {
     }
 
     /// The changes after a version, oldest first; `Err` with the oldest start still possible when some are forgotten.
-    pub(super) fn since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, u64> {
+    pub(in crate::world) fn since(&self, version: u64) -> Result<impl Iterator<Item = &Change>, u64> {
         if version < self.forgotten {
             return Err(self.forgotten);
         }
@@ -147,7 +156,7 @@ impl Store {
     }
 
     /// Forgets the log, as a compaction does: watches that lag get 410.
-    pub(super) fn compact(&mut self) {
+    pub(in crate::world) fn compact(&mut self) {
         self.log.clear();
         self.forgotten = self.version;
     }

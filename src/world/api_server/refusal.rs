@@ -7,8 +7,8 @@ use super::resources::Resource;
 
 /// A request that is not carried out; becomes a `Status` object.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refusal {
-    pub(super) code: StatusCode,
+pub(in crate::world) struct Refusal {
+    pub(in crate::world) code: StatusCode,
     reason: &'static str,
     message: String,
     details: Value,
@@ -35,7 +35,7 @@ impl Refusal {
     }
 
     /// The `Status` object.
-    pub(super) fn body(&self) -> Value {
+    pub(in crate::world) fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "details": self.details,
@@ -47,7 +47,7 @@ impl Refusal {
         body
     }
 
-    pub(super) fn not_found(resource: &Resource, name: &str) -> Self {
+    pub(in crate::world) fn not_found(resource: &Resource, name: &str) -> Self {
         let message = format!("{} \"{name}\" not found", resource.qualified());
         Self::about(resource, name, StatusCode::NOT_FOUND, "NotFound", message)
     }
@@ -130,7 +130,7 @@ impl Refusal {
     }
 
     /// One invalid field. `why` begins with the server's class: `Invalid value: …`, `Required value: …`.
-    pub(super) fn invalid(resource: &Resource, name: &str, field: &str, why: &str) -> Self {
+    pub(in crate::world) fn invalid(resource: &Resource, name: &str, field: &str, why: &str) -> Self {
         let message = format!(
             "{} \"{name}\" is invalid: {field}: {why}",
             resource.qualified_kind()

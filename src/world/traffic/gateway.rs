@@ -8,51 +8,51 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::json::{self, put, text};
-use super::object::later;
-use super::request::Part;
-use super::resources;
-use super::state::State;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
+use crate::world::json::{self, put, text};
+use crate::world::object::later;
+use crate::world::state::State;
 
 const GROUP: &str = "gateway.networking.k8s.io";
 
 /// A backend in force.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Backend {
-    pub(super) namespace: String,
-    pub(super) service: String,
-    pub(super) port: i64,
-    pub(super) weight: f64,
+pub(in crate::world) struct Backend {
+    pub(in crate::world) namespace: String,
+    pub(in crate::world) service: String,
+    pub(in crate::world) port: i64,
+    pub(in crate::world) weight: f64,
 }
 
 /// A rule in force.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rule {
+pub(in crate::world) struct Rule {
     /// Whether a request without special headers, method or query meets it.
-    pub(super) open: bool,
-    pub(super) backends: Vec<Backend>,
+    pub(in crate::world) open: bool,
+    pub(in crate::world) backends: Vec<Backend>,
 }
 
 /// Namespace and name of a route.
-pub(super) type RouteName = (String, String);
+pub(in crate::world) type RouteName = (String, String);
 
 /// What the gateway knows.
 #[derive(Debug)]
-pub(super) struct Gateway {
+pub(in crate::world) struct Gateway {
     /// From a route's change to its status.
-    pub(super) accept_after: Duration,
+    pub(in crate::world) accept_after: Duration,
     /// From a route's change to its effect.
-    pub(super) propagate_after: Duration,
+    pub(in crate::world) propagate_after: Duration,
     /// Routes that are not accepted, and why.
-    pub(super) rejected: BTreeMap<RouteName, String>,
+    pub(in crate::world) rejected: BTreeMap<RouteName, String>,
     /// When each route's generation (with its uid) was first seen.
     seen: BTreeMap<RouteName, (String, i64, Timestamp)>,
     /// The rules in force.
-    pub(super) planes: BTreeMap<RouteName, Vec<Rule>>,
+    pub(in crate::world) planes: BTreeMap<RouteName, Vec<Rule>>,
 }
 
 impl Gateway {
-    pub(super) fn new() -> Self {
+    pub(in crate::world) fn new() -> Self {
         Self {
             accept_after: Duration::from_millis(30),
             propagate_after: Duration::from_millis(300),
@@ -64,7 +64,7 @@ impl Gateway {
 }
 
 /// One round for every route.
-pub(super) fn sync(state: &mut State, now: Timestamp) {
+pub(in crate::world) fn sync(state: &mut State, now: Timestamp) {
     let routes = state.objects(resources::plural(GROUP, "httproutes"), "");
     let names: Vec<RouteName> = routes.iter().map(|route| place(route)).collect();
     state.gateway.seen.retain(|name, _| names.contains(name));

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::delete::{FOREGROUND, ORPHAN};
-use super::json::{self, put, text};
-use super::request::Part;
-use super::resources::{self, Resource};
-use super::state::State;
-use super::store::Name;
-use super::write::Booking;
+use crate::world::api_server::delete::{FOREGROUND, ORPHAN};
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources::{self, Resource};
+use crate::world::api_server::store::Name;
+use crate::world::api_server::write::Booking;
+use crate::world::json::{self, put, text};
+use crate::world::state::State;
 
 const MANAGER: &str = "kube-controller-manager";
 

@@ -5,20 +5,20 @@
 /// What the world knows about one resource.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // a table of facts that do not depend on each other
-pub(super) struct Resource {
+pub(in crate::world) struct Resource {
     /// API group; empty for core.
-    pub(super) group: &'static str,
-    pub(super) version: &'static str,
+    pub(in crate::world) group: &'static str,
+    pub(in crate::world) version: &'static str,
     /// Plural, as in the path.
-    pub(super) plural: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) namespaced: bool,
+    pub(in crate::world) plural: &'static str,
+    pub(in crate::world) kind: &'static str,
+    pub(in crate::world) namespaced: bool,
     /// Has a `status` subresource.
-    pub(super) status: bool,
+    pub(in crate::world) status: bool,
     /// Has a `scale` subresource.
-    pub(super) scale: bool,
+    pub(in crate::world) scale: bool,
     /// Counts its changes in `metadata.generation`.
-    pub(super) generation: bool,
+    pub(in crate::world) generation: bool,
     /// Defined by a CRD: status writes leave metadata alone, unconditional updates are refused.
     pub(super) custom: bool,
     /// Accepts a PUT without `resourceVersion`.
@@ -28,7 +28,7 @@ pub(super) struct Resource {
 
 impl Resource {
     /// `apps/v1`, or `v1` for core.
-    pub(super) fn api_version(&self) -> String {
+    pub(in crate::world) fn api_version(&self) -> String {
         if self.group.is_empty() {
             self.version.to_owned()
         } else {
@@ -91,7 +91,7 @@ const ADMISSION: &str = "admissionregistration.k8s.io";
 const GATEWAY: &str = "gateway.networking.k8s.io";
 
 /// Every served resource.
-pub(super) static RESOURCES: &[Resource] = &[
+pub(in crate::world) static RESOURCES: &[Resource] = &[
     Resource {
         status: true,
         short: &["svc"],
@@ -250,14 +250,14 @@ pub(super) fn find(group: &str, version: &str, plural: &str) -> Option<&'static 
 }
 
 /// The resource of an object, by its `apiVersion` and `kind`.
-pub(super) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Resource> {
+pub(in crate::world) fn of_kind(api_version: &str, kind: &str) -> Option<&'static Resource> {
     RESOURCES
         .iter()
         .find(|r| r.kind == kind && r.api_version() == api_version)
 }
 
 /// The resource with this group and plural, for the world's own controllers, which name only served ones.
-pub(super) fn plural(group: &str, plural: &str) -> &'static Resource {
+pub(in crate::world) fn plural(group: &str, plural: &str) -> &'static Resource {
     RESOURCES
         .iter()
         .find(|r| r.group == group && r.plural == plural)

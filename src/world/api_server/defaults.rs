@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::json::{cut, default_to, int, items, put, text};
 use super::resources::{self, Resource};
 use super::store::Store;
+use crate::world::json::{self, cut, default_to, int, items, put, text};
 
 /// Brings an object into the form in which the server stores it.
 pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>) {
@@ -31,7 +31,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value, old: Option<&Value>
         }
         "services" => service(object, old),
         "namespaces" => {
-            let name = super::json::name(object).to_owned();
+            let name = json::name(object).to_owned();
             default_to(
                 object,
                 &["metadata", "labels", "kubernetes.io/metadata.name"],

@@ -10,7 +10,12 @@ use super::refusal::Refusal;
 ///
 /// # Errors
 /// Conflicts with other managers, unless `force`.
-pub(super) fn apply(live: &Value, config: &Value, author: Author<'_>, force: bool) -> Result<Value, Refusal> {
+pub(in crate::world) fn apply(
+    live: &Value,
+    config: &Value,
+    author: Author<'_>,
+    force: bool,
+) -> Result<Value, Refusal> {
     let booked = managers::book_apply(live, config, author, force)?;
     let mut merged = live.clone();
     merge(&mut merged, config, "");

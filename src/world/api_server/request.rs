@@ -11,7 +11,7 @@ use super::resources::{self, Resource};
 
 /// Which part of an object a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::world) enum Part {
     Main,
     Status,
     Scale,
@@ -19,7 +19,7 @@ pub(super) enum Part {
 
 impl Part {
     /// The name in the path and in `managedFields`.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::world) fn name(self) -> &'static str {
         match self {
             Self::Main => "",
             Self::Status => "status",
@@ -30,11 +30,11 @@ impl Part {
 
 /// A resource, a collection or an object of it.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) resource: &'static Resource,
-    pub(super) namespace: String,
-    pub(super) name: Option<String>,
-    pub(super) part: Part,
+pub(in crate::world) struct Target {
+    pub(in crate::world) resource: &'static Resource,
+    pub(in crate::world) namespace: String,
+    pub(in crate::world) name: Option<String>,
+    pub(in crate::world) part: Part,
 }
 
 /// One request, read.

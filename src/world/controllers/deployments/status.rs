@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Sync;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
 use crate::world::json::{self, put, text};
 use crate::world::object::{condition, count, later, replicas, set_counts};
-use crate::world::request::Part;
-use crate::world::resources;
 
 impl Sync<'_> {
     /// Whether the roll is over, by the status counted last.

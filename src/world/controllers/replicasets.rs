@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::json::{self, put};
-use super::object::{condition, holds, later, owner_reference, replicas, set_counts};
-use super::request::Part;
-use super::resources;
-use super::state::State;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
+use crate::world::json::{self, put};
+use crate::world::object::{condition, holds, later, owner_reference, replicas, set_counts};
+use crate::world::state::State;
 
 /// The node on which all pods run.
-pub(super) const NODE: &str = "node-1";
+pub(in crate::world) const NODE: &str = "node-1";
 
 /// One round for every ReplicaSet.
 pub(super) fn sync(state: &mut State, now: Timestamp) {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::json::{self, text};
 use super::refusal::Refusal;
 use super::resources::Resource;
 use super::selector;
+use crate::world::json::{self, text};
 
 /// `apiVersion` and `kind` are the resource's, and are filled in where absent.
 pub(super) fn type_meta(resource: &Resource, object: &mut Value) -> Result<(), Refusal> {

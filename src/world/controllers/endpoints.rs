@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::json::{self, put, text};
-use super::object::{controller, holds, owner_reference};
-use super::request::Part;
-use super::resources;
-use super::selector;
-use super::state::State;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
+use crate::world::api_server::selector;
+use crate::world::json::{self, put, text};
+use crate::world::object::{controller, holds, owner_reference};
+use crate::world::state::State;
 
 const SERVICE: &str = "kubernetes.io/service-name";
 

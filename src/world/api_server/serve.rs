@@ -15,22 +15,23 @@ use serde_json::{Value, json};
 use tower::{BoxError, Service};
 
 use super::discovery;
-use super::faults::Fault;
 use super::read;
 use super::refusal::Refusal;
 use super::request::{Asked, Part, Target};
-use super::state::{Shared, State};
-use super::trace::Call;
 use super::watch::Watch;
 use super::write::{Booking, Writer};
+use crate::world::faults::Fault;
+use crate::world::json;
+use crate::world::state::{Shared, State};
+use crate::world::trace::Call;
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The API server as one user sees it.
 #[derive(Clone)]
-pub(super) struct Server {
-    pub(super) shared: Arc<Shared>,
-    pub(super) user: Arc<str>,
+pub(in crate::world) struct Server {
+    pub(in crate::world) shared: Arc<Shared>,
+    pub(in crate::world) user: Arc<str>,
 }
 
 impl Service<Request<Body>> for Server {
@@ -219,8 +220,8 @@ fn execute(
         ("DELETE", None) => {
             let list = read::list(writer.store, asked, target)?;
             let options = options(&mut writer, asked)?;
-            for object in super::json::items(&list, "/items") {
-                let (namespace, name) = (super::json::namespace(object), super::json::name(object));
+            for object in json::items(&list, "/items") {
+                let (namespace, name) = (json::namespace(object), json::name(object));
                 writer.delete(target.resource, namespace, name, &options)?;
             }
             Ok((200, list))
@@ -242,9 +243,7 @@ fn options(writer: &mut Writer<'_>, asked: &Asked) -> Result<Value, Refusal> {
     if let Ok(seconds) = asked.param("gracePeriodSeconds").parse::<i64>() {
         options["gracePeriodSeconds"] = seconds.into();
     }
-    writer.dry_run |= super::json::items(&options, "/dryRun")
-        .iter()
-        .any(|mode| mode == "All");
+    writer.dry_run |= json::items(&options, "/dryRun").iter().any(|mode| mode == "All");
     Ok(options)
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::gateway::Backend;
-use super::image::{Exposition, Image};
-use super::rng::Rng;
 use crate::ports::NativeBucket;
+use crate::world::image::{Exposition, Image};
+use crate::world::rng::Rng;
 
 /// Envoy's default histogram bounds, in milliseconds.
 const BOUNDS: [f64; 19] = [
@@ -37,13 +37,13 @@ const MAX_FILES: f64 = 1_024.0;
 
 /// One series: its name and labels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Series {
-    pub(super) name: String,
-    pub(super) labels: BTreeMap<String, String>,
+pub(in crate::world) struct Series {
+    pub(in crate::world) name: String,
+    pub(in crate::world) labels: BTreeMap<String, String>,
 }
 
 impl Series {
-    pub(super) fn new(name: &str, labels: &[(&str, &str)]) -> Self {
+    pub(in crate::world) fn new(name: &str, labels: &[(&str, &str)]) -> Self {
         let labels = labels
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
@@ -57,7 +57,7 @@ impl Series {
 
 /// Answers by status code, and how long they took.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::world) struct Tally {
     codes: BTreeMap<u16, u64>,
     /// One more than the bounds: the last is infinity.
     buckets: [u64; BOUNDS.len() + 1],
@@ -69,9 +69,9 @@ pub(super) struct Tally {
 
 /// What a native histogram has counted: all, and by bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Native {
-    pub(super) count: f64,
-    pub(super) buckets: Vec<NativeBucket>,
+pub(in crate::world) struct Native {
+    pub(in crate::world) count: f64,
+    pub(in crate::world) buckets: Vec<NativeBucket>,
 }
 
 impl Tally {
@@ -180,29 +180,29 @@ fn normal_cdf(x: f64) -> f64 {
 
 /// All counters: by Envoy cluster, and by pod (namespace and name).
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counters {
-    pub(super) clusters: BTreeMap<String, Tally>,
-    pub(super) pods: BTreeMap<(String, String), Tally>,
+pub(in crate::world) struct Counters {
+    pub(in crate::world) clusters: BTreeMap<String, Tally>,
+    pub(in crate::world) pods: BTreeMap<(String, String), Tally>,
 }
 
 /// Envoy's name of a backend, as Contour gives it.
-pub(super) fn cluster_name(backend: &Backend) -> String {
+pub(in crate::world) fn cluster_name(backend: &Backend) -> String {
     format!("{}_{}_{}", backend.namespace, backend.service, backend.port)
 }
 
 impl Counters {
-    pub(super) fn cluster(&mut self, backend: &Backend) -> &mut Tally {
+    pub(in crate::world) fn cluster(&mut self, backend: &Backend) -> &mut Tally {
         self.clusters.entry(cluster_name(backend)).or_default()
     }
 
-    pub(super) fn pod(&mut self, namespace: &str, name: &str) -> &mut Tally {
+    pub(in crate::world) fn pod(&mut self, namespace: &str, name: &str) -> &mut Tally {
         self.pods
             .entry((namespace.to_owned(), name.to_owned()))
             .or_default()
     }
 
     /// The gateway's samples now.
-    pub(super) fn gateway_samples(&self) -> Vec<(Series, f64)> {
+    pub(in crate::world) fn gateway_samples(&self) -> Vec<(Series, f64)> {
         let mut out = Vec::new();
         for (cluster, tally) in &self.clusters {
             // Requests of users are also counted as external; the world mirrors nothing.
@@ -235,7 +235,7 @@ impl Counters {
     }
 
     /// What cAdvisor says of a pod's only container, so long after its birth.
-    pub(super) fn container_samples(
+    pub(in crate::world) fn container_samples(
         &self,
         (namespace, name): (&str, &str),
         image: &Image,
@@ -258,7 +258,11 @@ impl Counters {
     }
 
     /// One pod's samples now; durations in seconds, as applications have them.
-    pub(super) fn pod_samples(&self, (namespace, name): (&str, &str), image: &Image) -> Vec<(Series, f64)> {
+    pub(in crate::world) fn pod_samples(
+        &self,
+        (namespace, name): (&str, &str),
+        image: &Image,
+    ) -> Vec<(Series, f64)> {
         let tally = self.pods.get(&(namespace.to_owned(), name.to_owned()));
         let (idle, left) = image.files;
         let open = idle + (left * tally.map_or(0, Tally::total) as f64).floor();
@@ -282,7 +286,7 @@ impl Counters {
     }
 
     /// One pod's native histogram now.
-    pub(super) fn pod_native(&self, namespace: &str, name: &str) -> Option<(Series, Native)> {
+    pub(in crate::world) fn pod_native(&self, namespace: &str, name: &str) -> Option<(Series, Native)> {
         let tally = self.pods.get(&(namespace.to_owned(), name.to_owned()))?;
         Some((Series::new(DURATION, &[]), tally.native()?))
     }

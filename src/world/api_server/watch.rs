@@ -15,8 +15,9 @@ use super::read;
 use super::refusal::Refusal;
 use super::request::{Asked, Target};
 use super::selector::Selector;
-use super::state::Shared;
 use super::store::{Change, Store};
+use crate::world::json;
+use crate::world::state::Shared;
 
 /// How often an idle watch is told where the log is.
 const BOOKMARK: Duration = Duration::from_mins(1);
@@ -155,7 +156,7 @@ impl Watch {
     /// A change as seen through the selector: an object that leaves the selection is deleted for this watch.
     fn change(&mut self, change: &Change) {
         let wanted = |object: &Value| {
-            (self.target.namespace.is_empty() || super::json::namespace(object) == self.target.namespace)
+            (self.target.namespace.is_empty() || json::namespace(object) == self.target.namespace)
                 && self.selector.matches(object)
         };
         let before = change.old.as_deref().is_some_and(wanted);

@@ -8,29 +8,29 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::json::{self, cut, put, text};
 use super::managers::{self, Author};
 use super::refusal::Refusal;
 use super::request::Part;
 use super::resources::{self, Resource};
-use super::rng::Rng;
 use super::store::{Name, Store};
 use super::{admission, defaults, schema, validate};
+use crate::world::json::{self, cut, put, text};
+use crate::world::rng::Rng;
 
 /// One write, by whom and how.
-pub(super) struct Writer<'a> {
-    pub(super) store: &'a mut Store,
-    pub(super) ids: &'a mut Rng,
-    pub(super) schemas: &'a BTreeMap<String, Value>,
-    pub(super) now: Timestamp,
-    pub(super) user: &'a str,
-    pub(super) manager: &'a str,
-    pub(super) dry_run: bool,
+pub(in crate::world) struct Writer<'a> {
+    pub(in crate::world) store: &'a mut Store,
+    pub(in crate::world) ids: &'a mut Rng,
+    pub(in crate::world) schemas: &'a BTreeMap<String, Value>,
+    pub(in crate::world) now: Timestamp,
+    pub(in crate::world) user: &'a str,
+    pub(in crate::world) manager: &'a str,
+    pub(in crate::world) dry_run: bool,
 }
 
 /// Who books the ownership of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Booking {
+pub(in crate::world) enum Booking {
     /// By difference, as an ordinary write.
     Update,
     /// The object carries its `managedFields` already (server-side apply).
@@ -39,7 +39,7 @@ pub(super) enum Booking {
 
 impl Writer<'_> {
     /// The author of a write to a part of a resource.
-    pub(super) fn author<'b>(&'b self, api_version: &'b str, part: Part) -> Author<'b> {
+    pub(in crate::world) fn author<'b>(&'b self, api_version: &'b str, part: Part) -> Author<'b> {
         Author {
             manager: self.manager,
             part: part.name(),
@@ -49,7 +49,7 @@ impl Writer<'_> {
     }
 
     /// Creates an object.
-    pub(super) fn create(
+    pub(in crate::world) fn create(
         &mut self,
         resource: &'static Resource,
         namespace: &str,
@@ -132,7 +132,7 @@ impl Writer<'_> {
     }
 
     /// Replaces a part of an object by what `object` says.
-    pub(super) fn update(
+    pub(in crate::world) fn update(
         &mut self,
         resource: &'static Resource,
         part: Part,

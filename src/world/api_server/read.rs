@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::json;
 use super::refusal::Refusal;
 use super::request::{Asked, Part, Target};
 use super::selector::Selector;
 use super::store::Store;
+use crate::world::json;
 
 /// Answers a GET of one object.
 pub(super) fn get(store: &Store, asked: &Asked, target: &Target, name: &str) -> Result<Value, Refusal> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::image::{Health, Image};
-use super::json::{self, put, text};
-use super::object::{condition, later};
-use super::request::Part;
-use super::resources;
-use super::state::State;
+use crate::world::api_server::request::Part;
+use crate::world::api_server::resources;
+use crate::world::image::{Health, Image};
+use crate::world::json::{self, put, text};
+use crate::world::object::{condition, later};
+use crate::world::state::State;
 
 /// Time between two crashes of a crashing container, and the count at which it stays.
 const CRASH_EVERY: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub(super) fn sync(state: &mut State, now: Timestamp) {
 }
 
 /// The image of a pod's first container.
-pub(super) fn image_name(pod: &Value) -> &str {
+pub(in crate::world) fn image_name(pod: &Value) -> &str {
     text(pod, "/spec/containers/0/image")
 }
 

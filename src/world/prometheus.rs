@@ -1,5 +1,8 @@
 //! A Prometheus that scrapes the gateway and the pods, and answers instant queries.
 
+mod providers;
+mod query;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +10,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::counters::{self, Native, Series};
+use super::api_server::resources;
+use super::controllers::pods::image_name;
 use super::image::Image;
 use super::json::{self, text};
 use super::object::later;
-use super::pods::image_name;
-use super::query::{Query, Vector};
-use super::resources;
 use super::state::{Shared, State};
+use super::traffic::counters::{self, Native, Series};
 use crate::ports::{BoxFuture, Histogram, MetricSource, Sample, SourceError};
+pub use providers::Simulated;
+use query::{Query, Vector};
 
 /// How far back a sample may lie.
 const LOOKBACK: SignedDuration = SignedDuration::from_mins(5);
@@ -70,7 +74,7 @@ impl Database {
     }
 
     /// What a query gives at a time.
-    pub(super) fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
+    fn at(&self, query: &Query, at: Timestamp) -> Vec<Sample> {
         query.answer(|vector| self.select(vector, at), at)
     }
 
