@@ -13,7 +13,6 @@ pub mod events;
 pub mod gate;
 pub mod gather;
 pub mod lease;
-pub mod limits;
 pub mod observe;
 pub mod snapshot;
 pub mod watches;

@@ -9,6 +9,7 @@ pub mod gate;
 pub(crate) mod json;
 pub mod kept;
 pub mod labels;
+pub mod limits;
 pub mod names;
 pub mod patch;
 pub mod revision;
