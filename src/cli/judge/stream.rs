@@ -14,8 +14,8 @@ use super::answer::{self, Answer};
 use super::gauge::{Around, Gauge, Told};
 use super::line::Line;
 use super::metric::Metric;
-use super::plot::{self, Standing};
 use super::rules::Rules;
+use crate::cli::plot::{self, Standing};
 use crate::engine::words;
 use crate::stats::{Assessment, Panel, Rule, Verdict};
 

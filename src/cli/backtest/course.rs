@@ -1,7 +1,7 @@
 //! What a backtest finds: what happened when, and how it ended.
 
 use crate::cli::Exit;
-use crate::cli::judge::plot::{self, Standing, Tape};
+use crate::cli::plot::{self, Standing, Tape};
 use crate::engine::Moment;
 use crate::engine::judge::{Judge, Verdict};
 use crate::engine::plan::{Rung, RungKind};

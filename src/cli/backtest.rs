@@ -22,11 +22,11 @@ use clap::Args;
 
 use self::past::{Arms, Window};
 use self::tell::Telling;
-use super::Output;
+use super::connect::block_on;
+use super::judge::Output;
 use super::plot::Caption;
-use crate::cli::connect::block_on;
-use crate::cli::rehearse::input::{self, Found};
-use crate::cli::{Exit, Failure};
+use super::rehearse::input::{self, Found};
+use super::{Exit, Failure};
 use crate::engine::plan::GateMode;
 use crate::engine::{Moment, Plan};
 use crate::ports::{MetricSource, SourceError};
