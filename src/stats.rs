@@ -11,7 +11,6 @@ pub mod checkpoint;
 pub mod counts;
 pub mod evalue;
 pub mod evidence;
-pub mod exact;
 pub mod forecast;
 pub mod history;
 pub mod interval;

@@ -1,6 +1,6 @@
-//! The rank test of Mann and Whitney, with ties, and the shift of two samples that it accepts.
+//! The shift of two samples that the rank test of Mann and Whitney accepts, with ties.
 
-use crate::stats::special::{normal_above, normal_quantile_above};
+use crate::stats::special::normal_quantile_above;
 
 /// U of the first sample: pairs in which it is larger, ties counted half.
 pub fn u_statistic(x: &[f64], y: &[f64]) -> f64 {
@@ -19,7 +19,7 @@ pub fn u_statistic(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// The standard deviation of U, corrected for ties.
-fn deviation(x: &[f64], y: &[f64]) -> f64 {
+pub fn deviation(x: &[f64], y: &[f64]) -> f64 {
     let mut all: Vec<f64> = x.iter().chain(y).copied().collect();
     all.sort_by(f64::total_cmp);
     let (n, pairs) = (all.len() as f64, (x.len() * y.len()) as f64);
@@ -31,44 +31,6 @@ fn deviation(x: &[f64], y: &[f64]) -> f64 {
     (pairs / 12.0 * ((n + 1.0) - ties / (n * (n - 1.0))))
         .max(0.0)
         .sqrt()
-}
-
-/// The probability of a U at least as large (`greater`) or as far from its mean by the normal approximation.
-pub fn p_value(x: &[f64], y: &[f64], greater: bool, continuity: bool) -> f64 {
-    let mean = (x.len() * y.len()) as f64 / 2.0;
-    let gap = u_statistic(x, y) - mean;
-    let half = if continuity { 0.5 } else { 0.0 };
-    if greater {
-        normal_above((gap - half) / deviation(x, y))
-    } else {
-        (2.0 * normal_above((gap.abs() - half) / deviation(x, y))).min(1.0)
-    }
-}
-
-/// The exact probability; only for samples without ties.
-#[allow(clippy::many_single_char_names)] // the names of the literature
-pub fn exact_p_value(x: &[f64], y: &[f64], greater: bool) -> f64 {
-    let (m, n) = (x.len(), y.len());
-    // ways[i][u]: choices of i places among those seen so far whose U is u.
-    let mut ways = vec![vec![0.0; m * n + 1]; m + 1];
-    ways[0][0] = 1.0;
-    for place in 0..m + n {
-        for i in (1..=m.min(place + 1)).rev() {
-            let below = place + 1 - i;
-            for u in (below..=m * n).rev() {
-                let add = ways[i - 1][u - below];
-                ways[i][u] += add;
-            }
-        }
-    }
-    let total: f64 = ways[m].iter().sum();
-    let u = u_statistic(x, y) as usize;
-    let above: f64 = ways[m][u.min(m * n)..].iter().sum::<f64>() / total;
-    if greater {
-        return above;
-    }
-    let below: f64 = ways[m][..=u.min(m * n)].iter().sum::<f64>() / total;
-    (2.0 * above.min(below)).min(1.0)
 }
 
 /// The interval and the estimate of the shift of `x` against `y` at `confidence`, as R's `wilcox.test` finds them:

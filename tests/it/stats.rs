@@ -4,6 +4,7 @@ mod evidence;
 mod golden;
 mod laws;
 mod plain;
+mod reference;
 mod release;
 mod replay;
 mod thin;

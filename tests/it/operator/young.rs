@@ -120,7 +120,11 @@ async fn a_crash_loop_is_taken_back_however_young_its_pods_are() {
     let world = busy();
     let (_tasks, _) = operate(&world);
     last_proof(&world).await;
-    world.define_image("checkout:v2", Image::with_health(Health::CrashLoop));
+    let crashing = Image {
+        health: Health::CrashLoop,
+        ..Image::default()
+    };
+    world.define_image("checkout:v2", crashing);
     evict(&world, true).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     let status = status(&world);
