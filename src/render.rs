@@ -7,7 +7,6 @@
 pub mod candidate;
 pub mod gate;
 pub(crate) mod json;
-pub mod kept;
 pub mod labels;
 pub mod limits;
 pub mod names;
@@ -15,3 +14,4 @@ pub mod patch;
 pub mod revision;
 pub mod route;
 pub mod selector;
+pub mod write_check;

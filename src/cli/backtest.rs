@@ -8,11 +8,11 @@
 
 mod course;
 mod incident;
+mod moment;
 mod past;
 mod release;
+mod report;
 mod steps;
-mod tell;
-mod when;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use clap::Args;
 
 use self::past::{Arms, Window};
-use self::tell::Telling;
+use self::report::Telling;
 use super::connect::block_on;
 use super::judge::Output;
 use super::plot::Caption;
@@ -174,7 +174,7 @@ impl Past {
     /// The window, with everything in its order.
     fn window(&self, now: Moment, plan: &Plan) -> Result<Window, Failure> {
         let moment = |flag: &str, text: &str| {
-            when::moment(text, now).map_err(|why| {
+            moment::moment(text, now).map_err(|why| {
                 Failure::usage(
                     format!("{flag}: {why}"),
                     "write 2026-10-02T14:00:00Z, or '2h ago'",

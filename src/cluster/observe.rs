@@ -4,7 +4,7 @@ mod pods;
 mod policies;
 pub mod ready;
 mod routes;
-mod turns;
+mod shared_rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::render::{candidate, names, revision, selector};
 pub use policies::lacking;
 use routes::route_problem;
 pub use routes::{arms, originals, route, routing_mark, stable_ports};
-pub use turns::engaged;
+pub use shared_rule::engaged;
 
 /// The user's Deployment as it is `now`, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {

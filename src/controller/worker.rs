@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use super::Shared;
 use super::contest::Contest;
+use super::failures::Troubles;
 use super::measure::{Measure, Report};
 use super::memory::Memory;
-use super::repeats::Repeats;
 use super::spec::{Spec, generation};
-use super::trouble::Troubles;
+use super::undone_writes::Repeats;
 use crate::api;
 use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::gather::gather;

@@ -1,5 +1,4 @@
 //! The judge's arithmetic: golden vectors, laws that any valid evidence obeys, restarts.
-mod alone;
 mod evidence;
 mod golden;
 mod laws;
@@ -8,4 +7,5 @@ mod reference;
 mod release;
 mod replay;
 mod thin;
-mod young;
+mod warm_up;
+mod without_baseline;

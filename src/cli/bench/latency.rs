@@ -5,10 +5,10 @@ use crate::stats::background::Background;
 use crate::stats::counts::Tick;
 use crate::stats::evidence::Evidence;
 use crate::stats::history::{PodCounts, background_of};
+use crate::stats::joint::{Part, joint};
 use crate::stats::latency::{Bucket, Edge, TOLERATED, UNACCEPTABLE, edges, slower_than};
 use crate::stats::random::Random;
 use crate::stats::settings::Settings;
-use crate::stats::several::{Part, joint};
 use crate::trials::methods::RUNGS;
 
 /// Upper edges in seconds, those of most client libraries.

@@ -1,10 +1,10 @@
 //! One stream: the evidence of one release, fed line by line.
 
-mod alone;
 mod check;
 mod open;
 mod past;
 mod share;
+mod without_baseline;
 
 use std::borrow::Cow;
 

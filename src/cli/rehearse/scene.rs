@@ -4,7 +4,7 @@ use super::input;
 use crate::engine::plan::Plan;
 use crate::engine::words::percent;
 use crate::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
-use crate::stats::alone::ALONE;
+use crate::stats::without_baseline::ALONE;
 
 /// What was rehearsed.
 pub(super) struct Scene<'a> {

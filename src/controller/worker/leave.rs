@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{RETRY, Worker};
 use crate::cluster::snapshot::Snapshot;
-use crate::controller::trouble::Deed;
+use crate::controller::failures::Deed;
 use crate::engine::Moment;
 use crate::engine::reason::Note;
 use crate::render::gate;

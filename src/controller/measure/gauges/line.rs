@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::look::Look;
-use super::super::young::Young;
+use super::super::warm_up::Young;
 use crate::api;
 use crate::engine::Moment;
 use crate::engine::gauge::{Gauge, Kind, Reading, set_of};

@@ -1,10 +1,10 @@
 //! The evidence against the past as plain numbers: behind those of the comparison, where there is some.
 
 use super::CheckpointError;
-use crate::stats::alone::Alone;
 use crate::stats::background::{Background, Bursts};
 use crate::stats::evidence::Stand;
 use crate::stats::settings::Settings;
+use crate::stats::without_baseline::Alone;
 
 /// Visits every number of it but the past, in one fixed order, to write or to read it.
 fn visit_all(alone: &mut Alone, visit: &mut dyn FnMut(&mut f64)) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::subject::Subject;
-use super::super::young;
+use super::super::warm_up;
 use crate::engine::Moment;
 use crate::engine::judge::Saved;
 
@@ -22,7 +22,7 @@ pub(in crate::controller::measure) struct Kept {
     pub(super) pods: u32,
     /// When pods were young.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::controller::measure) young: Vec<young::Span>,
+    pub(in crate::controller::measure) young: Vec<warm_up::Span>,
     pub(super) lines: Vec<KeptLine>,
     pub(in crate::controller::measure) judge: Saved,
 }

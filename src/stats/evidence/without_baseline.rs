@@ -6,11 +6,11 @@ use super::fail::Arrears;
 use super::guard::{BASELINE, CANDIDATE, Guard, JITTER, PATIENT};
 use super::learned::Learned;
 use super::{Evidence, FAIL_BETS, FAIL_PRIOR, Stand};
-use crate::stats::alone::{ALONE, Alone, SET_ASIDE, WARMUP};
 use crate::stats::assessment::{Against, Amiss, Arms, Verdict};
 use crate::stats::background::Background;
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::history::burst_limit;
+use crate::stats::without_baseline::{ALONE, Alone, SET_ASIDE, WARMUP};
 
 impl Evidence {
     /// A step begins in which nothing runs beside the candidate. From now on only the past speaks, and only against it:
@@ -90,7 +90,7 @@ impl Evidence {
     }
 
     /// Weighs the candidate's counts against the past, in the release's own wager: bets against what is far worse (see
-    /// [`crate::stats::alone`]), because the comparison has nothing to say. Whether it could.
+    /// [`crate::stats::without_baseline`]), because the comparison has nothing to say. Whether it could.
     pub(super) fn observe_forsaken(&mut self, tick: &Tick) -> bool {
         let Some(past) = self.past_alone().filter(|_| tick.candidate.requests > 0) else {
             return false;

@@ -1,7 +1,7 @@
 //! A candidate without a baseline: bounds by simulation, how soon it is found out, what it must not do.
 
-use serin::stats::alone::ALONE;
 use serin::stats::random::Random;
+use serin::stats::without_baseline::ALONE;
 use serin::stats::{Against, Alone, Background, Bursts, Counts, Evidence, Settings, Tick, Verdict};
 
 const PAST: f64 = 0.001;
