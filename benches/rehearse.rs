@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use serin::cli::rehearse::{Output, Rehearse};
-use serin::stats::trials::Scenario;
-use serin::stats::trials::scenario::Extra;
-use serin::world::rehearsal::{Assumed, Setting, Stop, play, summarize};
+use serin::rehearsal::{Assumed, Setting, Stop, play, summarize};
+use serin::trials::Scenario;
+use serin::trials::scenario::Extra;
 
 fn main() {
     let given = std::env::args()

@@ -4,6 +4,7 @@
 //! status is one of [`Exit`]. Nothing imports this room.
 
 mod act;
+mod backtest;
 pub mod bench;
 pub mod check;
 mod connect;
@@ -11,6 +12,7 @@ mod crds;
 mod demo;
 mod explain;
 pub mod judge;
+mod plot;
 pub mod rehearse;
 mod run;
 mod status;

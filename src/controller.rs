@@ -4,13 +4,13 @@
 //! or errs takes nobody with it.
 
 mod contest;
+mod failures;
 mod live;
 pub(crate) mod measure;
 mod memory;
-mod repeats;
 mod spec;
 mod sweep;
-mod trouble;
+mod undone_writes;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -6,12 +6,12 @@
 
 pub mod candidate;
 pub mod gate;
-pub mod kept;
+pub(crate) mod json;
 pub mod labels;
+pub mod limits;
 pub mod names;
 pub mod patch;
 pub mod revision;
 pub mod route;
 pub mod selector;
-
-mod json;
+pub mod write_check;

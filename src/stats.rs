@@ -4,17 +4,16 @@
 //! hypothesis, so it may be looked at after every scrape without raising the error rates; the same counts in the
 //! same order give the same bits. This room knows neither clocks nor names nor Kubernetes and uses `std` only.
 
-pub mod alone;
 pub mod assessment;
 pub mod background;
 pub mod checkpoint;
 pub mod counts;
 pub mod evalue;
 pub mod evidence;
-pub mod exact;
 pub mod forecast;
 pub mod history;
 pub mod interval;
+pub mod joint;
 pub mod latency;
 pub mod leak;
 pub mod panel;
@@ -22,12 +21,10 @@ pub mod process;
 pub mod random;
 pub mod saturation;
 pub mod settings;
-pub mod several;
-pub mod share;
 pub mod special;
-pub mod trials;
+pub mod traffic_share;
+pub mod without_baseline;
 
-pub use alone::Alone;
 pub use assessment::{
     Against, Amiss, Arms, Assessment, Evidenced, Missing, Ratio, Trouble, Verdict, Warming,
 };
@@ -35,6 +32,7 @@ pub use background::{Background, Bursts};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use counts::{Counts, Tick};
 pub use evidence::Evidence;
+pub use joint::{Joint, Part, joint};
 pub use panel::{Panel, Rule};
 pub use settings::{Margin, Settings, SettingsError};
-pub use several::{Joint, Part, joint};
+pub use without_baseline::Alone;

@@ -1,56 +1,27 @@
 //! A simulated cluster: a Kubernetes API in this process, with its controllers, a gateway, traffic and metrics.
 //!
-//! The real `kube` client talks to it through a tower service, so that the operator runs in it unchanged: in the demo, in
-//! rehearsals, and in tests. It runs in tokio's time; under `tokio::time::pause()` an hour takes a moment. All chance
+//! The real `kube` client talks to it through a tower service, so that the operator runs in it unchanged: in the demo
+//! and in tests. It runs in tokio's time; under `tokio::time::pause()` an hour takes a moment. All chance
 //! comes from one seed, and all order from sorted maps: the same seed gives the same trace.
 //!
 //! Where the real server has a rule that Serin meets, the world has it too; what Serin never asks for is left out.
 //! Nothing here reads the wall clock, opens a socket, or knows what a release is.
 
-mod admission;
-mod apply;
+mod api_server;
 mod clock;
 mod controllers;
-mod counters;
-mod defaults;
-mod delete;
-mod deployment_status;
-mod deployments;
-mod discovery;
-mod endpoints;
 mod faults;
-mod fields;
-mod gateway;
-mod gc;
 mod image;
 mod json;
-mod managers;
-mod metrics;
-mod patch;
-mod pods;
-mod providers;
-mod query;
-mod read;
-mod refusal;
-pub mod rehearsal;
-mod replicasets;
-mod request;
-mod resources;
+mod object;
+mod prometheus;
 mod rng;
-mod rolling;
-mod schema;
-mod selector;
-mod serve;
 mod setup;
 mod shop;
 mod state;
 mod step;
-mod store;
 mod trace;
 mod traffic;
-mod validate;
-mod watch;
-mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,16 +32,16 @@ use jiff::Timestamp;
 pub use clock::VirtualClock;
 pub use faults::{Fault, FaultRule};
 pub use image::{ErrorRate, Exposition, Health, Image, Moment};
-pub use metrics::{MetricFault, Metrics};
-pub use providers::Simulated;
+pub use prometheus::{MetricFault, Metrics, Simulated};
 pub use setup::WorldError;
 pub use shop::{ROLLOUT, Shop};
 pub use step::STEP;
 pub use trace::Call;
 pub use traffic::{Load, Outage, RequestRate, Seen};
 
+use api_server::serve::Server;
+use api_server::store::Store;
 use rng::Rng;
-use serve::Server;
 use state::{Shared, State};
 
 /// The user of [`World::client`].
@@ -111,7 +82,7 @@ impl World {
     /// An empty cluster with the namespaces `default` and `kube-system`. Needs a tokio runtime from here on.
     pub fn new(options: &Options) -> Self {
         let state = State {
-            store: store::Store::default(),
+            store: Store::default(),
             ids: Rng::new(options.seed, 1),
             schemas: BTreeMap::new(),
             trace: trace::Trace::default(),
@@ -120,9 +91,9 @@ impl World {
             watches_held: false,
             epoch: options.epoch,
             cluster: controllers::Cluster::new(),
-            gateway: gateway::Gateway::new(),
+            gateway: traffic::gateway::Gateway::new(),
             traffic: traffic::Traffic::new(Rng::new(options.seed, 2)),
-            metrics: metrics::Database::new(options.scrape),
+            metrics: prometheus::Database::new(options.scrape),
         };
         let world = Self {
             shared: Arc::new(Shared::new(state, options.epoch, options.latency)),

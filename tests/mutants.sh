@@ -2,8 +2,8 @@
 # Mutation testing of src/stats: which faults, put into the judge one at a time, would no test notice?
 #
 # The room uses `std` only, so it is tested as a small crate of its own, with its tests inside: one thing to compile, two to
-# four seconds a mutant. Left out are the simulated releases, their random numbers and the rules of the peers: they measure
-# the judge, nothing decides by them.
+# four seconds a mutant. Left out are src/trials (the simulated releases and the rules of the peers) and the random numbers:
+# they measure the judge, nothing decides by them.
 # Tests that take longest run on those mutants only which all others have missed.
 #
 #   cargo install cargo-mutants --version 27.1.0 --locked
@@ -19,7 +19,7 @@ cd "$(dirname "$0")/.."
 room=target/mutants/crate
 rm -rf "$room"
 mkdir -p "$room/src/it" "$room/src/data"
-cp -r src/stats src/stats.rs "$room/src/"
+cp -r src/stats src/stats.rs src/trials src/trials.rs "$room/src/"
 cp -r tests/it/stats tests/it/stats.rs "$room/src/it/"
 cp tests/data/golden.json "$room/src/data/"
 cp rust-toolchain.toml Cargo.lock "$room/"
@@ -28,6 +28,7 @@ cat > "$room/src/lib.rs" <<'RUST'
 //! The judge alone.
 extern crate self as serin;
 pub mod stats;
+pub mod trials;
 #[cfg(test)]
 mod it {
     mod stats;
@@ -69,7 +70,7 @@ for test in "${slow[@]}"; do skipped+=(--skip "$test"); done
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
 
 mutants() {
-    cargo mutants --dir "$room" --exclude 'src/stats/trials/**' --exclude src/stats/trials.rs \
+    cargo mutants --dir "$room" --exclude 'src/trials/**' --exclude src/trials.rs \
         --exclude src/stats/random.rs --exclude 'src/it/**' \
         --timeout 60 --build-timeout 300 "$@" || [ $? -le 3 ] # 2 and 3: some are missed, some timed out
 }

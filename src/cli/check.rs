@@ -3,14 +3,14 @@
 //! Schemas and rules are those of the CRDs, so the verdict is the server's; only what needs other objects of the
 //! cluster (does the workload exist?) is not looked at. Objects of other kinds are passed over.
 
-mod complete;
+mod cross_checks;
+mod defaults;
 pub(super) mod documents;
 mod finding;
 mod metadata;
 mod object;
 mod rules;
 mod schema;
-mod together;
 mod yaml;
 
 use std::fs::File;
@@ -19,10 +19,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use self::cross_checks::Together;
 use self::documents::Document;
 pub use self::finding::Finding;
 pub use self::object::{Checker, Verdict};
-use self::together::Together;
 use super::{Exit, Failure};
 use crate::api;
 

@@ -1,12 +1,10 @@
 //! `serin judge`: the judge for anyone, on counts from anywhere, or on what a Prometheus remembers.
 
 mod answer;
-mod backtest;
 mod config;
 mod gauge;
 mod line;
 mod metric;
-mod plot;
 mod rules;
 mod series;
 mod session;
@@ -19,10 +17,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+pub use super::backtest::Past;
+use super::plot::{Caption, Tape};
 use super::{Exit, Failure};
 use crate::engine::Moment;
-pub use backtest::Past;
-use plot::{Caption, Tape};
 use session::Session;
 
 const HELP: &str = r#"A line is a JSON object:

@@ -14,8 +14,8 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, Failure};
 use crate::api::Duration;
-use crate::stats::trials::Scenario;
-use crate::world::rehearsal::{Setting, Stop, advise, courses, extremes, summarize};
+use crate::rehearsal::{Setting, Stop, advise, courses, extremes, summarize};
+use crate::trials::Scenario;
 use scene::{Found, Scene};
 
 /// Simulated releases for each value that a search tries.

@@ -5,9 +5,9 @@
 //! never does; an object that does not carry our label is never taken for ours.
 
 mod call;
+mod candidate;
 mod error;
 mod live;
-mod made;
 mod status;
 mod traffic;
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::writers;
+use super::field_owners;
 
 /// The kinds that Serin watches, each once a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -247,7 +247,7 @@ impl Cache {
 /// Without what no decision needs, and what would double the memory.
 fn slim(kind: Kind, mut object: Value) -> Value {
     if kind == Kind::HttpRoute {
-        writers::keep(&mut object);
+        field_owners::keep(&mut object);
     } else if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::cache::Kind;
 use super::client::{DEADLINE, call};
 use super::error::{Call, Error};
-use super::gather::text;
 use super::watches::api_resource;
 use crate::engine::plan::GateMode;
+use crate::render::json::text;
 
 /// What only the dry run writes; it never reaches the store.
 const PROOF: &str = "serin.dev/gate-proof";

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::cache::{Cache, Kind};
 use super::snapshot::Snapshot;
+use crate::render::json::{label, text};
 use crate::render::names;
 
 /// The label that ties what Serin made to its Rollout.
@@ -137,25 +138,4 @@ fn owned_by(object: &Value, uid: &str) -> bool {
             .into_iter()
             .flatten()
             .any(|owner| text(owner, "/uid") == uid)
-}
-
-/// The text at `pointer`, or nothing.
-pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-/// The value of a label.
-pub(crate) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
-    object.get("metadata")?.get("labels")?.get(name)?.as_str()
-}
-
-/// The whole number at `pointer`, if there is one of that size.
-pub(crate) fn number(object: &Value, pointer: &str) -> Option<u32> {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .and_then(|number| u32::try_from(number).ok())
 }

@@ -1,25 +1,25 @@
 //! From a snapshot to an observation: pure, and total on whatever JSON the API server admits.
 
-pub(super) mod pods;
+mod pods;
 mod policies;
+pub mod ready;
 mod routes;
-mod turns;
+mod shared_rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::gather::{label, number, text};
-use super::ready;
 use super::snapshot::Snapshot;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
 use crate::engine::{Moment, Revision};
+use crate::render::json::{conditions, label, number, text};
 use crate::render::{candidate, names, revision, selector};
 
 pub use policies::lacking;
 use routes::route_problem;
-pub use routes::{arms, originals, route, routing_mark};
-pub use turns::engaged;
+pub use routes::{arms, originals, route, routing_mark, stable_ports};
+pub use shared_rule::engaged;
 
 /// The user's Deployment as it is `now`, its pods by revision, and what the gate has put on it.
 pub fn workload(snapshot: &Snapshot, now: Moment) -> Option<Workload> {
@@ -94,24 +94,6 @@ pub fn candidate(snapshot: &Snapshot, active: Option<&Revision>) -> Candidate {
             .any(|object| others(&object)),
         revision,
     }
-}
-
-/// The ports of the stable Service that managed rules name.
-pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
-    let stable = arms(snapshot).stable;
-    let rules = snapshot.routes.iter().flat_map(|(_, route)| {
-        let rules = route
-            .as_ref()
-            .and_then(|route| route.pointer("/spec/rules"))
-            .and_then(Value::as_array);
-        rules.into_iter().flatten()
-    });
-    let ports: BTreeSet<u16> = rules
-        .flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
-        .filter(|backend| text(backend, "/name") == stable)
-        .filter_map(|backend| backend["port"].as_u64().and_then(|port| u16::try_from(port).ok()))
-        .collect();
-    ports.into_iter().collect()
 }
 
 /// Open requests by people: aborts first, then the oldest.
@@ -262,14 +244,6 @@ fn trouble(snapshot: &Snapshot, deployment: &Value, service: Option<&Value>) -> 
     refused
         .or_else(|| snapshot.candidate_pods.iter().find_map(pods::trouble))
         .or_else(portless)
-}
-
-pub(super) fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
-    object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
 }
 
 fn finalizers(object: &Value) -> impl Iterator<Item = &str> {

@@ -3,31 +3,31 @@
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
 //! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
 
-mod asked;
-mod beside;
+mod cached;
+mod concurrent;
+mod config;
 mod gauges;
-mod known;
 mod look;
 pub(crate) mod search;
+mod status;
 pub(crate) mod subject;
 mod timed;
-mod told;
 mod trail;
 mod trial;
-mod young;
+mod warm_up;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
 use crate::api;
-use crate::cluster::ready;
+use crate::cluster::observe::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::{Evidence, Unusable};
 use crate::engine::observation::Problem;
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
-use asked::Asked;
+use config::Asked;
 use gauges::Gauges;
 use look::Look;
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
@@ -185,7 +185,7 @@ impl Measure {
                         message,
                     }]);
                 }
-                let gauges = beside::find(look, &*source, revision).await;
+                let gauges = concurrent::find(look, &*source, revision).await;
                 let missing = gauges.missing();
                 self.gauges = Some(gauges);
                 if let Some(message) = missing {
@@ -237,7 +237,7 @@ impl Measure {
             trial.judge.grant_grace(look.plan, look.now);
         }
         let source = look.source();
-        beside::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
+        concurrent::read(look, trial, (gauges, &mut self.served), source.as_deref()).await;
         self.seen = gauges.view(look);
         if let Some(mark) = report::mark(look.plan, &trial.judge) {
             self.trail.add(mark);
@@ -258,7 +258,7 @@ impl Measure {
         };
         let key = (promotion.revision.clone(), true);
         // Pods that were found worse may have been cured since: each return is judged anew.
-        let ended = |trial: &Trial| known::is_over(trial, promotion, look.plan);
+        let ended = |trial: &Trial| cached::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
         if let Err(why) = self.on_trial(look, key, (place, false), ended).await {
             self.fall_silent(look.now, why);

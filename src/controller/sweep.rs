@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Shared;
-use crate::cluster::answered::expired;
+use crate::cluster::action_expiry::expired;
 use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
 

@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use super::Shared;
 use super::contest::Contest;
+use super::failures::Troubles;
 use super::measure::{Measure, Report};
 use super::memory::Memory;
-use super::repeats::Repeats;
 use super::spec::{Spec, generation};
-use super::trouble::Troubles;
+use super::undone_writes::Repeats;
 use crate::api;
 use crate::cluster::cache::{Cache, Kind};
 use crate::cluster::gather::gather;
@@ -293,7 +293,7 @@ impl Worker {
             return Gate::Closed;
         }
         let (gate, due) = self.memory.gate(now);
-        let labelled = |workload: &&Value| crate::cluster::gather::label(workload, names::GATE).is_some();
+        let labelled = |workload: &&Value| crate::render::json::label(workload, names::GATE).is_some();
         match snapshot.workload.as_ref().filter(labelled) {
             Some(workload) if due => {
                 let proof = gate::prove(&self.shared.client, workload).await;

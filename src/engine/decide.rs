@@ -3,16 +3,16 @@
 #![allow(clippy::option_option)] // whether the turn ends here, and what it then waits for
 
 mod actions;
+mod deletion;
 mod doubt;
 mod effects;
-mod ladder;
+mod idle;
 mod promotion;
+mod promotion_failover;
 mod purge;
 mod release;
-mod removal;
-mod rest;
-mod retreat;
-mod setback;
+mod rollback;
+mod step_edits;
 
 use std::time::Duration;
 

@@ -277,7 +277,7 @@ impl Judge {
             candidate: since(now.candidate, tried.before_share.candidate),
             baseline: since(now.baseline, tried.before_share.baseline),
         };
-        let seen = stats::share::not_honoured(f64::from(tried.weight.percent()), counts)?;
+        let seen = stats::traffic_share::not_honoured(f64::from(tried.weight.percent()), counts)?;
         Some(Weight::clamped(seen.round().clamp(0.0, 100.0) as u8))
     }
 

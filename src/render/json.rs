@@ -3,11 +3,24 @@
 use serde_json::{Map, Value};
 
 /// The text at `pointer`, or nothing.
-pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object
         .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// The whole number at `pointer`, if there is one of that size.
+pub(crate) fn number(object: &Value, pointer: &str) -> Option<u32> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .and_then(|number| u32::try_from(number).ok())
+}
+
+/// The value of a label.
+pub(crate) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(name)?.as_str()
 }
 
 /// The list at `pointer`, or an empty one.
@@ -16,6 +29,15 @@ pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
         .pointer(pointer)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+/// The conditions of its status.
+pub(crate) fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
+    object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// The map at `pointer`, if it is one.

@@ -3,8 +3,7 @@
 //! Invariants: the same template gives the same name in every process and version of Serin; the order of keys and
 //! `pod-template-hash`, which the Deployment controller adds to its ReplicaSets, do not count.
 
-mod sha256;
-
+use ring::digest::{SHA256, digest as hash};
 use serde_json::Value;
 
 use crate::engine::quantity::Revision;
@@ -25,10 +24,9 @@ pub fn of_template(template: &Value) -> Revision {
 pub fn digest(value: &Value) -> String {
     let mut text = String::new();
     canonical(value, &mut text);
-    let digest = sha256::digest(text.as_bytes());
-    let mut rest = u64::from_be_bytes([
-        digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
-    ]);
+    let hash = hash(&SHA256, text.as_bytes());
+    let first = hash.as_ref().iter().take(8);
+    let mut rest = first.fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
     let letters = ALPHABET.len() as u64;
     (0..LENGTH)
         .map(|_| {
@@ -151,5 +149,13 @@ mod tests {
         assert!(is_name(of_template(&template()).as_str()));
         assert!(!is_name("production"), "a person's word is not a revision");
         assert!(!is_name(""));
+        // By Python's hashlib.
+        for (text, name) in [
+            ("", "24zj9mrq52"),
+            ("abc", "4cgrjtcz8b"),
+            (&"a".repeat(1_000_000), "mq6qzwllhp"),
+        ] {
+            assert_eq!(digest(&json!(text)), name);
+        }
     }
 }

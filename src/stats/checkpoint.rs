@@ -3,7 +3,7 @@
 //! Resuming is bit-exact: an evidence that is written, read and fed the same ticks ends in the same bits. The text
 //! form writes the bits of each number, because decimal parsers may be off by the last one.
 
-mod alone;
+mod without_baseline;
 
 use std::fmt;
 use std::str::FromStr;
@@ -164,7 +164,7 @@ impl Evidence {
             self.given.release_floor,
         ]);
         let against_past = self.past_on_trial();
-        values.extend(against_past.into_iter().flat_map(alone::reals));
+        values.extend(against_past.into_iter().flat_map(without_baseline::reals));
         let f = self.flags;
         let flags = [
             f.last,
@@ -226,7 +226,8 @@ impl Evidence {
         if !complete {
             return Err(CheckpointError::Shape);
         }
-        let stand = alone::stand(&settings, (packed >> ALONE & 1, packed >> AGAINST_PAST & 1), past)?;
+        let stand =
+            without_baseline::stand(&settings, (packed >> ALONE & 1, packed >> AGAINST_PAST & 1), past)?;
         let burst = usize::try_from(*burst).map_err(|_| CheckpointError::Value)?;
         let background = Background::new((rate >= 0.0).then_some(rate), dispersion, burst, spread)
             .with_tick_seconds(tick)

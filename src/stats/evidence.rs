@@ -6,23 +6,23 @@
 //!
 //! Once a regression is proven the evidence is frozen: it shows the numbers of that moment.
 
-mod alone;
 mod fail;
 pub(super) mod guard;
 mod learned;
 mod margins;
 mod pass;
 mod verdict;
+mod without_baseline;
 
 use std::sync::Arc;
 
-use super::alone::Alone;
 use super::assessment::{Amiss, Arms, Warming};
 use super::background::Background;
 use super::counts::Tick;
 use super::interval::RatioLikelihood;
 use super::process::Process;
 use super::settings::Settings;
+use super::without_baseline::Alone;
 pub(super) use fail::WithheldEvidence;
 use guard::{BASELINE, CANDIDATE, Guard, PATIENT};
 use learned::Learned;

@@ -12,12 +12,6 @@ pub fn divergence(p: f64, mu: f64) -> f64 {
     mu - p + p * (p / mu).ln()
 }
 
-/// Candidate requests that yield `nats` of evidence against the rate `mu` when the true rate is `p` and the
-/// baseline is known. At a share `w` of the traffic multiply by `1 / (1 - w)`.
-pub fn requests_to_prove(p: f64, mu: f64, nats: f64) -> f64 {
-    nats / divergence(p, mu)
-}
-
 /// The smallest rate that `n` requests of true rate `p` can be proven to lie below with `nats`, but not less than
 /// `least`.
 pub fn provable_rate(n: f64, p: f64, least: f64, nats: f64) -> f64 {

@@ -9,9 +9,9 @@ use super::background::Background;
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::counts::Tick;
 use super::evidence::Evidence;
+use super::joint::{Joint, Part, against, joint, verdict};
 use super::settings::Settings;
-use super::several::{Joint, Part, against, joint, verdict};
-use super::share::not_honoured;
+use super::traffic_share::not_honoured;
 
 /// How one metric is judged.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -20,6 +20,8 @@ use line::Sums;
 
 /// One-sided 95 % quantile of the normal distribution.
 const QUANTILE: f64 = 1.645;
+/// Standard errors from which a slope counts as shown.
+const SHOWN: f64 = 3.0;
 /// Two-sided 95 % quantile of the normal distribution.
 const BOTH_SIDES: f64 = 1.96;
 /// A forecast that the idle use alone moves by more than this share of the limit stops nobody.

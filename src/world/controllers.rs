@@ -1,21 +1,29 @@
-//! What the cluster's controllers share: reading owned objects, writing specs and statuses, conditions, timers.
+//! What the cluster's controllers share: reading owned objects, writing specs and statuses, timers.
 //!
 //! A round of the controllers runs when something changed or a timer is due; each is a function of the store and the time.
+
+mod deployments;
+mod endpoints;
+mod gc;
+pub(super) mod pods;
+pub(super) mod replicasets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::Value;
 
+use super::api_server::request::Part;
+use super::api_server::resources::Resource;
+use super::api_server::write::Booking;
 use super::image::Image;
-use super::json::{self, put, text};
-use super::request::Part;
-use super::resources::Resource;
+use super::json::{self, put};
+use super::object::controller;
 use super::state::State;
-use super::write::Booking;
-use super::{deployments, endpoints, gateway, gc, pods, replicasets};
+
+use super::traffic::gateway;
 
 const MANAGER: &str = "kube-controller-manager";
 
@@ -147,57 +155,4 @@ impl State {
             .delete(resource, json::namespace(object), json::name(object), options)
             .ok();
     }
-}
-
-/// The uid of the owner that controls an object.
-pub(super) fn controller(object: &Value) -> Option<&str> {
-    json::items(object, "/metadata/ownerReferences")
-        .iter()
-        .find(|owner| json::flag(owner, "/controller"))
-        .map(|owner| text(owner, "/uid"))
-}
-
-/// The reference that makes `owner` the controller.
-pub(super) fn owner_reference(owner: &Value) -> Value {
-    json!({
-        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": json::name(owner),
-        "uid": json::uid(owner), "controller": true, "blockOwnerDeletion": true,
-    })
-}
-
-/// `spec.replicas`.
-pub(super) fn replicas(object: &Value) -> i64 {
-    json::int(object, "/spec/replicas").unwrap_or(0)
-}
-
-/// A counter of the status, 0 when absent.
-pub(super) fn count(object: &Value, field: &str) -> i64 {
-    json::int(object, &format!("/status/{field}")).unwrap_or(0)
-}
-
-/// The condition of a type.
-pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    json::items(object, "/status/conditions")
-        .iter()
-        .find(|c| text(c, "/type") == kind)
-}
-
-/// Whether the condition of a type is true.
-pub(super) fn holds(object: &Value, kind: &str) -> bool {
-    condition(object, kind).is_some_and(|c| text(c, "/status") == "True")
-}
-
-/// Writes the fields of a status that are not zero; the server leaves zeros out.
-pub(super) fn set_counts(object: &mut Value, counts: &[(&str, i64)]) {
-    for (field, value) in counts {
-        json::cut(object, &["status", field]);
-        if *value != 0 {
-            put(object, &["status", field], (*value).into());
-        }
-    }
-}
-
-/// A time later by a duration.
-pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at + SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX)
 }

@@ -88,14 +88,6 @@ impl Image {
             ..Self::default()
         }
     }
-
-    /// An image of this health without errors.
-    pub fn with_health(health: Health) -> Self {
-        Self {
-            health,
-            ..Self::default()
-        }
-    }
 }
 
 impl fmt::Debug for Image {

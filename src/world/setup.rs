@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::api_server::apply;
+use super::api_server::refusal::Refusal;
+use super::api_server::request::{Part, Target};
+use super::api_server::resources::{self, Resource};
+use super::api_server::write::{Booking, Writer};
+use super::controllers::replicasets;
 use super::json;
-use super::refusal::Refusal;
-use super::request::{Part, Target};
-use super::resources::{self, Resource};
-use super::write::{Booking, Writer};
-use super::{ADMIN, World, apply, replicasets};
+use super::{ADMIN, World};
 
 /// Why an object could not be put into the world.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

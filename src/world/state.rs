@@ -9,15 +9,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::api_server::store::Store;
+use super::api_server::write::Writer;
 use super::controllers::Cluster;
 use super::faults::Faults;
-use super::gateway::Gateway;
-use super::metrics::Database;
+use super::prometheus::Database;
 use super::rng::Rng;
-use super::store::Store;
 use super::trace::Trace;
 use super::traffic::Traffic;
-use super::write::Writer;
+use super::traffic::gateway::Gateway;
 
 /// The whole state.
 pub(super) struct State {

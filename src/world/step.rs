@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::image::Image;
-use super::metrics::{MetricFault, Metrics};
+use super::prometheus::{MetricFault, Metrics};
 use super::traffic::{Load, Outage, Seen};
-use super::{World, controllers, metrics, traffic};
+use super::{World, controllers, prometheus, traffic};
 
 /// How far the world moves at a time.
 pub const STEP: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ impl World {
         let before = state.store.version();
         controllers::round(&mut state, now);
         traffic::tick(&mut state, now, elapsed, STEP);
-        metrics::scrape(&mut state, now);
+        prometheus::scrape(&mut state, now);
         let changed = state.store.version() != before;
         drop(state);
         if changed {

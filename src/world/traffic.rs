@@ -1,5 +1,8 @@
 //! Requests: how many come, whom the gateway gives them to, and how they end.
 
+pub(super) mod counters;
+pub(super) mod gateway;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,15 +11,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::controllers::holds;
-use super::counters::Counters;
-use super::gateway::Backend;
+use super::api_server::resources;
+use super::controllers::pods::image_name;
 use super::image::{Image, Moment};
 use super::json::{self, text};
-use super::pods::image_name;
-use super::resources;
+use super::object::holds;
 use super::rng::Rng;
 use super::state::State;
+use counters::Counters;
+use gateway::Backend;
 
 /// Requests per second by the virtual time since the world began.
 pub type RequestRate = Arc<dyn Fn(Duration) -> f64 + Send + Sync>;

@@ -65,7 +65,10 @@ async fn a_release_under_way_tells_what_is_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_turned_bad_with_all_traffic_is_told_against_its_past() {
-    told("alone", &super::operator::alone::taken_back().await.to_string());
+    told(
+        "alone",
+        &super::operator::without_baseline::taken_back().await.to_string(),
+    );
 }
 
 #[test]

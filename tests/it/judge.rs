@@ -1,6 +1,5 @@
 //! `serin judge`: lines in, verdicts out.
 
-mod alone;
 mod backtest;
 mod config;
 mod edges;
@@ -11,6 +10,7 @@ mod prometheus;
 mod silence;
 mod simulated;
 mod time;
+mod without_baseline;
 
 use std::fmt::Write;
 

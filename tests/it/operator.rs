@@ -1,20 +1,20 @@
 //! The real operator on the simulated cluster: what it costs.
 
-pub(crate) mod alone;
+mod drift;
 mod edits;
 mod figures;
 mod gauges;
-mod hands;
-mod meddling;
 mod native;
+mod people;
 mod refusals;
 mod returning;
 mod scaled;
+mod shared_rule;
 mod silence;
+mod status;
 mod sweep;
-mod together;
-mod told;
-mod young;
+mod warm_up;
+pub(crate) mod without_baseline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

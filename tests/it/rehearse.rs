@@ -12,11 +12,11 @@ use serin::api::RolloutSpec;
 use serin::cli::Exit;
 use serin::cli::rehearse::{self, Rehearse};
 use serin::engine::state::Cause;
-use serin::stats::trials::scenario::Extra;
-use serin::stats::trials::{MATRIX, Scenario};
-use serin::world::rehearsal::{
+use serin::rehearsal::{
     Assumed, Course, End, Setting, Stop, Summary, courses, play, sufficient_pace, summarize,
 };
+use serin::trials::scenario::Extra;
+use serin::trials::{MATRIX, Scenario};
 
 const MINIMAL: &str = "examples/minimal.yaml";
 

@@ -11,13 +11,13 @@ use crate::support::source::{self, crate_paths, words};
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("stats", &[]),
+    ("trials", &["stats"]),
     ("engine", &["stats"]),
     ("render", &["engine", "api"]),
-    ("ports", &["engine"]),
-    ("telemetry", &["engine", "api"]),
+    ("ports", &[]),
+    ("telemetry", &[]),
     ("cluster", &["api", "engine", "render", "ports"]),
-    ("sources", &["ports", "engine"]),
-    ("gates", &["ports", "engine"]),
+    ("sources", &["ports"]),
     (
         "controller",
         &[
@@ -28,39 +28,26 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ports",
             "cluster",
             "sources",
-            "gates",
             "telemetry",
         ],
     ),
-    (
-        "world",
-        &[
-            "api",
-            "stats",
-            "engine",
-            "render",
-            "ports",
-            "cluster",
-            "sources",
-            "gates",
-            "controller",
-            "telemetry",
-        ],
-    ),
-    ("admin", &["api", "engine", "telemetry"]),
+    ("world", &["ports"]),
+    ("rehearsal", &["api", "stats", "trials", "engine"]),
+    ("admin", &["telemetry"]),
     (
         "cli",
         &[
             "api",
             "stats",
+            "trials",
             "engine",
             "render",
             "ports",
             "cluster",
             "sources",
-            "gates",
             "controller",
             "world",
+            "rehearsal",
             "admin",
             "telemetry",
         ],
@@ -78,7 +65,10 @@ const DOORS: &[(&str, &str)] = &[
 ];
 
 /// Rooms that know neither clock nor client.
-const PURE: &[&str] = &["api", "stats", "engine", "render"];
+const PURE: &[&str] = &["api", "stats", "trials", "engine", "render"];
+
+/// Rooms of numbers only: they can be built without any crate.
+const NUMBERS: &[&str] = &["stats", "trials"];
 
 /// What a pure room must not name. A path is matched as a sequence of words.
 const IMPURE: &[&str] = &[
@@ -101,7 +91,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Crates that the numbers must do without.
-const NOT_IN_STATS: &[&str] = &[
+const NOT_IN_NUMBERS: &[&str] = &[
     "serde",
     "serde_json",
     "jiff",
@@ -114,9 +104,6 @@ const NOT_IN_STATS: &[&str] = &[
 
 /// The longest file, in lines.
 const LONGEST: usize = 400;
-
-/// Files that are tables: longer than that, and better in one piece.
-const TABLES: &[&str] = &[];
 
 struct File {
     path: String,
@@ -200,6 +187,22 @@ fn trespasses(files: &[File]) -> Vec<String> {
     wrong
 }
 
+/// Every room that the table allows to another which does without it.
+fn unused(files: &[File]) -> Vec<String> {
+    let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for file in files {
+        let paths = crate_paths(&source::code(&file.text), file.depth());
+        used.entry(file.room()).or_default().extend(paths);
+    }
+    let idle = |room: &str, other: &str| !used.get(room).is_some_and(|used| used.contains(other));
+    ROOMS
+        .iter()
+        .flat_map(|(room, allowed)| allowed.iter().map(move |other| (*room, *other)))
+        .filter(|(room, other)| idle(room, other))
+        .map(|(room, other)| format!("`{room}` may use `{other}` and does not: take it from the table"))
+        .collect()
+}
+
 /// Every forbidden word in a pure room.
 fn impurities(files: &[File]) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -214,8 +217,8 @@ fn impurities(files: &[File]) -> Vec<String> {
         if PURE.contains(&file.room()) {
             wrong.extend(banned(IMPURE));
         }
-        if file.room() == "stats" {
-            wrong.extend(banned(NOT_IN_STATS));
+        if NUMBERS.contains(&file.room()) {
+            wrong.extend(banned(NOT_IN_NUMBERS));
         }
     }
     wrong
@@ -224,7 +227,6 @@ fn impurities(files: &[File]) -> Vec<String> {
 fn too_long(files: &[File], longest: usize) -> Vec<String> {
     files
         .iter()
-        .filter(|file| !TABLES.contains(&file.path.as_str()))
         .map(|file| (file, file.text.lines().count()))
         .filter(|(_, lines)| *lines > longest)
         .map(|(file, lines)| {
@@ -260,6 +262,11 @@ fn every_room_uses_only_what_it_may() {
     let files = files("src");
     assert!(files.len() > 20, "the sources were not found");
     assert_none(&trespasses(&files));
+}
+
+#[test]
+fn no_room_may_use_what_it_does_without() {
+    assert_none(&unused(&files("src")));
 }
 
 #[test]
@@ -355,6 +362,16 @@ fn a_trespass_is_found_however_it_is_written() {
     for (path, text) in innocent {
         assert_none(&trespasses(&sample(path, text)));
     }
+}
+
+#[test]
+fn an_edge_that_is_not_there_is_found() {
+    let edges = ROOMS.iter().map(|(_, allowed)| allowed.len()).sum::<usize>();
+    assert_eq!(unused(&[]).len(), edges);
+    assert_eq!(
+        unused(&sample("admin.rs", "use crate::telemetry;")).len(),
+        edges - 1
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The judge's arithmetic: golden vectors, laws that any valid evidence obeys, restarts.
-mod alone;
 mod evidence;
 mod golden;
 mod laws;
 mod plain;
+mod reference;
 mod release;
 mod replay;
 mod thin;
-mod young;
+mod warm_up;
+mod without_baseline;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::contender::{BAKE, Contender, head, minutes, row};
-use crate::stats::trials::{Conditions, HOLD_OUT, Ladder, MATRIX, Scenario, Summary, summarize};
+use crate::trials::{Conditions, HOLD_OUT, Ladder, MATRIX, Scenario, Summary, summarize};
 
 /// What is said of many scenarios at once.
 const OVER_ALL: [&str; 4] = [

@@ -1,8 +1,8 @@
 //! Who is measured: the judge and its peers, and how a number of their releases is run.
 
 use crate::stats::settings::Settings;
-use crate::stats::trials::outcome::Outcome;
-use crate::stats::trials::{
+use crate::trials::outcome::Outcome;
+use crate::trials::{
     Argo, Conditions, Flagger, Gauge, Kayenta, Ladder, Method, PooledZ, Scenario, Serin, run,
 };
 

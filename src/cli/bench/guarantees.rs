@@ -2,8 +2,8 @@
 
 use super::contender::{BAKE, Contender, head, row};
 use crate::stats::special::share_interval;
-use crate::stats::trials::{Conditions, Ladder, MATRIX, Scenario, summarize};
 use crate::stats::{Background, Evidence, Settings};
+use crate::trials::{Conditions, Ladder, MATRIX, Scenario, summarize};
 
 /// False rollbacks among equal arms, with the exact upper end.
 pub(super) fn equal_arms(runs: u64, print: &mut dyn FnMut(&str)) {

@@ -5,11 +5,11 @@ use crate::stats::background::Background;
 use crate::stats::counts::Tick;
 use crate::stats::evidence::Evidence;
 use crate::stats::history::{PodCounts, background_of};
+use crate::stats::joint::{Part, joint};
 use crate::stats::latency::{Bucket, Edge, TOLERATED, UNACCEPTABLE, edges, slower_than};
 use crate::stats::random::Random;
 use crate::stats::settings::Settings;
-use crate::stats::several::{Part, joint};
-use crate::stats::trials::methods::RUNGS;
+use crate::trials::methods::RUNGS;
 
 /// Upper edges in seconds, those of most client libraries.
 const EDGES: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

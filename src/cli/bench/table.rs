@@ -1,7 +1,7 @@
 //! The benchmark's table: every scenario under every method.
 
 use super::contender::{contenders, minutes, row};
-use crate::stats::trials::{Conditions, MATRIX, Scenario, Summary, summarize};
+use crate::trials::{Conditions, MATRIX, Scenario, Summary, summarize};
 
 /// A figure over all scenarios of a method.
 type Measure<'a> = &'a dyn Fn(&[(Scenario, Summary)]) -> f64;

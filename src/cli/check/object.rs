@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
-use super::complete::complete;
+use super::defaults::complete;
 use super::finding::{Finding, quoted};
 use super::metadata;
 use super::rules::Rules;

@@ -1,7 +1,7 @@
 //! A structural schema against a value: what the API server's own validation says, in words of ours.
 //!
 //! Invariants: unknown fields are refused, as `fieldValidation: Strict` (kubectl's default) does; values are those
-//! after [`super::complete`], so `null` is met only where the API server would refuse it.
+//! after [`super::defaults`], so `null` is met only where the API server would refuse it.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray,

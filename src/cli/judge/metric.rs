@@ -1,8 +1,8 @@
 //! One metric of a stream: its counts, and what an arm of a line must be like.
 
-mod waited;
+mod pending;
 
-use self::waited::Waited;
+use self::pending::Waited;
 use super::line::{Arm, Arms, Increments, Whole};
 use super::series::Counters;
 use crate::stats::latency::{self, Bucket, Edge};

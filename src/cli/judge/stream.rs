@@ -1,10 +1,10 @@
 //! One stream: the evidence of one release, fed line by line.
 
-mod alone;
 mod check;
 mod open;
 mod past;
 mod share;
+mod without_baseline;
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use super::answer::{self, Answer};
 use super::gauge::{Around, Gauge, Told};
 use super::line::Line;
 use super::metric::Metric;
-use super::plot::{self, Standing};
 use super::rules::Rules;
+use crate::cli::plot::{self, Standing};
 use crate::engine::words;
 use crate::stats::{Assessment, Panel, Rule, Verdict};
 

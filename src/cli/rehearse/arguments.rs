@@ -2,9 +2,9 @@
 
 use super::Rehearse;
 use crate::api::{self, duration};
-use crate::stats::trials::scenario::Extra;
-use crate::stats::trials::{MATRIX, Scenario};
-use crate::world::rehearsal::Assumed;
+use crate::rehearsal::Assumed;
+use crate::trials::scenario::Extra;
+use crate::trials::{MATRIX, Scenario};
 
 const HOUR: f64 = 3600.0;
 

@@ -3,7 +3,7 @@
 use super::scene::{Found, Scene};
 use super::words::{middle, pace, requests, setting, share};
 use crate::engine::words::{grouped, percent, span};
-use crate::world::rehearsal::{Advice, Because, Stuck, Trouble, excluded, sufficient_pace};
+use crate::rehearsal::{Advice, Because, Stuck, Trouble, excluded, sufficient_pace};
 
 /// What is wrong.
 pub(super) fn trouble(scene: &Scene<'_>, trouble: &Trouble) -> String {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::findings;
 use super::scene::{Found, Scene};
 use crate::api::RolloutSpec;
-use crate::world::rehearsal::{Advice, Probe, Share, Spread, StepSummary, excluded};
+use crate::rehearsal::{Advice, Probe, Share, Spread, StepSummary, excluded};
 
 /// What `--help` says of it.
 pub(super) const HELP: &str = r#"--output json gives one object. Shares and error rates are 0 to 1, times are minutes, a spread is {"p10","p50","p90",

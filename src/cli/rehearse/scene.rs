@@ -3,8 +3,8 @@
 use super::input;
 use crate::engine::plan::Plan;
 use crate::engine::words::percent;
-use crate::stats::alone::ALONE;
-use crate::world::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
+use crate::rehearsal::{Advice, Assumed, Extremes, Setting, Summary, Trouble};
+use crate::stats::without_baseline::ALONE;
 
 /// What was rehearsed.
 pub(super) struct Scene<'a> {

@@ -6,7 +6,7 @@ use super::scene::{Found, Scene};
 use super::{findings, words};
 use crate::engine::state::Cause;
 use crate::engine::words::{grouped, percent};
-use crate::world::rehearsal::{Because, CAUGHT, SLIPS, Spread, StepSummary, Trouble};
+use crate::rehearsal::{Because, CAUGHT, SLIPS, Spread, StepSummary, Trouble};
 
 /// Columns of a line.
 const WIDTH: usize = 110;

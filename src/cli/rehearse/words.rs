@@ -1,8 +1,8 @@
 //! Numbers in words that need no statistics.
 
 use crate::engine::words::{grouped, span};
-use crate::stats::trials::scenario::Extra;
-use crate::world::rehearsal::{Share, Spread};
+use crate::rehearsal::{Share, Spread};
+use crate::trials::scenario::Extra;
 
 /// A share of the releases: one decimal, and never 0 or 100 where it is neither.
 pub(super) fn share(value: f64) -> String {

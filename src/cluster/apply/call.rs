@@ -8,10 +8,10 @@ use super::{Applied, ApplyError, Writer};
 use crate::cluster::cache::Kind;
 use crate::cluster::client;
 use crate::cluster::error::{Call, Error};
-use crate::cluster::gather::text;
 use crate::cluster::lease::Stamp;
 use crate::cluster::watches::api_resource;
-use crate::render::{kept, names, patch};
+use crate::render::json::text;
+use crate::render::{names, patch, write_check};
 
 impl Writer {
     /// Reads an object from the server, not from a cache.
@@ -48,7 +48,7 @@ impl Writer {
         let api = api(&self.client, kind, namespace);
         let answer = client::call(what, self.deadline, api.patch(name, &params(), &patch)).await?;
         let applied = written(kind, answer);
-        let lost = |(_, answer): &(Kind, Value)| kept::unkept(&ops, answer);
+        let lost = |(_, answer): &(Kind, Value)| write_check::unkept(&ops, answer);
         match applied.written.iter().find_map(lost) {
             Some(field) => Err(ApplyError::NotKept {
                 object: format!("{} {namespace}/{name}", kind.resource().2),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{ApplyError, Job, Writer};
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
+use crate::render::json::{number, text};
 use crate::render::names;
 
 /// How much must be looked at.
@@ -86,7 +86,8 @@ impl Writer {
         let live = self.same(Kind::Deployment, seen).await?;
         self.fence(&live)?;
         for field in ["/spec/replicas", "/status/readyReplicas"] {
-            if number(&live, field) < number(seen, field) {
+            let pods = |object: &Value| number(object, field).unwrap_or(0);
+            if pods(&live) < pods(seen) {
                 return Err(stale(&format!("Deployment {name} has fewer pods than before")));
             }
         }
@@ -131,10 +132,6 @@ fn unchanged(seen: &Value, live: &Value, fields: &[&str]) -> Result<(), ApplyErr
         ))),
         None => Ok(()),
     }
-}
-
-fn number(object: &Value, pointer: &str) -> u64 {
-    object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn stale(why: &str) -> ApplyError {

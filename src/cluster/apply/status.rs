@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Applied, ApplyError, Job, Writer};
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
 use crate::engine::quantity::Moment;
+use crate::render::json::text;
 
 /// The most characters of a message that the API admits.
 const MESSAGE_MAX: usize = 1024;

@@ -8,8 +8,8 @@ use super::{Applied, ApplyError, Blocked, Job, Writer};
 use crate::api::Original;
 use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
-use crate::cluster::gather::text;
 use crate::engine::Weight;
+use crate::render::json::text;
 use crate::render::{names, route};
 
 /// How often less traffic is written anew over a fresh read before the conflict goes up to the loop.

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::conditions;
-use crate::cluster::gather::{label, number, text};
 use crate::engine::Revision;
 use crate::engine::observation::Crashes;
+use crate::render::json::{conditions, label, number, text};
 use crate::render::names;
 
 /// How the pods of `revision` have crashed. A container that ends with 0 and starts again has crashed as well: nobody asked
@@ -28,7 +27,7 @@ pub(super) fn crashes(pods: &[Value], revision: Option<&Revision>) -> Crashes {
 }
 
 /// The statuses of the containers that are to run for as long as the pod does: sidecars among the init containers too.
-pub(in crate::cluster) fn lasting(pod: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn lasting(pod: &Value) -> impl Iterator<Item = &Value> {
     let sidecar = |status: &&Value| {
         let mut all = list(pod, "/spec/initContainers");
         all.any(|it| text(it, "/name") == text(status, "/name") && text(it, "/restartPolicy") == "Always")

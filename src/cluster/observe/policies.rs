@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::routes::{arms, stable_ports};
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::Revision;
 use crate::engine::observation::Problem;
+use crate::render::json::text;
 use crate::render::names;
 
 /// Reason: a policy speaks of the stable Service, and none of the candidate's.
@@ -15,7 +16,7 @@ const POLICY_MISSES: &str = "PolicyMisses";
 /// The first policy that the candidate of `revision` would lack. Which name the candidate's Service has is known once its
 /// template is, so this is for a release only, and not told at rest.
 pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
-    let arms = super::arms(snapshot);
+    let arms = arms(snapshot);
     let candidate = names::candidate(arms.workload, revision);
     let (_, _, kind, _) = Kind::BackendTlsPolicy.resource();
     let policies = || {
@@ -43,7 +44,7 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
 
 /// The names of the stable Service's ports that routes name; all of them where routes name none.
 fn routed(snapshot: &Snapshot) -> Vec<&str> {
-    let routed = super::stable_ports(snapshot);
+    let routed = stable_ports(snapshot);
     let ports = snapshot.service.as_ref().and_then(|it| it.pointer("/spec/ports"));
     let ports = ports.and_then(Value::as_array).into_iter().flatten();
     let asked = |port: &&Value| {

@@ -1,13 +1,15 @@
 //! The routes of a Rollout, observed: what they give to a candidate, and what is wrong with them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::super::gather::text;
 use super::super::snapshot::Snapshot;
 use crate::api::Original;
 use crate::engine::Moment;
 use crate::engine::observation::{Problem, Route};
 use crate::engine::reason;
+use crate::render::json::text;
 use crate::render::route;
 
 /// All managed routes as the gateways have taken them. One that names nobody any more may still be served in its older
@@ -116,6 +118,24 @@ pub(super) fn arms_of(rollout: &Value) -> route::Arms<'_> {
         stable: service.unwrap_or(workload),
         workload,
     }
+}
+
+/// The ports of the stable Service that managed rules name.
+pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
+    let stable = arms(snapshot).stable;
+    let rules = snapshot.routes.iter().flat_map(|(_, route)| {
+        let rules = route
+            .as_ref()
+            .and_then(|route| route.pointer("/spec/rules"))
+            .and_then(Value::as_array);
+        rules.into_iter().flatten()
+    });
+    let ports: BTreeSet<u16> = rules
+        .flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
+        .filter(|backend| text(backend, "/name") == stable)
+        .filter_map(|backend| backend["port"].as_u64().and_then(|port| u16::try_from(port).ok()))
+        .collect();
+    ports.into_iter().collect()
 }
 
 /// The routes as they were before the first change, from the status.

@@ -253,7 +253,10 @@ fn pods_without_the_port_of_their_service_are_not_ready_for_requests() {
     newer["ports"] = json!([port("http"), port("metrics")]);
     newer["endpoints"][0]["targetRef"]["name"] = json!("checkout-1");
     all.endpoint_slices.extend([stable, newer]);
-    assert_eq!(crate::cluster::ready::endpoints(&all, "checkout").len(), 2);
+    assert_eq!(
+        crate::cluster::observe::ready::endpoints(&all, "checkout").len(),
+        2
+    );
     let told = seen(&all).trouble.unwrap_or_default();
     assert!(
         told.starts_with("no pod behind Service shop/checkout-canary-v2 has a container port named `http`"),

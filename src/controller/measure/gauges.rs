@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::look::Look;
 use super::trial::{Place, Served};
-use super::young::Young;
+use super::warm_up::Young;
 use crate::api;
 use crate::engine::gauge::{self, Room};
 use crate::engine::{Moment, Plan, Revision};

@@ -11,13 +11,12 @@ use super::timed::Timed;
 use super::trial::{Kept, Pace};
 use crate::api;
 use crate::cluster::cache::Kind;
-use crate::cluster::gather::{number, text};
-use crate::cluster::observe;
-use crate::cluster::ready;
+use crate::cluster::observe::{self, ready};
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
 use crate::engine::{Moment, Plan, Revision};
 use crate::ports::MetricSource;
+use crate::render::json::{number, text};
 use crate::sources::promql::{Arm, pods_of_deployment};
 
 /// Everything that one look needs.

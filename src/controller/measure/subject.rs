@@ -13,9 +13,9 @@ use crate::sources::history::{self, NoPast, Past, Shape};
 use crate::sources::preflight::Choice;
 use crate::sources::promql::Arm;
 use crate::sources::queries::Queries;
-use crate::stats::alone::ALONE;
 use crate::stats::history::background_of;
 use crate::stats::latency::{self, Bucket};
+use crate::stats::without_baseline::ALONE;
 use crate::stats::{Background, Counts, Margin};
 
 /// How far the past is looked into.

@@ -3,12 +3,12 @@
 //! Invariants: the evidence is a function of the counters and of what was committed; a trial that is kept, resumed and
 //! read on ends in the same bits as one that never stopped, as long as the server keeps its history.
 
-mod kept;
+mod checkpoint;
 
 use std::time::Duration;
 
 use super::subject::{Learned, Subject};
-use super::young::{self, Young};
+use super::warm_up::{self, Young};
 use crate::engine::judge::{Brief, Judge};
 use crate::engine::observation::Problem;
 use crate::engine::state::{AHEAD, Gap};
@@ -18,8 +18,8 @@ use crate::sources::counters::{NoData, Reading};
 use crate::sources::promql::Arm;
 use crate::sources::reader::{Grid, Point, Reader};
 use crate::stats;
-pub(super) use kept::Kept;
-use kept::KeptLine;
+pub(super) use checkpoint::Kept;
+use checkpoint::KeptLine;
 
 /// How long before the last reading a resumed trial begins to read again, to know each series' last value.
 const LEAD: Duration = Duration::from_secs(3600);
@@ -239,8 +239,8 @@ impl Trial {
     }
 
     /// The step that the pods on trial may come in.
-    pub(super) fn step(&self, plan: &Plan) -> young::Step {
-        young::Step {
+    pub(super) fn step(&self, plan: &Plan) -> warm_up::Step {
+        warm_up::Step {
             entered: self.place.entered,
             warm_up: plan.analysis.warm_up,
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{RETRY, Worker};
-use crate::cluster::gather::text;
 use crate::cluster::snapshot::Snapshot;
-use crate::controller::trouble::Deed;
+use crate::controller::failures::Deed;
 use crate::engine::Moment;
 use crate::engine::reason::Note;
 use crate::render::gate;
+use crate::render::json::text;
 
 /// Reason: a Deployment is not looked after any more.
 const GATE_TAKEN_OFF: &str = "GateTakenOff";

@@ -9,7 +9,7 @@ use super::{Turn, Worker};
 use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
 use crate::cluster::snapshot::Snapshot;
-use crate::controller::trouble::{Deed, lowers};
+use crate::controller::failures::{Deed, lowers};
 use crate::engine::reason::{self, Note};
 use crate::engine::state::Phase;
 use crate::engine::{Decision, Effect, Moment, State};

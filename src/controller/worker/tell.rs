@@ -6,14 +6,14 @@ use super::{RESYNC, Turn, Worker};
 use crate::api;
 use crate::cluster::apply::Applied;
 use crate::cluster::events::{Notice, Reference};
-use crate::cluster::gather::text;
+use crate::cluster::field_owners;
 use crate::cluster::snapshot::Snapshot;
-use crate::cluster::writers;
 use crate::controller::contest::Contest;
 use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
+use crate::render::json::text;
 use crate::telemetry::metrics::{WeightArm, WeightKind};
 
 impl Worker {
@@ -145,7 +145,7 @@ impl Worker {
         let mut routes = snapshot.routes.iter().filter_map(|(_, route)| route.as_ref());
         let changed = routes.by_ref().filter(written).find_map(|route| {
             let name = format!("{}/{}", self.key.namespace, text(route, "/metadata/name"));
-            Some((name, writers::since_ours(route)?))
+            Some((name, field_owners::since_ours(route)?))
         });
         let changed = changed.as_ref().map(|(name, writer)| (name.as_str(), *writer));
         let Some(undone) = self.contest.wrote(weight, changed, now) else {

@@ -5,7 +5,7 @@ use super::super::plan::OnSilence;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Outcome, Phase, Promotion, PromotionStage, Release, Stage};
-use super::setback::known;
+use super::promotion_failover::known;
 use super::{Turn, after};
 
 impl Turn<'_> {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::stats::alone::Alone;
 use crate::stats::evidence::Stand;
+use crate::stats::without_baseline::Alone;
 use crate::stats::{Counts, Tick};
 
 fn past(bursts: Bursts) -> Background {
@@ -120,14 +120,14 @@ fn every_number_of_the_evidence_against_the_past_is_kept_behind_the_past_itself(
     (kept.guard.largest, kept.guard.waiting.seconds) = (30.0, 31.0);
     kept.guard.waiting.counts = [[32, 33], [34, 35]];
     (kept.guard.touched, kept.guard.lasting, kept.failed) = (36, 37, true);
-    let numbers = alone::reals(&kept);
+    let numbers = without_baseline::reals(&kept);
     let want: Vec<f64> = [0.001, 1.5, 7.0, 30.0, 0.25, 2.0]
         .into_iter()
         .chain((1..=37).map(f64::from))
         .chain([1.0])
         .collect();
     assert_eq!(numbers, want);
-    let read = |flags, numbers: &[f64]| alone::stand(&Settings::default(), flags, numbers);
+    let read = |flags, numbers: &[f64]| without_baseline::stand(&Settings::default(), flags, numbers);
     assert_eq!(read((1, 1), &numbers), Ok(Stand::Alone(Some(Box::new(kept)))));
     // Neither one less nor one more.
     let mut more = numbers.clone();
@@ -154,10 +154,10 @@ fn every_number_of_the_evidence_against_the_past_is_kept_behind_the_past_itself(
 
 #[test]
 fn flags_and_numbers_must_agree_on_whether_the_candidate_is_alone() {
-    let read = |flags, numbers: &[f64]| alone::stand(&Settings::default(), flags, numbers);
+    let read = |flags, numbers: &[f64]| without_baseline::stand(&Settings::default(), flags, numbers);
     assert_eq!(read((0, 0), &[]), Ok(Stand::Beside));
     assert_eq!(read((1, 0), &[]), Ok(Stand::Alone(None)));
-    let numbers = alone::reals(&Alone::new(&Settings::default(), past(Bursts::None)).unwrap());
+    let numbers = without_baseline::reals(&Alone::new(&Settings::default(), past(Bursts::None)).unwrap());
     for (flags, numbers) in [
         ((0, 1), numbers.as_slice()),
         ((0, 0), &numbers),

@@ -1,13 +1,13 @@
 //! What the evidence allows and what it still lacks.
 
-use super::alone::surely;
+use super::without_baseline::surely;
 use super::{Evidence, PASS_BETS};
-use crate::stats::alone::SET_ASIDE;
 use crate::stats::assessment::{Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
 use crate::stats::settings::Margin;
+use crate::stats::without_baseline::SET_ASIDE;
 
 /// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
 const SUSPICION: f64 = 0.4;

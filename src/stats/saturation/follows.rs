@@ -3,10 +3,8 @@
 //! either.
 
 use super::line::Load;
-use super::quantile;
+use super::{SHOWN, quantile};
 
-/// Standard errors from which a slope counts as shown.
-pub(super) const SHOWN: f64 = 3.0;
 /// Readings at the start of a step whose change of use is attributed to the new weight; later change is attributed to time.
 const ONSET_READINGS: f64 = 12.0;
 /// Neighbouring differences share a reading, which correlates their products by a quarter: the variance grows by this

@@ -1,7 +1,6 @@
 //! Sums from which a straight line through readings follows, whatever its intercept turns out to be.
 
-use super::follows::SHOWN;
-use super::quantile;
+use super::{SHOWN, quantile};
 
 /// One reading of the pods of one arm: their mean.
 #[derive(Clone, Copy, Debug, PartialEq)]

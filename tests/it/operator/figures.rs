@@ -2,8 +2,8 @@
 
 use serin::telemetry::metrics::FAMILIES;
 
+use super::drift::sync;
 use super::gauges::{comes_to, status};
-use super::meddling::sync;
 use super::silence::Shaky;
 use super::*;
 

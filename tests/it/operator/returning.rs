@@ -6,8 +6,8 @@ use serde_json::json;
 use serin::api::Rollout;
 use serin::world::{Fault, FaultRule, MetricFault, Moment};
 
+use super::drift::{delete, events};
 use super::gauges::{comes_to, status};
-use super::meddling::{delete, events};
 use super::*;
 
 /// A shop whose new version fails so many of the requests, while it is ill, on pods with such a share of the traffic.

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 use serin::stats::evalue::{fail_log_e, pass_log_e};
-use serin::stats::exact;
-use serin::stats::forecast::{provable_rate, requests_to_prove};
+use serin::stats::forecast::{divergence, provable_rate};
 use serin::stats::interval::RatioLikelihood;
 use serin::stats::process::Process;
-use serin::stats::share::log_e_of_shares;
-use serin::stats::special::{beta_quantile, beta_regularized, digamma, ln_gamma, share_interval};
-use serin::stats::trials::kayenta::{Class, classify};
-use serin::stats::trials::rank::{exact_p_value, p_value, u_statistic};
+use serin::stats::special::{beta_quantile, beta_regularized, ln_gamma, share_interval};
+use serin::stats::traffic_share::log_e_of_shares;
 use serin::stats::{Counts, Margin, Tick};
+use serin::trials::kayenta::{Class, classify};
+use serin::trials::rank::u_statistic;
+
+use super::reference::digamma::digamma;
+use super::reference::exact;
+use super::reference::rank::{exact_p_value, p_value};
 
 /// The rows under one key; an absent or empty key would make a test vacuous.
 fn rows(key: &str) -> Vec<Value> {
@@ -115,7 +118,7 @@ fn ten_ticks() {
 #[test]
 fn traffic_needed() {
     for row in rows("requests_to_prove") {
-        let got = requests_to_prove(number(&row["rate"]), number(&row["bound"]), number(&row["nats"]));
+        let got = number(&row["nats"]) / divergence(number(&row["rate"]), number(&row["bound"]));
         near(got, number(&row["requests"]), 1e-12, &row);
     }
     for row in rows("provable_rate") {

@@ -235,7 +235,11 @@ async fn images_that_never_get_ready_exceed_the_deadline() {
         .patch("checkout", &PatchParams::default(), &deadline)
         .await
         .unwrap();
-    world.define_image("checkout:bad", Image::with_health(Health::CrashLoop));
+    let crashing = Image {
+        health: Health::CrashLoop,
+        ..Image::default()
+    };
+    world.define_image("checkout:bad", crashing);
     world.set_image("shop", "checkout", "checkout:bad").unwrap();
     wait(50).await;
     assert_eq!(progressing(&world), ("True".into(), "ReplicaSetUpdated".into()));

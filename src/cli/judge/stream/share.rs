@@ -1,7 +1,7 @@
 //! Does the candidate get the share of the requests that it was to get? That is a finding of its own: what the weights
 //! promise does not hold, so nothing advances, and it is evidence neither for the candidate nor against it.
 
-use crate::stats::share::not_honoured;
+use crate::stats::traffic_share::not_honoured;
 use crate::stats::{Arms, Counts};
 
 /// So long after a weight is set the requests are not looked at: the gateway takes it over meanwhile. In seconds.

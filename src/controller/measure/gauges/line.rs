@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::super::look::Look;
-use super::super::young::Young;
+use super::super::warm_up::Young;
 use crate::api;
-use crate::cluster::limits;
 use crate::engine::Moment;
 use crate::engine::gauge::{Gauge, Kind, Reading, set_of};
 use crate::ports::{MetricSource, Sample, Span};
+use crate::render::limits;
 use crate::sources::gauges::{Levels, Meter, Preset, Way};
 use crate::sources::promql::{Arm, render};
 use crate::stats::leak::Level;

@@ -221,7 +221,7 @@ async fn cut_at_any_tick(plan: &Plan, told: &str) {
 const ARRIVALS: [i64; 4] = [190, 340, 411, 700];
 
 fn arrive(plan: &Plan, trial: &mut Trial, ready: i64) {
-    let pod = crate::cluster::ready::Newcomer {
+    let pod = crate::cluster::observe::ready::Newcomer {
         uid: ready.to_string(),
         created: second(ready - 8),
         ready: second(ready),
