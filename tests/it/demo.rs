@@ -55,7 +55,7 @@ fn a_good_version_is_promoted() {
             .starts_with("Promoted after "),
         "{text}"
     );
-    in_order(&transcript("And from `serin demo --speed 0`, a good one:"), &text);
+    in_order(&transcript("From `serin demo --speed 0`: a good version is promoted."), &text);
 }
 
 #[test]
