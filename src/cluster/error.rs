@@ -261,7 +261,7 @@ impl Error {
             };
             let why = match &self.cause {
                 Cause::Client(error) => chain(error),
-                cause => cause.to_string(),
+                Cause::Deadline(_) | Cause::Refused(_) | Cause::Unusable(_) => self.cause.to_string(),
             };
             return format!("{}{doubt}", bounded(&why));
         };

@@ -182,11 +182,8 @@ fn seconds(at: Timestamp) -> String {
 
 /// Why there is no answer, or only a part of it.
 fn missing(error: &(dyn std::error::Error + 'static)) -> SourceError {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .filter_map(cause)
-        .next()
-        .unwrap_or(SourceError::Unreachable)
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(cause).unwrap_or(SourceError::Unreachable)
 }
 
 /// What one error of a chain tells.
@@ -199,11 +196,11 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> Option<SourceError> {
         let tls = error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let refused = error.kind() == std::io::ErrorKind::ConnectionRefused;
         return match tls {
             Some(rustls::Error::InvalidCertificate(_)) => Some(SourceError::Untrusted),
-            Some(_) => None,
-            None if error.kind() == std::io::ErrorKind::ConnectionRefused => Some(SourceError::NotListening),
-            None => None,
+            None if refused => Some(SourceError::NotListening),
+            Some(_) | None => None,
         };
     }
     // The connector's own error has no public type.

@@ -55,7 +55,10 @@ fn a_good_version_is_promoted() {
             .starts_with("Promoted after "),
         "{text}"
     );
-    in_order(&transcript("From `serin demo --speed 0`: a good version is promoted."), &text);
+    in_order(
+        &transcript("From `serin demo --speed 0`: a good version is promoted."),
+        &text,
+    );
 }
 
 #[test]
