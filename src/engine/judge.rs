@@ -236,11 +236,23 @@ impl Judge {
             verdict,
             summary: String::new(),
             share: self.share(),
+            measured: self.measured(),
+            suspect: self.gating().any(|index| self.panel.is_suspect(index)),
             idle: self.panel.is_idle(),
             by_past: verdict == Verdict::Fail && self.panel.evidence().any(stats::Evidence::is_forsaken),
             young: self.panel.evidence().any(stats::Evidence::is_young),
             gauges: Gauges::default(),
         }
+    }
+
+    /// How much of this rung's time every metric that is needed has been read.
+    fn measured(&self) -> Duration {
+        let seconds = self
+            .gating()
+            .filter_map(|index| self.panel.seconds_in_step(index));
+        let least = seconds.reduce(f64::min).unwrap_or_default();
+        // Sums of short times are not exact.
+        Duration::try_from_secs_f64((least * 1e3).round() / 1e3).unwrap_or_default()
     }
 
     /// The sentences of the metrics that matter: after a fail the one that decided.
@@ -330,9 +342,14 @@ impl Judge {
 
     /// The metrics without which nothing passes: what can only roll back must not hold a release by its silence.
     fn needed(&self) -> impl Iterator<Item = &Tried> {
+        self.gating().filter_map(|index| self.metrics.get(index))
+    }
+
+    /// Positions of the metrics that a release waits for.
+    fn gating(&self) -> impl Iterator<Item = usize> {
         let gated = self.metrics.iter().any(|tried| tried.metric.gating);
-        let needed = move |tried: &&Tried| tried.metric.gating || !gated;
-        self.metrics.iter().filter(needed)
+        let needed = move |(index, tried): (usize, &Tried)| (tried.metric.gating || !gated).then_some(index);
+        self.metrics.iter().enumerate().filter_map(needed)
     }
 
     /// How many metrics are on trial.

@@ -297,6 +297,22 @@ impl Panel {
         Some(first.counts_in_step())
     }
 
+    /// Seconds of this step in which `metric` was read.
+    pub fn seconds_in_step(&self, metric: usize) -> Option<f64> {
+        let parts = self.metrics.get(metric)?.parts.iter();
+        parts.map(Evidence::seconds_in_step).reduce(f64::min)
+    }
+
+    /// Whether `metric` speaks against the candidate.
+    pub fn is_suspect(&self, metric: usize) -> bool {
+        let mut parts = self
+            .metrics
+            .get(metric)
+            .into_iter()
+            .flat_map(|metric| &metric.parts);
+        parts.any(Evidence::is_suspect)
+    }
+
     /// The candidate's share (per cent) that `metric`'s requests really have in this step, if it is surely and
     /// noticeably not `weight`.
     pub fn not_honoured(&self, metric: usize, weight: f64) -> Option<f64> {

@@ -132,7 +132,7 @@ impl Method for Serin {
             return Move::RollBack;
         }
         if self.baking {
-            return if self.held >= self.ladder.bake.1 - 1e-9 {
+            return if self.held >= self.ladder.bake.1 - 1e-9 && !self.evidence.is_suspect() {
                 Move::Promote
             } else {
                 Move::At(self.ladder.bake.0)

@@ -229,16 +229,18 @@ impl Turn<'_> {
             return Some(self.unsettled(&release));
         };
         let since = settled.max(release.entered);
-        let held = self.over(since, rung.hold);
+        let held = self.over(since, rung.hold) && self.is_watched(rung);
         let proven = match rung.kind {
             RungKind::Proof => self
                 .seen
                 .evidence
                 .clears(&release.revision, release.rung, release.entered),
-            RungKind::Bake => self
-                .seen
-                .evidence
-                .current(&release.revision, release.rung, release.entered),
+            RungKind::Bake => {
+                self.seen
+                    .evidence
+                    .current(&release.revision, release.rung, release.entered)
+                    && !self.seen.evidence.suspect
+            }
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release, since) {
             return wait;
@@ -378,15 +380,7 @@ impl Turn<'_> {
                 let message = format!("{}{anew}", words::waits_for(release.weight, young));
                 Waiting::on(reason::JUDGING, message).until(Some(deadline))
             }
-            RungKind::Bake => {
-                let end = after(since, rung.hold);
-                let message = if self.plan.is_alone(release.rung) {
-                    format!("the bake at {}, compared with the past{anew}", release.weight)
-                } else {
-                    format!("the bake at {}{anew}", release.weight)
-                };
-                Waiting::on(reason::BAKING, message).until(Some(end))
-            }
+            RungKind::Bake => self.baking_wait(release, (since, deadline), anew),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Evidence as the engine sees it.
 
+use std::time::Duration;
+
 use crate::engine::gauge::{Gauges, Leak};
 use crate::engine::quantity::{Moment, Revision, Weight};
 use crate::engine::state::Cause;
@@ -21,6 +23,10 @@ pub struct Evidence {
     pub summary: String,
     /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
     pub share: Option<Weight>,
+    /// How much of the time at this rung has been read.
+    pub measured: Duration,
+    /// Something speaks against the candidate, though not enough to convict it.
+    pub suspect: bool,
     /// No request has reached the version on trial for so long that nothing is known of it any more.
     pub idle: bool,
     /// A fail rests on the past alone: surely no request came to the baseline any more, though some should have.
@@ -53,6 +59,8 @@ impl Evidence {
             verdict: Verdict::Continue,
             summary: String::new(),
             share: None,
+            measured: Duration::ZERO,
+            suspect: false,
             idle: false,
             by_past: false,
             young: false,

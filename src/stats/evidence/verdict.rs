@@ -101,6 +101,16 @@ impl Evidence {
         }
     }
 
+    /// Whether anything speaks against the candidate: enough to keep the weight, however much is proven.
+    pub fn is_suspect(&self) -> bool {
+        self.suspicion().reached()
+    }
+
+    /// Seconds of this step that ticks have covered.
+    pub fn seconds_in_step(&self) -> f64 {
+        f64::from(self.step_seconds)
+    }
+
     /// Whether pods are still warming up, though the step's own warm-up is over.
     pub const fn is_young(&self) -> bool {
         matches!(self.flags.warming, Some(Warming::Pods))

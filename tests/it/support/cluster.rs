@@ -6,7 +6,7 @@ use serin::engine::effect::Effect;
 use serin::engine::gauge::Gauges;
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{Action, Candidate, Gate, Observation, Problem, Route, Workload};
-use serin::engine::plan::{GateMode, Plan};
+use serin::engine::plan::{GateMode, Plan, RungKind};
 use serin::engine::state::{Phase, Stage, State};
 use serin::engine::{Moment, Revision, Weight};
 
@@ -19,6 +19,8 @@ pub(crate) enum Metrics {
     Unclear,
     /// The candidate is worse.
     Fail(String),
+    /// Neither way, though the candidate looks worse.
+    Doubtful(String),
     /// A pass, but no request comes any more.
     Idle,
     /// The candidate is far worse than the past, and nothing comes to the baseline any more.
@@ -41,6 +43,8 @@ pub(crate) struct Cluster {
     candidate_ready_at: Option<Moment>,
     pub(crate) route: RouteFacts,
     pub(crate) metrics: Metrics,
+    /// When they were silent before, from and until; what was counted then is gone.
+    unread: Vec<(Moment, Moment)>,
     pub(crate) gauges: Gauges,
     /// The candidate's share of the requests, where that is surely not its weight.
     pub(crate) share: Option<Weight>,
@@ -116,6 +120,7 @@ impl Cluster {
                 unusable: None,
             },
             metrics: Metrics::Pass(Duration::from_secs(30)),
+            unread: Vec::new(),
             gauges: Gauges::default(),
             share: None,
             gate: Gate::Closed,
@@ -149,6 +154,26 @@ impl Cluster {
         }
     }
 
+    /// The metrics say something else from now on.
+    pub(crate) fn say(&mut self, metrics: Metrics) {
+        if let Metrics::Silent(since, _) = self.metrics {
+            self.unread.push((since, self.now));
+        }
+        self.metrics = metrics;
+    }
+
+    /// How much of the time since then has been read.
+    fn measured(&self, since: Moment) -> Duration {
+        let now = match self.metrics {
+            Metrics::Silent(silent, _) => silent,
+            _ => self.now,
+        };
+        let span =
+            |from: Moment, until: Moment| until.max(since).duration_since(from.max(since)).unsigned_abs();
+        let unread: Duration = self.unread.iter().map(|(from, until)| span(*from, *until)).sum();
+        span(since, now).saturating_sub(unread)
+    }
+
     fn seen_route(&self) -> Route {
         if let Some(problem) = &self.route.unusable {
             return Route::Unusable(problem.clone());
@@ -176,6 +201,7 @@ impl Cluster {
             .settled(release.weight, plan.propagation, self.now);
         let flows = release.stage == Stage::Judging && settled.is_some_and(|settled| settled < self.now);
         evidence.at = flows.then_some(self.now);
+        evidence.measured = self.measured(release.entered);
         if flows {
             evidence.gauges = self.gauges.clone();
             evidence.share = self.share;
@@ -183,6 +209,10 @@ impl Cluster {
         match &self.metrics {
             Metrics::Pass(after) if self.pass_at(plan, state, *after).is_some_and(|at| at <= self.now) => {
                 evidence.verdict = Verdict::Pass;
+            }
+            Metrics::Doubtful(why) if flows => {
+                evidence.suspect = true;
+                evidence.summary.clone_from(why);
             }
             Metrics::Idle => {
                 evidence.verdict = Verdict::Pass;
@@ -200,6 +230,7 @@ impl Cluster {
             Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
             Metrics::Pass(_)
             | Metrics::Unclear
+            | Metrics::Doubtful(_)
             | Metrics::Fail(_)
             | Metrics::FailByPast(_)
             | Metrics::Suspect(_) => {}
@@ -245,11 +276,23 @@ impl Cluster {
         (release.stage == Stage::Judging).then(|| settled.max(release.entered) + after)
     }
 
+    /// When the hold of a bake has been read as a whole.
+    fn baked_at(&self, plan: &Plan, state: &State) -> Option<Moment> {
+        let Phase::Releasing(release) = &state.phase else {
+            return None;
+        };
+        let rung = plan.rung(release.rung);
+        let missing = rung.hold.saturating_sub(self.measured(release.entered));
+        (rung.kind == RungKind::Bake && !matches!(self.metrics, Metrics::Silent(..)))
+            .then(|| self.now + missing)
+    }
+
     /// When something happens here by itself.
     pub(crate) fn next_event(&self, plan: &Plan, state: &State) -> Option<Moment> {
         let pass = match self.metrics {
             Metrics::Pass(after) => self.pass_at(plan, state, after),
             Metrics::Unclear
+            | Metrics::Doubtful(_)
             | Metrics::Idle
             | Metrics::Fail(_)
             | Metrics::FailByPast(_)
@@ -265,7 +308,8 @@ impl Cluster {
             .refusal
             .is_none()
             .then(|| self.route.written + self.route.takes);
-        [pass, roll, accepted, self.candidate_ready_at]
+        let baked = self.baked_at(plan, state);
+        [pass, roll, accepted, baked, self.candidate_ready_at]
             .into_iter()
             .flatten()
             .filter(|moment| *moment > self.now)

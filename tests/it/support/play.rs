@@ -291,7 +291,7 @@ impl Play {
         let now = self.cluster.now;
         let gate = self.script.plan.gate;
         match words {
-            ["metrics", rest @ ..] => self.cluster.metrics = metrics(rest, now),
+            ["metrics", rest @ ..] => self.cluster.say(metrics(rest, now)),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["share", percent] => self.cluster.share = percent.parse().ok().map(Weight::clamped),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
@@ -448,6 +448,7 @@ fn metrics(words: &[&str], now: Moment) -> Metrics {
         ["idle"] => Metrics::Idle,
         ["fail", "by", "the", "past", why] => Metrics::FailByPast((*why).to_owned()),
         ["unclear"] => Metrics::Unclear,
+        ["doubtful", why] => Metrics::Doubtful((*why).to_owned()),
         ["fail", why] => Metrics::Fail((*why).to_owned()),
         ["suspect", why] => Metrics::Suspect((*why).to_owned()),
         ["silent", why] => Metrics::Silent(now, (*why).to_owned()),

@@ -199,6 +199,8 @@ impl Dice {
             verdict: self.one(&[Verdict::Pass, Verdict::Pass, Verdict::Continue, Verdict::Fail]),
             summary: "numbers".to_owned(),
             share: None,
+            measured: std::time::Duration::from_secs(self.below(4_000).into()),
+            suspect: self.chance(10),
             idle: self.chance(10),
             by_past: self.chance(20),
             young: self.chance(10),

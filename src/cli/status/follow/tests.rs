@@ -55,7 +55,8 @@ async fn a_status_that_nobody_keeps_up_is_told_to_stand_still() {
     let lease = |holder: &str| {
         let renewed = world.clock().now();
         let yaml = format!(
-            "{{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {{name: serin, namespace: serin}}, \
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: serin}}}}\n---\n\
+             {{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {{name: serin, namespace: serin}}, \
              spec: {{holderIdentity: '{holder}', renewTime: '{renewed:.6}'}}}}"
         );
         world.apply_yaml(&yaml).unwrap();
