@@ -350,8 +350,12 @@ impl Turn<'_> {
         problem.or_else(|| self.incumbent_wait())
     }
 
-    /// What a pause is shown as, whether an action or the spec asks for it.
+    /// What a pause is shown as, whether an action or the spec asks for it. The plan that stands in for a spec which cannot be
+    /// read is paused, too.
     pub(super) fn paused_wait(&self, asked: bool) -> Option<Waiting> {
+        if let (true, Some(problem)) = (self.plan.paused, self.seen.problems.first()) {
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
         let message = if self.plan.paused {
             "`spec.paused` is true: set it to false to go on"
         } else {

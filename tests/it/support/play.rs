@@ -278,11 +278,17 @@ impl Play {
             ["server", "refuses", kind, why] => {
                 self.cluster.refused = Some(((*kind).to_owned(), problem("AccessDenied", why)));
             }
-            ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
+            ["problem", why] => {
+                self.cluster.problems = vec![problem("InvalidSpec", why)];
+                self.script.lose_spec();
+            }
             ["steps", weights] => self.script.change_steps(weights),
             ["spec", "pauses"] => self.script.pause(true),
             ["spec", "goes", "on"] => self.script.pause(false),
-            ["problem", "is", "cured"] => self.cluster.problems.clear(),
+            ["problem", "is", "cured"] => {
+                self.cluster.problems.clear();
+                self.script.find_spec();
+            }
             other => panic!("no such event: {other:?}"),
         }
     }
