@@ -3,6 +3,7 @@
 #![allow(clippy::option_option)] // whether the turn ends here, and what it then waits for
 
 mod actions;
+mod alone;
 mod doubt;
 mod effects;
 mod ladder;

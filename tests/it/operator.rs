@@ -7,6 +7,7 @@ mod gauges;
 mod hands;
 mod meddling;
 mod native;
+mod outage;
 mod refusals;
 mod returning;
 mod scaled;
