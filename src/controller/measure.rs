@@ -212,8 +212,10 @@ impl Measure {
             pods: release.granted.max(1),
         };
         let key = (release.revision.clone(), false);
-        let begun = (place, release.rung == 0);
-        if let Err(why) = self.on_trial(look, key, begun, |_| false).await {
+        let begun = (place, release.rung == 0 && release.gap.is_none());
+        let excused = |trial: &Trial| cached::is_excused(trial, release);
+        self.trial = self.trial.take().filter(|trial| !excused(trial));
+        if let Err(why) = self.on_trial(look, key, begun, excused).await {
             self.fall_silent(look.now, why);
             return self.unmeasured(&release.revision, release.rung);
         }

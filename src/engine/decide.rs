@@ -3,6 +3,7 @@
 #![allow(clippy::option_option)] // whether the turn ends here, and what it then waits for
 
 mod actions;
+mod alone;
 mod bake;
 mod deletion;
 mod doubt;
@@ -174,9 +175,16 @@ impl Turn<'_> {
     }
 
     /// Whether pods that are all there have been kept waiting for something else for so long that what they may lack later
-    /// must have a `deadline` of its own. Half of it: a write now and then, and a grace that is long enough.
+    /// must have a `deadline` of its own. Half of it: a write now and then, and a grace that is long enough. While a spec cannot
+    /// be read, nobody knows how long it is.
     fn stands_long(&mut self, since: Moment, deadline: Duration) -> bool {
-        since < self.now && self.over(since, deadline / 2)
+        const UNKNOWN: Duration = Duration::from_mins(1);
+        let most = if self.seen.problems.is_empty() {
+            Duration::MAX
+        } else {
+            UNKNOWN
+        };
+        since < self.now && self.over(since, most.min(deadline / 2))
     }
 
     fn wake_at(&mut self, moment: Moment) {

@@ -43,6 +43,10 @@ pub fn check(plan: &Plan, before: &State, seen: &Observation, decision: &Decisio
         "a failed, aborted or replaced revision keeps its weight",
     );
     must(
+        leaves_somebody(before, seen, &decision.next),
+        "traffic is taken from ready pods and given to nobody",
+    );
+    must(
         has_capacity(seen, decision),
         "weight is given to a track without ready capacity for it",
     );
@@ -137,24 +141,58 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         .stable
         .as_ref()
         .is_none_or(|stable| workload.pods(stable).desired > 0);
-    // Where nobody else is ready to serve, neither a newer template nor what the past says is a reason to serve nobody. (A candidate that is there and not
-    // ready may be so for a moment.)
+    // Where nobody else is ready to serve, only what a comparison has shown is a reason to serve nobody. (A candidate that is
+    // there and not ready may be so for a moment.) Nor does what the past said until somebody could.
     let there = seen.candidate.revision.as_ref() == Some(revision) && seen.candidate.service;
     let others = workload.endpoints > 0 || workload.replicas == 0 || !there || seen.candidate.desired == 0;
-    let convicted = (seen.evidence.verdict == Verdict::Fail
-        || matches!(seen.evidence.gauges.leak, Leak::Fails(_)))
-        && seen.evidence.revision.as_ref() == Some(revision)
-        && stable_left
-        && (others || !seen.evidence.by_past);
+    let evidence = &seen.evidence;
+    let stale = match &before.phase {
+        Phase::Releasing(Release { gap: Some(gap), .. }) => gap
+            .until
+            .is_none_or(|until| evidence.at.is_none_or(|at| at <= until)),
+        _ => false,
+    };
+    let fails = evidence.verdict == Verdict::Fail && (others && !stale || !evidence.by_past);
+    let leaks = matches!(evidence.gauges.leak, Leak::Fails(_)) && others && !(evidence.by_past && stale);
+    let convicted = (fails || leaks) && evidence.revision.as_ref() == Some(revision) && stable_left;
     let replaced = workload.template != *revision && stable_left && others;
-    let aborted = seen.actions.iter().any(|action| {
-        action.verb == Verb::Abort
-            && action.revision.as_ref().is_none_or(|meant| meant == revision)
-            && before.handled.iter().all(|handled| handled.id != action.id)
-    });
+    let aborted = is_aborted(before, seen, revision);
     // Of one that had no weight yet nothing is to be taken back: the next release may have its own at once.
     let gone = before.weight() == Weight::NONE && anew(revision, false) || next.weight() == Weight::NONE;
     !(rising && (convicted || replaced || aborted)) || gone
+}
+
+/// Whether a person asks for the end of `revision`'s release, and has no answer yet.
+fn is_aborted(before: &State, seen: &Observation, revision: &Revision) -> bool {
+    seen.actions.iter().any(|action| {
+        action.verb == Verb::Abort
+            && action.revision.as_ref().is_none_or(|meant| meant == revision)
+            && before.handled.iter().all(|handled| handled.id != action.id)
+    })
+}
+
+/// Traffic leaves a candidate that has ready pods only for a Deployment that has one, unless a person or a comparison says so.
+/// (One that is gone or scaled to zero is to serve nobody; a route that another release has taken gives this one nothing.)
+fn leaves_somebody(before: &State, seen: &Observation, next: &State) -> bool {
+    let Some(workload) = &seen.workload else {
+        return true;
+    };
+    let (candidate, active) = (&seen.candidate, before.active());
+    let there = candidate.revision.is_some() && candidate.service && candidate.desired > 0;
+    let mine = active.is_none_or(|active| candidate.revision.as_ref() == Some(active));
+    let serves = there && mine && candidate.ready > 0;
+    let nobody = workload.replicas > 0 && workload.endpoints == 0;
+    let busy = matches!(&seen.route, Route::Unusable(problem) if problem.reason == reason::ROUTE_BUSY);
+    if next.weight() >= before.weight() || !serves || !nobody || busy {
+        return true;
+    }
+    let evidence = &seen.evidence;
+    active.is_some_and(|active| {
+        let worse = evidence.verdict == Verdict::Fail
+            && !evidence.by_past
+            && evidence.revision.as_ref() == Some(active);
+        worse || is_aborted(before, seen, active)
+    })
 }
 
 fn has_capacity(seen: &Observation, decision: &Decision) -> bool {

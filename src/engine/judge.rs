@@ -195,6 +195,13 @@ impl Judge {
         }
     }
 
+    /// An evaluation of the metric at `index` with data that is no evidence.
+    pub fn leave_out(&mut self, index: usize) {
+        if let Some(tried) = self.metrics.get_mut(index) {
+            tried.silent = None;
+        }
+    }
+
     /// An evaluation of the metric at `index` without data, and why.
     pub fn miss(&mut self, index: usize, at: Moment, why: &str) {
         if let Some(tried) = self.metrics.get_mut(index) {
@@ -220,8 +227,9 @@ impl Judge {
             stats::Verdict::Continue => Verdict::Continue,
         };
         // While one metric still speaks of the rung before, so does the whole; but a fail is that of the metric that decided.
-        let decided = Some(verdict).filter(|verdict| *verdict == Verdict::Fail);
-        let decided = decided.and_then(|_| self.metrics.get(self.panel.telling()?));
+        let failed = Some(verdict).filter(|verdict| *verdict == Verdict::Fail);
+        let telling = failed.and_then(|_| self.panel.telling());
+        let decided = telling.and_then(|index| self.metrics.get(index));
         Evidence {
             revision: Some(self.revision.clone()),
             rung: decided.map_or_else(|| self.rung(), |tried| tried.rung),
@@ -239,7 +247,7 @@ impl Judge {
             measured: self.measured(),
             suspect: self.gating().any(|index| self.panel.is_suspect(index)),
             idle: self.panel.is_idle(),
-            by_past: verdict == Verdict::Fail && self.panel.evidence().any(stats::Evidence::is_forsaken),
+            by_past: telling.is_some_and(|index| self.panel.is_by_past(index)),
             young: self.panel.evidence().any(stats::Evidence::is_young),
             gauges: Gauges::default(),
         }

@@ -112,20 +112,39 @@ pub struct Release {
     /// Restarts of its containers before it had any traffic, once it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
-    /// When the candidate was last missing because somebody had removed its objects.
+    /// When the candidate was last missing because somebody had removed its objects, or served alone because no stable pod
+    /// was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
 }
 
-/// A time in which the candidate was not there, through no fault of its version: what was counted then is no evidence.
+impl Release {
+    /// Since when the present stage counts its time: since it began, or since somebody else could serve again.
+    pub fn since(&self) -> Moment {
+        let until = self.gap.and_then(|gap| gap.until);
+        until.map_or(self.entered, |until| until.max(self.entered))
+    }
+
+    /// Whether what the past said at a moment was said before the last gap was over.
+    pub fn excuses(&self, at: Option<Moment>) -> bool {
+        let until = self.gap.and_then(|gap| gap.until);
+        until.is_some_and(|until| at.is_none_or(|at| at <= until))
+    }
+}
+
+/// A time in which the candidate was not there, or nobody else was, through no fault of its version: what was counted then
+/// is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
-    /// When it was missed.
+    /// When it began.
     pub from: Moment,
-    /// When it was given a weight again.
+    /// When the candidate was given a weight again, or somebody else could serve again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
+    /// The candidate was there, and nobody else.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// A release's stage.

@@ -118,6 +118,12 @@ impl Panel {
         first.is_some_and(Evidence::is_alone)
     }
 
+    /// Whether only the past speaks of a metric: nothing runs beside the candidate, or nothing comes to it any more.
+    pub fn is_by_past(&self, metric: usize) -> bool {
+        let mut parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
+        parts.any(|part| part.is_alone() || part.is_forsaken())
+    }
+
     /// Whether a metric is judged: there is something to compare it with, at one edge of a histogram at least.
     pub fn is_judged(&self, metric: usize) -> bool {
         let mut parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);

@@ -5,6 +5,7 @@ mod edits;
 mod figures;
 mod gauges;
 mod native;
+mod outage;
 mod people;
 mod refusals;
 mod returning;

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serin::engine::effect::Effect;
 use serin::engine::gauge::{Gauges, Leak};
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::observation::{
+    Action, Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload,
+};
 use serin::engine::plan::Rung;
 use serin::engine::reason::{self, Waiting};
 use serin::engine::state::{Phase, PromotionStage, Release, Stage};
@@ -108,8 +110,10 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         let replaced = workload.template != *revision
             && stable.is_none_or(|stable| workload.pods(stable).desired > 0)
             && others;
-        // What both have looks like the candidate's own where the past is all that is left to compare with.
-        let fails = fails && (others || !evidence.by_past);
+        // What both have looks like the candidate's own where the past is all that is left to compare with; what was found while
+        // nobody else served is no finding.
+        let excused = evidence.by_past && (!others || state_excuses(state, evidence));
+        let fails = fails && !excused && (others || evidence.verdict == Verdict::Fail);
         // One that had no weight yet may be followed by another release at once.
         let another = state.weight() == Weight::NONE && next.active() != Some(revision);
         if (fails || aborted || replaced) && next.weight() > Weight::NONE && !another {
@@ -152,6 +156,51 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
             }
         }
     }
+}
+
+/// Whether nobody else served until now, or when the evidence was read.
+fn state_excuses(state: &State, evidence: &Evidence) -> bool {
+    match &state.phase {
+        Phase::Releasing(release) => release.gap.is_some_and(|gap| {
+            gap.until
+                .is_none_or(|until| evidence.at.is_none_or(|at| at <= until))
+        }),
+        _ => false,
+    }
+}
+
+/// No decision moves weight from a side with ready pods to one without, but a person's abort, or a conviction beside a baseline
+/// that lives.
+fn served(state: &State, seen: &Observation, next: &State) -> Result<(), String> {
+    let Some(workload) = seen.workload.as_ref().filter(|workload| workload.replicas > 0) else {
+        return Ok(());
+    };
+    let candidate = &seen.candidate;
+    let ready = |release: &State| {
+        let of = candidate.revision.as_ref();
+        let mine = of.is_some() && (release.active().is_none() || of == release.active());
+        if mine && candidate.service {
+            candidate.ready
+        } else {
+            0
+        }
+    };
+    let (from, to) = (state.weight(), next.weight());
+    if to > from && ready(next) == 0 && workload.endpoints > 0 {
+        return Err("traffic goes to a candidate without ready pods".to_owned());
+    }
+    let aborts = |action: &Action| action.verb == Verb::Abort;
+    let says = seen.actions.iter().any(aborts) || {
+        let evidence = &seen.evidence;
+        let about = evidence.revision.as_ref() == state.active();
+        evidence.verdict == Verdict::Fail && about && !evidence.by_past
+    };
+    // Whoever has scaled it to zero has decided.
+    let serves = ready(state) > 0 && candidate.desired > 0;
+    if to < from && serves && workload.endpoints == 0 && !says {
+        return Err("traffic goes to a Deployment without ready pods".to_owned());
+    }
+    Ok(())
 }
 
 /// A rung is passed by a fresh pass on it; one of new steps, by what the old ones have shown.
@@ -400,6 +449,7 @@ fn every_decision_on_every_walk_is_sound() {
             seen.evidence = judged(&mut dice, &state, now);
             let before = &state;
             let decision = sound(&plan, before, &seen, now)
+                .and_then(|decision| served(before, &seen, &decision.next).map(|()| decision))
                 .and_then(|decision| lawful(&plan, before, &seen, &decision.next, now).map(|()| decision))
                 .unwrap_or_else(|what| {
                     panic!("walk {walk}, step {step}: {what}\n{before:#?}\n{seen:#?}\n{plan:#?}")

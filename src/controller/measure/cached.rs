@@ -3,7 +3,7 @@
 use super::trial::Trial;
 use super::{Measure, Report};
 use crate::engine::judge::{Evidence, Verdict};
-use crate::engine::state::{Phase, Promotion, PromotionStage, Stage, State};
+use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage, State};
 use crate::engine::{Plan, Revision};
 
 impl Measure {
@@ -63,6 +63,13 @@ impl Measure {
             ..Evidence::none()
         }
     }
+}
+
+/// Whether a trial has convicted by the past what served alone, before somebody else could serve again: that is no verdict,
+/// and no other comes of it.
+pub(super) fn is_excused(trial: &Trial, release: &Release) -> bool {
+    let standing = trial.judge.standing();
+    standing.by_past && release.excuses(standing.at)
 }
 
 /// Whether a trial is of a return before the one that begins now. All traffic may come back at once, without shares before:

@@ -210,8 +210,8 @@ impl Trial {
         }
     }
 
-    /// Somebody had removed the candidate: what was counted then, and until its new pods are warm and scraped, speaks
-    /// neither for the version nor against it.
+    /// Somebody had removed the candidate, or nobody else served: what was counted then, and until the new pods are warm and
+    /// scraped, speaks neither for the version nor against it.
     pub(super) fn leave_out(&mut self, gap: Option<Gap>, plan: &Plan) {
         let grace = plan.analysis.warm_up.max(plan.analysis.interval) + plan.propagation;
         let later = |until: Moment| until.checked_add(grace).unwrap_or(Moment::MAX);
@@ -342,7 +342,9 @@ impl Trial {
         let void = self
             .void
             .is_some_and(|(begins, ends)| from < ends && begins < reading.at);
-        if !void {
+        if void {
+            self.judge.leave_out(index);
+        } else {
             self.judge
                 .observe(index, reading.at, ticks(reading, seconds, warming));
         }

@@ -113,14 +113,12 @@ impl Turn<'_> {
             (promotion.lost, promotion.worse) = (0, false);
             return Ok(());
         }
-        // The plan that stands in for a spec which cannot be read is paused, too.
-        let asked = self.plan.paused && self.seen.problems.is_empty();
         let active = matches!(self.next.phase, Phase::Releasing(_) | Phase::Promoting(_));
-        if asked && active {
-            return Err(
-                "`spec.paused` is true: set it to false, and resume again if an action had paused it too"
-                    .into(),
-            );
+        if self.plan.paused && active {
+            // The plan that stands in for a spec which cannot be read is paused, too.
+            let problem = self.seen.problems.first();
+            let cure = problem.map_or("`spec.paused` is true: set it to false", |it| &it.message);
+            return Err(format!("{cure}, and resume again if an action had paused it too"));
         }
         self.pause(false)
     }

@@ -93,8 +93,10 @@ impl Turn<'_> {
     /// alone; `None`: it can at once.
     fn in_place_of(&self, revision: &Revision) -> Option<Revision> {
         let workload = self.seen.workload.as_ref()?;
-        // One that is found worse in this very turn keeps nothing, whoever is left to serve.
-        if !self.serves_alone(revision, workload) || self.seen.evidence.convicts(revision).is_some() {
+        // One that is found worse than what is beside it in this very turn keeps nothing, whoever is left to serve.
+        let convicted = self.seen.evidence.convicts(revision);
+        let worse = convicted.is_some_and(|(cause, _)| self.is_certain(cause));
+        if !self.serves_alone(revision, workload) || worse {
             return None;
         }
         self.to_ship(workload)
@@ -103,8 +105,7 @@ impl Turn<'_> {
     /// Whoever wants the new template shipped waits for its own pods, and for none of the old one unless they are all there.
     fn to_ship(&self, workload: &Workload) -> Option<Revision> {
         let stable = self.next.stable.as_ref()?;
-        let whole = self.stable_serves(workload) && workload.endpoints > 0;
-        let ships = self.plan.resume_on_delete && !whole;
+        let ships = self.plan.resume_on_delete && !self.stable_serves(workload);
         Some(if ships { &workload.template } else { stable }).cloned()
     }
 
@@ -143,7 +144,15 @@ impl Turn<'_> {
                 "pods of revision {approved} must be ready before traffic returns, and there are none: put its template back"
             );
         }
-        let none = self.seen.workload.as_ref().is_some_and(|it| it.endpoints == 0);
+        let workload = self.seen.workload.as_ref();
+        let pods = workload.zip(removal.approved.as_ref());
+        let ready = pods.map_or(0, |(workload, approved)| workload.pods(approved).ready);
+        let none = workload.is_some_and(|it| it.endpoints == 0);
+        if none && ready > 0 {
+            return "the approved revision's pods are ready, and no request would reach them: look at the Service, or delete the \
+                    candidate's Deployment to let the Rollout go"
+                .to_owned();
+        }
         let dead = self.seen.candidate.ready == 0;
         let cure = match (none, dead) {
             (true, true) => {
@@ -163,7 +172,8 @@ impl Turn<'_> {
         let (endpoints, replicas) = (u64::from(workload.endpoints), u64::from(workload.replicas));
         // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
         let clean = workload.template == *approved || !workload.stray(approved);
-        let whole = workload.pods(approved).ready >= workload.replicas;
+        let empty = workload.replicas > 0 && workload.endpoints == 0;
+        let whole = workload.pods(approved).ready >= workload.replicas && !empty;
         let late = self.over(entered, self.plan.promotion.deadline);
         // Where nobody serves, traffic stays with those who may come back.
         let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints

@@ -3,7 +3,7 @@
 use super::super::gauge::{Leak, Room};
 use super::super::observation::{Route, Workload};
 use super::super::plan::OnSilence;
-use super::super::quantity::{Moment, Revision, Weight};
+use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Gap, Phase, Release, Stage};
 use super::{LOST_MAX, Turn, after};
@@ -32,7 +32,11 @@ impl Turn<'_> {
                 weight: Weight::NONE,
                 granted: 0,
                 restarts: None,
-                gap: Some(Gap { from, until: None }),
+                gap: Some(Gap {
+                    from,
+                    until: None,
+                    alone: false,
+                }),
                 ..release
             });
             return None;
@@ -131,38 +135,6 @@ impl Turn<'_> {
         busy && release.stage != Stage::Preflight && release.passed == 0 && release.rung == 0
     }
 
-    /// Nothing but the candidate serves, or will when it is ready again: whoever took its traffic would give it to nobody. A
-    /// Deployment that is scaled to zero is to serve nobody.
-    pub(super) fn serves_alone(&self, revision: &Revision, workload: &Workload) -> bool {
-        let there = self.seen.candidate.revision.as_ref() == Some(revision) && !self.lost();
-        let bears = self.next.weight() > Weight::NONE && there;
-        bears && workload.replicas > 0 && workload.endpoints == 0
-    }
-
-    /// What a conviction by the past alone waits for where nobody but the candidate serves: what both have looks just so.
-    pub(super) fn reprieve(&self, release: &Release, workload: &Workload, why: &str) -> Option<Waiting> {
-        let alone = self.seen.evidence.by_past && self.serves_alone(&release.revision, workload);
-        alone.then(|| {
-            let message = format!(
-                "{why}; but no pod of the stable revision is ready: the candidate keeps {} until one is",
-                release.weight
-            );
-            Waiting::on(reason::STABLE_NOT_READY, message)
-        })
-    }
-
-    /// What a newer template waits for where nobody but the candidate serves.
-    pub(super) fn wait_alone(&self, revision: &Revision, workload: &Workload) -> Option<Waiting> {
-        self.serves_alone(revision, workload).then(|| {
-            let message = format!(
-                "revision {} came, but no pod of the stable revision is ready: the candidate keeps {} until one is",
-                workload.template,
-                self.next.weight()
-            );
-            Waiting::on(reason::STABLE_NOT_READY, message)
-        })
-    }
-
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
     fn incumbent_short(&self) -> bool {
         let pods = match (&self.seen.workload, &self.next.stable) {
@@ -175,7 +147,7 @@ impl Turn<'_> {
     /// Metrics that stay away: hold, and after the deadline what the user chose. `Some(wait)` ends the turn.
     pub(super) fn silence(&mut self, release: &Release, in_force: Moment) -> Option<Option<Waiting>> {
         let (since, why) = self.seen.evidence.silent.clone()?;
-        let since = since.max(release.entered);
+        let since = since.max(release.since());
         // One missing scrape is no news, and a candidate that has had no requests yet has no series.
         let news = since.max(in_force);
         if !self.over(news, self.plan.analysis.interval.saturating_mul(2)) {

@@ -29,8 +29,7 @@ impl Turn<'_> {
         }
         // The Deployment is still the old one: until it rolls, going back costs nothing, as long as its pods serve.
         if workload.template != promotion.revision {
-            let wait = self.wait_alone(&promotion.revision, workload);
-            return wait.or_else(|| self.retreat_to_stable(&promotion, workload));
+            return self.retreat_to_stable(&promotion, workload);
         }
         let ready = self.candidate_ready(&promotion.revision);
         let needed = Weight::FULL.share_of(known(&promotion, workload));

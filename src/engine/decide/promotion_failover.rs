@@ -89,12 +89,11 @@ impl Turn<'_> {
         });
     }
 
-    /// The pods before the promotion are all there, and ready.
+    /// The pods before the promotion are all there, and ready, and requests reach them.
     pub(super) fn stable_serves(&self, workload: &Workload) -> bool {
-        self.next
-            .stable
-            .as_ref()
-            .is_some_and(|stable| workload.replicas > 0 && workload.pods(stable).ready >= workload.replicas)
+        let reached = workload.replicas > 0 && workload.endpoints > 0;
+        let stable = self.next.stable.as_ref().filter(|_| reached);
+        stable.is_some_and(|stable| workload.pods(stable).ready >= workload.replicas)
     }
 
     pub(super) fn retreat_to_stable(
@@ -118,7 +117,12 @@ impl Turn<'_> {
         let revision = &promotion.revision;
         let (convicted, suspected) = self.convicted(promotion);
         let stray = workload.stray(revision);
-        let ready = workload.pods(revision).ready;
+        let unreached = workload.replicas > 0 && workload.endpoints == 0;
+        let ready = if unreached {
+            0
+        } else {
+            workload.pods(revision).ready
+        };
         let short = ready < promotion.weight.rest().share_of(known(promotion, workload));
         if convicted.is_none() && !stray && !short {
             return None;
@@ -302,7 +306,7 @@ impl Turn<'_> {
 
 /// Whether `ready` pods are at least half of those that all traffic needs.
 fn half(ready: u32, promotion: &Promotion, workload: &Workload) -> bool {
-    ready.saturating_mul(2) >= Weight::FULL.share_of(known(promotion, workload))
+    ready > 0 && ready.saturating_mul(2) >= Weight::FULL.share_of(known(promotion, workload))
 }
 
 /// For how many replicas pods can be missed: what an autoscaler adds has still to come.

@@ -7,6 +7,7 @@ use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Gap, Phase, Promotion, PromotionStage, Release, Stage};
 use super::super::words;
+use super::alone::anew;
 use super::{Turn, after};
 
 impl Turn<'_> {
@@ -15,20 +16,18 @@ impl Turn<'_> {
         let Some(workload) = &seen.workload else {
             return Some(self.without_workload());
         };
+        if let Some(noted) = self.stands_in(&release, workload) {
+            self.next.phase = Phase::Releasing(noted);
+            return None;
+        }
         // Before anything else, so that a convicted revision is not tried again when its template comes back.
-        if let Some((cause, why)) = seen.evidence.convicts(&release.revision) {
-            if let Some(wait) = self.reprieve(&release, workload, why) {
-                return Some(wait);
-            }
-            return self.retreat(&release.revision, release.started, cause, why.to_owned());
+        if let Some((cause, why)) = self.convicted_of(&release) {
+            return self.retreat(&release.revision, release.started, cause, why);
         }
         if let Some(wait) = self.unheld(&release, workload) {
             return wait;
         }
         if workload.template != release.revision {
-            if let Some(wait) = self.wait_alone(&release.revision, workload) {
-                return Some(wait);
-            }
             let (cause, detail) = if Some(&workload.template) == self.next.stable.as_ref() {
                 (
                     Cause::Reverted,
@@ -40,19 +39,14 @@ impl Turn<'_> {
             return self.retreat(&release.revision, release.started, cause, detail);
         }
         let release = self.forgive(release, workload);
+        if let Some(wait) = self.alone_wait(&release, workload) {
+            return Some(wait);
+        }
         if let Some(detail) = self.crashing(&release) {
             return self.retreat(&release.revision, release.started, Cause::Crashing, detail);
         }
         let kept = release.weight.share_of(workload.replicas).min(release.granted);
         if self.candidate_ready(&release.revision) < kept {
-            if self.serves_alone(&release.revision, workload) {
-                let message = format!(
-                    "candidate pods are missing under {}, and no pod of the stable revision is ready: the weight stays until \
-                     one is",
-                    release.weight
-                );
-                return Some(Waiting::on(reason::STABLE_NOT_READY, message));
-            }
             return self.lose_capacity(release, kept);
         }
         if let Some(wait) = self.bypass(workload) {
@@ -135,7 +129,7 @@ impl Turn<'_> {
         let ready = self.candidate_ready(&release.revision);
         // With a spec that has problems nobody makes the pods that are missing.
         if ready < needed && self.seen.problems.is_empty() {
-            if self.over(release.entered, self.plan.scaling_deadline) {
+            if self.over(release.since(), self.plan.scaling_deadline) {
                 let refusal = self.seen.refusal.as_ref();
                 let refusal = refusal.filter(|refusal| refusal.reason != reason::ROUTE_CONTESTED);
                 let refused = refusal.map(|refusal| refusal.message.clone());
@@ -145,7 +139,7 @@ impl Turn<'_> {
                 let detail = format!("{ready} of {needed} candidate pods ready at the deadline: {why}");
                 return self.retreat(&release.revision, release.started, Cause::NotReady, detail);
             }
-            let until = after(release.entered, self.plan.scaling_deadline);
+            let until = after(release.since(), self.plan.scaling_deadline);
             let removed = release.gap.filter(|gap| gap.until.is_none());
             let removed = removed.map(|_| "; somebody has removed the candidate".to_owned());
             let why = candidate
@@ -220,7 +214,8 @@ impl Turn<'_> {
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
         let rung = self.plan.rung(release.rung);
-        let deadline = after(release.entered, rung.deadline);
+        let begun = release.since();
+        let deadline = after(begun, rung.deadline);
         let Some(settled) = self
             .seen
             .route
@@ -228,19 +223,12 @@ impl Turn<'_> {
         else {
             return Some(self.unsettled(&release));
         };
-        let since = settled.max(release.entered);
+        let since = settled.max(begun);
         let held = self.over(since, rung.hold) && self.is_watched(rung);
+        let evidence = &self.seen.evidence;
         let proven = match rung.kind {
-            RungKind::Proof => self
-                .seen
-                .evidence
-                .clears(&release.revision, release.rung, release.entered),
-            RungKind::Bake => {
-                self.seen
-                    .evidence
-                    .current(&release.revision, release.rung, release.entered)
-                    && !self.seen.evidence.suspect
-            }
+            RungKind::Proof => evidence.clears(&release.revision, release.rung, begun),
+            RungKind::Bake => evidence.current(&release.revision, release.rung, begun) && !evidence.suspect,
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release, since) {
             return wait;
@@ -250,7 +238,7 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
-            if proven || !self.over(release.entered, rung.deadline) {
+            if proven || !self.over(begun, rung.deadline) {
                 return Some(self.judging_wait(&release, deadline, since));
             }
             return self.inconclusive(&release, None);
@@ -352,8 +340,12 @@ impl Turn<'_> {
         problem.or_else(|| self.incumbent_wait())
     }
 
-    /// What a pause is shown as, whether an action or the spec asks for it.
+    /// What a pause is shown as, whether an action or the spec asks for it. The plan that stands in for a spec which cannot be
+    /// read is paused, too.
     pub(super) fn paused_wait(&self, asked: bool) -> Option<Waiting> {
+        if let (true, Some(problem)) = (self.plan.paused, self.seen.problems.first()) {
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
         let message = if self.plan.paused {
             "`spec.paused` is true: set it to false to go on"
         } else {
@@ -367,12 +359,7 @@ impl Turn<'_> {
             return wait;
         }
         let rung = self.plan.rung(release.rung);
-        let again = release.gap.is_some_and(|gap| gap.until == Some(release.entered));
-        let anew = if again {
-            "; the step was begun anew, because somebody had removed the candidate"
-        } else {
-            ""
-        };
+        let anew = anew(release);
         match rung.kind {
             RungKind::Proof => {
                 let evidence = &self.seen.evidence;

@@ -7,7 +7,7 @@ use super::super::state::{Cause, Outcome, Phase, Rejection, Retreat};
 use super::{Turn, after};
 
 impl Turn<'_> {
-    /// The committed weight becomes zero in this very decision.
+    /// The committed weight becomes zero in this very decision; but nobody's traffic is given to nobody.
     pub(super) fn retreat(
         &mut self,
         revision: &Revision,
@@ -15,6 +15,9 @@ impl Turn<'_> {
         cause: Cause,
         detail: String,
     ) -> Option<Waiting> {
+        if let Some(wait) = self.spared(revision, cause, &detail) {
+            return Some(wait);
+        }
         let note = match cause {
             Cause::Superseded | Cause::Reverted => Note::normal,
             Cause::Regression

@@ -29,7 +29,8 @@ pub struct Evidence {
     pub suspect: bool,
     /// No request has reached the version on trial for so long that nothing is known of it any more.
     pub idle: bool,
-    /// A fail rests on the past alone: surely no request came to the baseline any more, though some should have.
+    /// A fail rests on the past alone: nothing runs beside the version on trial, or surely no request came to the baseline any
+    /// more, though some should have.
     pub by_past: bool,
     /// Pods on trial that came in mid-step are still warming up: only gross faults count.
     pub young: bool,

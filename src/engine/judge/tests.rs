@@ -59,6 +59,26 @@ fn with_all_traffic_the_past_is_told_with_its_numbers() {
     let bad = watch(&mut bakes(&plan, Some(0.001)), 40);
     assert_eq!(bad.verdict, Verdict::Fail);
     assert!(bad.summary.contains("with nothing beside it"), "{}", bad.summary);
+    assert!(bad.by_past && !good.by_past);
+}
+
+/// Only the metric that decided counts: another one may have its baseline still.
+#[test]
+fn a_fail_beside_a_baseline_rests_on_no_past() {
+    let plan = plan(true);
+    let mut judge = bakes(&plan, Some(0.001));
+    judge.begin_rung_of(0, &plan, (2, 4), None);
+    for scrape in 1..=40 {
+        let beside = Tick::new(Counts::new(750, 80), Counts::new(750, 0), 15.0);
+        judge.observe(0, at(scrape), [beside]);
+        judge.observe(
+            1,
+            at(scrape),
+            [Tick::new(Counts::new(750, 0), Counts::default(), 15.0)],
+        );
+    }
+    let evidence = judge.evidence();
+    assert_eq!((evidence.verdict, evidence.by_past), (Verdict::Fail, false));
 }
 
 #[test]

@@ -200,7 +200,10 @@ impl Cluster {
             .seen_route()
             .settled(release.weight, plan.propagation, self.now);
         let flows = release.stage == Stage::Judging && settled.is_some_and(|settled| settled < self.now);
-        evidence.at = flows.then_some(self.now);
+        // What is counted while nobody else serves is left out.
+        let open = release.gap.filter(|gap| gap.until.is_none());
+        let read = open.map_or(self.now, |gap| gap.from.min(self.now));
+        evidence.at = flows.then_some(read);
         evidence.measured = self.measured(release.entered);
         if flows {
             evidence.gauges = self.gauges.clone();
@@ -225,6 +228,7 @@ impl Cluster {
             }
             Metrics::Fail(why) if flows || release.weight > Weight::NONE => {
                 evidence.verdict = Verdict::Fail;
+                evidence.by_past = plan.is_alone(release.rung);
                 evidence.summary.clone_from(why);
             }
             Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),

@@ -278,11 +278,25 @@ impl Play {
             ["server", "refuses", kind, why] => {
                 self.cluster.refused = Some(((*kind).to_owned(), problem("AccessDenied", why)));
             }
-            ["problem", why] => self.cluster.problems = vec![problem("InvalidSpec", why)],
+            ["problem" | "steps" | "spec", ..] => self.edit_spec(&words),
+            other => panic!("no such event: {other:?}"),
+        }
+    }
+
+    /// The owner edits the spec, for better or worse.
+    fn edit_spec(&mut self, words: &[&str]) {
+        match words {
+            ["problem", "is", "cured"] => {
+                self.cluster.problems.clear();
+                self.script.find_spec();
+            }
+            ["problem", why] => {
+                self.cluster.problems = vec![problem("InvalidSpec", why)];
+                self.script.lose_spec();
+            }
             ["steps", weights] => self.script.change_steps(weights),
             ["spec", "pauses"] => self.script.pause(true),
             ["spec", "goes", "on"] => self.script.pause(false),
-            ["problem", "is", "cured"] => self.cluster.problems.clear(),
             other => panic!("no such event: {other:?}"),
         }
     }
@@ -320,6 +334,8 @@ impl Play {
                 let deployment = self.cluster.deployment.as_mut().unwrap();
                 match rest {
                     ["is", "stuck"] => deployment.stuck = true,
+                    ["is", "out", "of", "reach"] => deployment.facts.endpoints = 0,
+                    ["is", "in", "reach"] => deployment.count(),
                     ["keeps", "no", "history"] => {
                         deployment.facts.revisions.retain(|_, seen| seen.desired > 0);
                     }

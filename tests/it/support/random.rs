@@ -335,6 +335,7 @@ impl Dice {
                 gap: self.maybe(10, |random| Gap {
                     from: random.moment(now),
                     until: random.maybe(50, |random| random.moment(now)),
+                    alone: random.chance(50),
                 }),
             }),
             3 => Phase::RollingBack(Retreat {

@@ -50,6 +50,16 @@ impl Script {
         self.plan = self.wishes.plan();
     }
 
+    /// The spec cannot be read any more.
+    pub(crate) fn lose_spec(&mut self) {
+        self.plan = Plan::fallback(self.plan.gate);
+    }
+
+    /// The spec can be read again.
+    pub(crate) fn find_spec(&mut self) {
+        self.plan = self.wishes.plan();
+    }
+
     /// The owner sets `spec.paused`.
     pub(crate) fn pause(&mut self, paused: bool) {
         self.plan.paused = paused;

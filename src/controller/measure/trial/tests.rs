@@ -359,3 +359,4 @@ fn what_is_kept_is_small() {
 }
 
 mod away;
+mod excused;

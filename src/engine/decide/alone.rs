@@ -1,0 +1,127 @@
+//! Nobody but the candidate serves: whoever took its traffic would give it to nobody, and what is counted meanwhile says
+//! nothing of its version, because nothing is beside it and what both have would look like its own.
+
+use super::super::judge::Verdict;
+use super::super::observation::Workload;
+use super::super::quantity::{Revision, Weight};
+use super::super::reason::{self, Waiting};
+use super::super::state::{Cause, Gap, Release};
+use super::Turn;
+
+impl Turn<'_> {
+    /// Nothing but the candidate serves, or will when it is ready again. A Deployment that is scaled to zero is to serve
+    /// nobody.
+    pub(super) fn serves_alone(&self, revision: &Revision, workload: &Workload) -> bool {
+        let there = self.seen.candidate.revision.as_ref() == Some(revision) && !self.lost();
+        let bears = self.next.weight() > Weight::NONE && there;
+        bears && workload.replicas > 0 && workload.endpoints == 0
+    }
+
+    /// Whether a cause takes the traffic back whoever is left to serve: a person's word, and what a comparison has shown.
+    pub(super) const fn is_certain(&self, cause: Cause) -> bool {
+        match cause {
+            Cause::Aborted => true,
+            Cause::Regression => !self.seen.evidence.by_past,
+            Cause::Leaking
+            | Cause::NotReady
+            | Cause::CapacityLost
+            | Cause::Crashing
+            | Cause::Inconclusive
+            | Cause::NoData
+            | Cause::Superseded
+            | Cause::Reverted => false,
+        }
+    }
+
+    /// What a candidate that serves alone waits for, though `cause` would take it back.
+    pub(super) fn spared(&self, revision: &Revision, cause: Cause, detail: &str) -> Option<Waiting> {
+        let workload = self.seen.workload.as_ref()?;
+        let spared = !self.is_certain(cause) && self.serves_alone(revision, workload);
+        spared.then(|| {
+            let message = format!(
+                "{detail}; but no pod of the stable revision is ready: the candidate keeps {} until one is",
+                self.next.weight()
+            );
+            Waiting::on(reason::STABLE_NOT_READY, message)
+        })
+    }
+
+    /// The release with the time noted in which nobody else serves: when that begins, and when it is over. The hold and the
+    /// deadlines of its stage count from its end; where the past has convicted it meanwhile, the step's evidence begins anew
+    /// as well.
+    pub(super) fn stands_in(&self, release: &Release, workload: &Workload) -> Option<Release> {
+        let open = release.gap.filter(|gap| gap.until.is_none());
+        let open = open.filter(|_| release.weight > Weight::NONE);
+        let noted = |gap| Release {
+            gap: Some(gap),
+            ..release.clone()
+        };
+        let Some(gap) = open else {
+            let alone = self.serves_alone(&release.revision, workload) && !self.waits_its_turn(release);
+            let (from, until) = (self.now, None);
+            return alone.then(|| noted(Gap { from, until, alone }));
+        };
+        if workload.replicas > 0 && workload.endpoints == 0 {
+            return None;
+        }
+        let until = Some(self.now);
+        let evidence = &self.seen.evidence;
+        let suspected = evidence.by_past
+            && evidence.verdict == Verdict::Fail
+            && evidence.revision.as_ref() == Some(&release.revision);
+        Some(Release {
+            entered: if suspected { self.now } else { release.entered },
+            // For what both lacked its containers may have crashed.
+            restarts: release.restarts.map(|_| self.seen.candidate.crashes.restarts),
+            ..noted(Gap { until, ..gap })
+        })
+    }
+
+    /// What a release does while nobody but its candidate serves: nothing, and its time stands still.
+    pub(super) fn alone_wait(&mut self, release: &Release, workload: &Workload) -> Option<Waiting> {
+        if !self.serves_alone(&release.revision, workload) || self.waits_its_turn(release) {
+            return None;
+        }
+        if let Some(wait) = self.bypass(workload) {
+            return Some(wait);
+        }
+        // They may be ready, and out of reach.
+        let stable = self.next.stable.as_ref().map(|stable| workload.pods(stable));
+        let unreached = stable.is_some_and(|pods| pods.ready > 0);
+        if let (true, Some(problem)) = (unreached, self.seen.problems.first()) {
+            return Some(Waiting::on(problem.reason, &problem.message));
+        }
+        let weight = release.weight;
+        let kept = weight.share_of(workload.replicas).min(release.granted);
+        let message = if self.candidate_ready(&release.revision) < kept {
+            format!(
+                "candidate pods are missing under {weight}, and no pod of the stable revision is ready: the weight stays \
+                 until one is"
+            )
+        } else {
+            format!(
+                "no pod of the stable revision is ready: the candidate keeps {weight} until one is, and is not judged \
+                 meanwhile"
+            )
+        };
+        Some(Waiting::on(reason::STABLE_NOT_READY, message))
+    }
+
+    /// What convicts a release, and why. What the past said before somebody else could serve again does not.
+    pub(super) fn convicted_of(&self, release: &Release) -> Option<(Cause, String)> {
+        let evidence = &self.seen.evidence;
+        let excused = evidence.by_past && release.excuses(evidence.at);
+        let convicts = evidence.convicts(&release.revision).filter(|_| !excused);
+        convicts.map(|(cause, why)| (cause, why.to_owned()))
+    }
+}
+
+/// What of a release's step began anew, in words to append.
+pub(super) fn anew(release: &Release) -> &'static str {
+    let ended = release.gap.filter(|gap| gap.until == Some(release.since()));
+    match ended {
+        Some(gap) if gap.alone => "; the step's time began anew when a stable pod was ready again",
+        Some(_) => "; the step was begun anew, because somebody had removed the candidate",
+        None => "",
+    }
+}
