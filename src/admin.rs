@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn metrics_are_served_and_nothing_can_be_written() {
         let admin = admin();
-        admin.metrics.leads(true);
+        admin.metrics.leads("serin", true);
         let (status, text) = fetch(&admin, "GET", "/metrics").await;
         assert!(status == 200 && text.contains("serin_leader 1"), "{text}");
         assert_eq!(fetch(&admin, "POST", "/metrics").await.0, 405);

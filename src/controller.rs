@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::cluster::apply::Writer;
 use crate::cluster::cache::{Cache, Kind};
-use crate::cluster::client::{Clients, DEADLINE};
+use crate::cluster::client::{Clients, DEADLINE, Listener};
 use crate::cluster::events::{Events, events};
 use crate::cluster::lease::{self, Epoch, Leadership, Lost, Stamp};
 use crate::cluster::watches;
@@ -69,8 +69,10 @@ impl Operator {
         lease: lease::Settings,
     ) -> Self {
         let (metrics, readiness) = (Arc::new(Metrics::new()), Readiness::default());
+        let (counts, host) = (Arc::clone(&metrics), clients.host.clone());
+        let listener: Listener = Arc::new(move |method, code| counts.requested(&host, method, code));
         Self {
-            clients,
+            clients: clients.heard(&listener),
             clock,
             providers,
             gate,
@@ -122,10 +124,12 @@ impl Operator {
         let (elector, leadership) =
             lease::elector(&self.clients, Arc::clone(&self.clock), self.lease.clone());
         let stamps = cache.clone();
-        tokio::select! {
+        let outcome = tokio::select! {
             outcome = elector.run(move || highest_epoch(&stamps), shutdown) => outcome,
             () = self.lead(&cache, leadership, events, known) => Ok(()),
-        }
+        };
+        self.metrics.leads(&self.lease.name, false);
+        outcome
     }
 
     /// Waits for leadership and works under it; never ends before the elector does.
@@ -134,12 +138,12 @@ impl Operator {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         known.open();
-        self.metrics.leads(false);
+        self.metrics.leads(&self.lease.name, false);
         let Some(term) = leadership.acquired().await else {
             return;
         };
         tracing::info!(stamp = %term.stamp, "this process leads");
-        self.metrics.leads(true);
+        self.metrics.leads(&self.lease.name, true);
         let shared = Shared {
             cache: cache.clone(),
             client: self.clients.write.clone(),
@@ -157,7 +161,7 @@ impl Operator {
             () = supervise(Arc::clone(&shared)) => {}
             () = sweep::run(shared) => {}
         }
-        self.metrics.leads(false);
+        self.metrics.leads(&self.lease.name, false);
         // What was lost is the elector's to say.
         std::future::pending::<()>().await;
     }

@@ -7,9 +7,11 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, Request, Uri, header};
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -36,7 +38,12 @@ pub struct Clients {
     pub read: Client,
     /// For writes: a connection of its own, so that a long list cannot delay a rollback, and never a repetition.
     pub write: Client,
+    /// The API server's host, with its port where that is not the usual one; empty for a simulated one.
+    pub host: String,
 }
+
+/// Hears of each request: its method, and the code of the answer, if one came.
+pub type Listener = Arc<dyn Fn(&str, Option<u16>) + Send + Sync>;
 
 impl Clients {
     /// Builds both clients. Nothing is sent yet.
@@ -45,9 +52,10 @@ impl Clients {
     /// The kubeconfig cannot be read, names no such context, or its credentials cannot be used.
     pub async fn connect(target: &Target) -> Result<Self, Error> {
         let config = load(target).await.map_err(setup)?;
+        let host = host(&config.cluster_url);
         let read = connection::client(config.clone()).map_err(setup)?;
         let write = connection::client(config).map_err(setup)?;
-        Ok(Self { read, write })
+        Ok(Self { read, write, host })
     }
 
     /// The same client for both, for a simulated API server.
@@ -55,7 +63,59 @@ impl Clients {
         Self {
             read: client.clone(),
             write: client,
+            host: String::new(),
         }
+    }
+
+    /// The same clients, with `listener` told of every request.
+    #[must_use]
+    pub fn heard(self, listener: &Listener) -> Self {
+        Self {
+            read: heard(self.read, listener),
+            write: heard(self.write, listener),
+            host: self.host,
+        }
+    }
+}
+
+/// Host and port, without the credentials that a URL may carry.
+fn host(url: &Uri) -> String {
+    match (url.host(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (host, _) => host.unwrap_or_default().to_owned(),
+    }
+}
+
+fn heard(client: Client, listener: &Listener) -> Client {
+    let (namespace, listener) = (client.default_namespace().to_owned(), Arc::clone(listener));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        let sent = Sent {
+            method: request.method().clone(),
+            code: None,
+            listener: Arc::clone(&listener),
+        };
+        async move {
+            // All of it: its code alone would be copied in, and the rest dropped before the request is sent.
+            let mut sent = sent;
+            let answer = client.send(request).await;
+            sent.code = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+            answer
+        }
+    });
+    Client::new(service, namespace)
+}
+
+/// A request on its way. It is told when it is over, were it because nobody waits for the answer any more.
+struct Sent {
+    method: Method,
+    code: Option<u16>,
+    listener: Listener,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        (self.listener)(self.method.as_str(), self.code);
     }
 }
 
@@ -142,5 +202,57 @@ mod tests {
         assert_eq!(config.read_timeout, None);
         assert!(config.headers.iter().any(|(name, _)| name == header::USER_AGENT));
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_host_is_told_without_credentials() {
+        for (url, expected) in [
+            ("https://10.96.0.1:6443/", "10.96.0.1:6443"),
+            ("https://who:secret@kube.example/prefix", "kube.example"),
+        ] {
+            assert_eq!(host(&url.parse().unwrap()), expected, "{url}");
+        }
+    }
+
+    /// Whether it is answered, refused, broken off or given up.
+    #[tokio::test(start_paused = true)]
+    async fn every_request_is_heard_once_with_its_end() {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            match request.uri().path() {
+                "/never" => std::future::pending().await,
+                "/broken" => Err(std::io::Error::other("broken")),
+                _ => {
+                    let answer = http::Response::builder().status(404);
+                    Ok(answer.body(Body::from(Vec::new())).unwrap())
+                }
+            }
+        });
+        let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        let listener: Listener =
+            Arc::new(move |method, code| log.lock().unwrap().push((method.to_owned(), code)));
+        let clients = Clients::both(Client::new(service, "shop")).heard(&listener);
+        assert_eq!(clients.write.default_namespace(), "shop");
+        let ask = |client: &Client, method: &str, path: &str| {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .body(Body::from(Vec::new()));
+            let (client, request) = (client.clone(), request.unwrap());
+            async move { client.send(request).await }
+        };
+        let answer = ask(&clients.read, "GET", "/missing").await.unwrap();
+        assert_eq!(answer.status(), 404);
+        ask(&clients.write, "PATCH", "/broken").await.unwrap_err();
+        let what = Call::new("delete", "services");
+        call(what, DEADLINE, ask(&clients.write, "DELETE", "/never"))
+            .await
+            .unwrap_err();
+        let heard = heard.lock().unwrap();
+        let heard: Vec<_> = heard
+            .iter()
+            .map(|(method, code)| (method.as_str(), *code))
+            .collect();
+        assert_eq!(heard, [("GET", Some(404)), ("PATCH", None), ("DELETE", None)]);
     }
 }

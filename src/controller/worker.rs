@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::Shared;
 use super::contest::Contest;
@@ -32,7 +33,8 @@ use crate::engine::state::Phase;
 use crate::engine::{Moment, Revision, State, Weight, check, decide, reason};
 use crate::render::names;
 use crate::stats::Trouble;
-use crate::telemetry::metrics::RolloutKey;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{Reconciled, RolloutKey};
 
 /// The shortest sleep: a wake that is due already must not become a busy loop.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -89,6 +91,24 @@ async fn overtaken(cache: &Cache, key: &RolloutKey, seen: &Snapshot) {
     }
 }
 
+impl Turn {
+    /// `failure`: what has failed first.
+    fn ended(&self, failure: Option<&'static str>) -> Reconciled {
+        match (failure, self) {
+            (Some(label), _) => Reconciled::Error(label),
+            (None, Self::Again) => Reconciled::Requeue,
+            (None, Self::Rest(rest)) if *rest < RESYNC => Reconciled::RequeueAfter,
+            (None, Self::Rest(_) | Self::Gone) => Reconciled::Success,
+        }
+    }
+}
+
+/// Counts a Rollout that changes while its turn lasts among those that wait for one. Never ends by itself.
+async fn queue(metrics: &Metrics, mut changes: watch::Receiver<u64>) -> Turn {
+    let _waits = changes.changed().await.is_ok().then(|| metrics.waits());
+    std::future::pending().await
+}
+
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, (namespace, name): (String, String)) -> Self {
         Self {
@@ -117,9 +137,14 @@ impl Worker {
                 return;
             }
             let begun = tokio::time::Instant::now();
-            let turn = self.turn().await;
+            let shared = Arc::clone(&self.shared);
+            let turn = tokio::select! {
+                biased;
+                turn = self.turn() => turn,
+                never = queue(&shared.metrics, changes.clone()) => never,
+            };
             let took = tokio::time::Instant::now().duration_since(begun);
-            self.shared.metrics.reconciled(took, self.failure.take());
+            shared.metrics.reconciled(took, turn.ended(self.failure.take()));
             match turn {
                 Turn::Gone => break,
                 Turn::Again => tokio::task::yield_now().await,
@@ -169,11 +194,11 @@ impl Worker {
         if let Some(wait) = behind.filter(|_| !self.may_go_on(&state, &decision)) {
             return wait;
         }
-        self.shared.live.set(
-            &self.key.namespace,
-            &self.key.name,
-            self.measure.verdicts(&spec.plan, decision.next.active()),
-        );
+        let verdicts = self.measure.verdicts(&spec.plan, decision.next.active());
+        self.shared.metrics.judged(&self.key, &verdicts);
+        self.shared
+            .live
+            .set(&self.key.namespace, &self.key.name, verdicts);
         self.show(&decision, &seen);
         let report = self.report_due(&status, &state, (&seen, &decision.next), now);
         let moved = commit::moved(&status, &snapshot, &decision.next, &seen);

@@ -1,8 +1,10 @@
-//! Metrics in the Prometheus text form, every name beginning with `serin_`.
+//! Metrics in the Prometheus text form: those whose names begin with `serin_`, and a few under the names that all
+//! controllers share.
 //!
 //! One value owns the registry; what belongs to one Rollout goes away with it ([`Metrics::forget`]).
 
 mod about;
+mod conventional;
 mod rollouts;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
+use crate::api;
 pub use about::{About, FAMILIES};
+use conventional::Conventional;
+pub use conventional::{Reconciled, Waits};
 pub use rollouts::{RolloutKey, WeightArm, WeightKind};
 use rollouts::{Rollouts, Series};
 
@@ -45,6 +50,7 @@ pub struct Metrics {
     writes: Family<One, Counter>,
     dropped: Counter<u64, AtomicU64>,
     leader: Gauge,
+    conventional: Conventional,
 }
 
 /// Calls of the API server and reconciles: a millisecond to ten seconds.
@@ -68,7 +74,7 @@ impl Default for Metrics {
 impl Metrics {
     /// An empty set.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("serin");
+        let mut registry = Registry::default();
         let rollouts = Arc::new(Rollouts::default());
         registry.register_collector(Box::new(rollouts.clone()));
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -84,6 +90,7 @@ impl Metrics {
             writes: Family::default(),
             dropped: Counter::default(),
             leader: Gauge::default(),
+            conventional: Conventional::new(),
             registry: Registry::default(),
         };
         metrics.register(&mut registry);
@@ -100,6 +107,7 @@ impl Metrics {
         add(to, about::WRITES, self.writes.clone());
         add(to, about::DROPPED, self.dropped.clone());
         add(to, about::LEADER, self.leader.clone());
+        self.conventional.register(to);
     }
 
     /// All metrics as text of the type [`CONTENT_TYPE`].
@@ -120,6 +128,11 @@ impl Metrics {
     pub fn weight(&self, rollout: &RolloutKey, arm: WeightArm, kind: WeightKind, percent: Option<f64>) {
         self.rollouts
             .change(rollout, |series| series.weigh(arm, kind, percent));
+    }
+
+    /// What the judge sees at the present step; nothing outside a release: `serin_analysis_value`.
+    pub fn judged(&self, rollout: &RolloutKey, verdicts: &[api::VerdictStatus]) {
+        self.rollouts.change(rollout, |series| series.judge(verdicts));
     }
 
     /// A verdict was reached: `serin_analysis_verdict_total`.
@@ -172,14 +185,29 @@ impl Metrics {
         }
     }
 
-    /// A reconcile ended: `serin_reconcile_total`, `_errors_total`, `_duration_seconds`; `error` is a label.
-    pub fn reconciled(&self, took: Duration, error: Option<&'static str>) {
-        let result = if error.is_some() { "error" } else { "success" };
+    /// A reconcile ended: `serin_reconcile_total`, `_errors_total`, `_duration_seconds`, and the same under
+    /// `controller_runtime_`.
+    pub fn reconciled(&self, took: Duration, ended: Reconciled) {
+        let result = match ended {
+            Reconciled::Error(reason) => {
+                self.reconcile_errors.get_or_create(&[("reason", reason)]).inc();
+                "error"
+            }
+            Reconciled::Success | Reconciled::Requeue | Reconciled::RequeueAfter => "success",
+        };
         self.reconciles.get_or_create(&[("result", result)]).inc();
         self.reconcile_seconds.observe(took.as_secs_f64());
-        if let Some(reason) = error {
-            self.reconcile_errors.get_or_create(&[("reason", reason)]).inc();
-        }
+        self.conventional.reconciled(took, ended);
+    }
+
+    /// A Rollout waits for a reconcile until what is returned is dropped: `workqueue_depth`.
+    pub fn waits(&self) -> Waits {
+        self.conventional.waits()
+    }
+
+    /// A request was sent to the API server at `host`: `rest_client_requests_total`; `code`: of the answer, if one came.
+    pub fn requested(&self, host: &str, method: &str, code: Option<u16>) {
+        self.conventional.requested(host, method, code);
     }
 
     /// Something was written to the API server: `serin_writes_total`; `kind` is `route`, `status`, `event`, ….
@@ -193,9 +221,10 @@ impl Metrics {
         self.dropped.inc_by(total.saturating_sub(known));
     }
 
-    /// Whether this process leads: `serin_leader`.
-    pub fn leads(&self, leads: bool) {
+    /// Whether this process leads by the Lease `lease`: `serin_leader`, `leader_election_master_status`.
+    pub fn leads(&self, lease: &str, leads: bool) {
         self.leader.set(i64::from(leads));
+        self.conventional.leads(lease, leads);
     }
 }
 

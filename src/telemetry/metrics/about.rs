@@ -3,7 +3,7 @@
 /// One family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
-    /// Its name in the registry, without prefix and suffix.
+    /// Its name in the registry, without suffix.
     pub(super) name: &'static str,
     kind: Kind,
     /// The names of its labels.
@@ -28,7 +28,7 @@ impl About {
             Kind::Gauge | Kind::Histogram => "",
             Kind::Info => "_info",
         };
-        format!("serin_{}{suffix}", self.name)
+        format!("{}{suffix}", self.name)
     }
 
     /// What kind of metric it is, in one word.
@@ -56,26 +56,40 @@ macro_rules! families {
 }
 
 families! {
-    PHASE: Gauge, "rollout_phase", ["namespace", "name", "phase"], "1 for the present phase";
-    WEIGHT: Gauge, "rollout_weight", ["namespace", "name", "arm", "kind"],
+    PHASE: Gauge, "serin_rollout_phase", ["namespace", "name", "phase"], "1 for the present phase";
+    WEIGHT: Gauge, "serin_rollout_weight", ["namespace", "name", "arm", "kind"],
         "Share of the requests in per cent of candidate and stable, desired as committed and observed as the route gives it";
-    VERDICTS: Counter, "analysis_verdict", ["namespace", "name", "verdict"],
+    VALUE: Gauge, "serin_analysis_value", ["namespace", "name", "check", "arm"],
+        "Share of bad requests, 0 to 1, that the judge has counted for a metric at the present step: of candidate and \
+         baseline, and the past's where it is what the candidate is compared with";
+    VERDICTS: Counter, "serin_analysis_verdict", ["namespace", "name", "verdict"],
         "Verdicts of the judge, pass or fail, once for each step on which it comes to one";
-    ROLLBACKS: Counter, "rollbacks", ["namespace", "name", "reason"], "Candidates taken back";
-    DRIFT: Counter, "drift_corrections", ["namespace", "name", "object"], "Changes by others that were undone";
-    BREACHES: Counter, "breaches", ["namespace", "name"],
+    ROLLBACKS: Counter, "serin_rollbacks", ["namespace", "name", "reason"], "Candidates taken back";
+    DRIFT: Counter, "serin_drift_corrections", ["namespace", "name", "object"], "Changes by others that were undone";
+    BREACHES: Counter, "serin_breaches", ["namespace", "name"],
         "Decisions that broke an invariant and were not carried out";
-    RELEASE_SECONDS: Histogram, "rollout_duration_seconds", ["outcome"],
+    RELEASE_SECONDS: Histogram, "serin_rollout_duration_seconds", ["outcome"],
         "Time from a new revision to its end, by outcome: Promoted, or why it was taken back";
-    QUERY_SECONDS: Histogram, "provider_query_duration_seconds", ["provider"],
+    QUERY_SECONDS: Histogram, "serin_provider_query_duration_seconds", ["provider"],
         "Time of one query of a metric provider";
-    QUERY_ERRORS: Counter, "provider_query_errors", ["provider", "reason"],
+    QUERY_ERRORS: Counter, "serin_provider_query_errors", ["provider", "reason"],
         "Queries of a metric provider that gave no samples, by reason";
-    RECONCILES: Counter, "reconcile", ["result"], "Reconciles, by result: success or error";
-    RECONCILE_ERRORS: Counter, "reconcile_errors", ["reason"], "Reconciles that failed, by the label of the first error";
-    RECONCILE_SECONDS: Histogram, "reconcile_duration_seconds", [], "Time of one reconcile";
-    WRITES: Counter, "writes", ["kind"], "Writes to the API server, by what was written";
-    DROPPED: Counter, "events_dropped", [], "Events that found the queue full";
-    LEADER: Gauge, "leader", [], "1 while this process leads";
-    BUILD: Info, "build", ["version"], "The version that runs";
+    RECONCILES: Counter, "serin_reconcile", ["result"], "Reconciles, by result: success or error";
+    RECONCILE_ERRORS: Counter, "serin_reconcile_errors", ["reason"], "Reconciles that failed, by the label of the first error";
+    RECONCILE_SECONDS: Histogram, "serin_reconcile_duration_seconds", [], "Time of one reconcile";
+    WRITES: Counter, "serin_writes", ["kind"], "Writes to the API server, by what was written";
+    DROPPED: Counter, "serin_events_dropped", [], "Events that found the queue full";
+    LEADER: Gauge, "serin_leader", [], "1 while this process leads";
+    BUILD: Info, "serin_build", ["version"], "The version that runs";
+    // What others call the same: see `conventional`.
+    TURNS: Counter, "controller_runtime_reconcile", ["controller", "result"],
+        "Reconciles, by result: success, error, requeue (at once) or requeue_after";
+    TURN_ERRORS: Counter, "controller_runtime_reconcile_errors", ["controller"], "Reconciles that failed";
+    TURN_SECONDS: Histogram, "controller_runtime_reconcile_time_seconds", ["controller"], "Time of one reconcile";
+    DEPTH: Gauge, "workqueue_depth", ["name", "controller"],
+        "Rollouts about which there is news while they are being reconciled: they wait for another reconcile";
+    REQUESTS: Counter, "rest_client_requests", ["code", "host", "method"],
+        "Requests to the API server, by the code of the answer; `<error>` where none came";
+    MASTER: Gauge, "leader_election_master_status", ["name"],
+        "1 while this process leads, 0 while it stands by, by the name of the Lease";
 }

@@ -9,6 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet}
 use prometheus_client::metrics::MetricType;
 
 use super::about::{self, About};
+use crate::api;
 
 /// Which Rollout a series is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,8 @@ pub(super) struct Series {
     pub(super) drift: BTreeMap<&'static str, u64>,
     pub(super) breaches: u64,
     weights: BTreeMap<(WeightArm, WeightKind), f64>,
+    /// By metric and arm.
+    values: BTreeMap<(String, &'static str), f64>,
 }
 
 impl Series {
@@ -73,6 +76,24 @@ impl Series {
             None => self.weights.remove(&(arm, kind)),
         };
     }
+
+    pub(super) fn judge(&mut self, verdicts: &[api::VerdictStatus]) {
+        self.values = verdicts.iter().flat_map(values).collect();
+    }
+}
+
+/// The rates behind a verdict. Who has had no request has none.
+fn values(verdict: &api::VerdictStatus) -> impl Iterator<Item = ((String, &'static str), f64)> {
+    let rate = |arm: api::Arm| (arm.total > 0).then(|| arm.bad as f64 / arm.total as f64);
+    let arms = verdict.numbers.map(|numbers| {
+        [
+            ("candidate", rate(numbers.candidate)),
+            ("baseline", rate(numbers.baseline)),
+            ("past", numbers.past.map(|past| past.rate)),
+        ]
+    });
+    let arms = arms.into_iter().flatten();
+    arms.filter_map(move |(arm, value)| Some(((verdict.metric.clone(), arm), value?)))
 }
 
 /// All Rollouts.
@@ -120,6 +141,13 @@ impl Collector for Rollouts {
             })
         });
         gauges(&mut encoder, about::WEIGHT, weights)?;
+        let values = all.iter().flat_map(|(rollout, series)| {
+            series.values.iter().map(|((check, arm), value)| {
+                let more = [("check", check.as_str()), ("arm", *arm)];
+                (labels(rollout, &more), *value)
+            })
+        });
+        gauges(&mut encoder, about::VALUE, values)?;
         let by = |label: &'static str, counts: for<'a> fn(&'a Series) -> &'a BTreeMap<&'static str, u64>| {
             let rows = all.iter().flat_map(move |(rollout, series)| {
                 let row = move |(value, count): (&&'static str, &u64)| {

@@ -1,6 +1,7 @@
 //! The names and values that dashboards read.
 
 use super::*;
+use crate::api;
 
 const PHASES: &[&str] = &["Idle", "Judging"];
 
@@ -18,12 +19,28 @@ fn value(text: &str, series: &str) -> Option<f64> {
     line.split(' ').next()?.parse().ok()
 }
 
+fn verdict(metric: &str, candidate: (i64, i64), baseline: (i64, i64)) -> api::VerdictStatus {
+    let arm = |(bad, total)| api::Arm { total, bad };
+    api::VerdictStatus {
+        step: 1,
+        metric: metric.into(),
+        verdict: api::Verdict::Continue,
+        reason: "evidence grows".into(),
+        numbers: Some(api::VerdictNumbers {
+            candidate: arm(candidate),
+            baseline: arm(baseline),
+            ..api::VerdictNumbers::default()
+        }),
+    }
+}
+
 fn filled() -> Metrics {
     let metrics = Metrics::new();
     metrics.phase(&key("a"), "Idle", PHASES);
     metrics.phase(&key("a"), "Judging", PHASES);
     metrics.weight(&key("a"), WeightArm::Candidate, WeightKind::Desired, Some(25.0));
     metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, Some(75.0));
+    metrics.judged(&key("a"), &[verdict("error-rate", (3, 12), (1, 100))]);
     metrics.verdict(&key("a"), "pass");
     metrics.verdict(&key("a"), "pass");
     metrics.rolled_back(&key("a"), "regression");
@@ -33,10 +50,19 @@ fn filled() -> Metrics {
     metrics.ended("promoted", Duration::from_secs(30));
     metrics.queried("default", Duration::from_millis(7), None);
     metrics.queried("default", Duration::from_millis(7), Some("unreachable"));
-    metrics.reconciled(Duration::from_millis(2), None);
-    metrics.reconciled(Duration::from_millis(2), Some("conflict"));
+    for ended in [
+        Reconciled::RequeueAfter,
+        Reconciled::Requeue,
+        Reconciled::Success,
+        Reconciled::Error("conflict"),
+    ] {
+        metrics.reconciled(Duration::from_millis(2), ended);
+    }
+    metrics.requested("10.96.0.1", "PATCH", Some(200));
+    metrics.requested("10.96.0.1", "PATCH", Some(200));
+    metrics.requested("10.96.0.1", "PATCH", None);
     metrics.wrote("route");
-    metrics.leads(true);
+    metrics.leads("serin", true);
     metrics.events_dropped(3);
     metrics.events_dropped(5);
     metrics
@@ -63,6 +89,14 @@ fn every_series_has_its_name_and_value() {
             75.0,
         ),
         (
+            r#"serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="candidate"}"#,
+            0.25,
+        ),
+        (
+            r#"serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="baseline"}"#,
+            0.01,
+        ),
+        (
             r#"serin_analysis_verdict_total{namespace="shop",name="a",verdict="pass"}"#,
             2.0,
         ),
@@ -84,12 +118,46 @@ fn every_series_has_its_name_and_value() {
             r#"serin_provider_query_errors_total{provider="default",reason="unreachable"}"#,
             1.0,
         ),
-        (r#"serin_reconcile_total{result="success"}"#, 1.0),
+        (r#"serin_reconcile_total{result="success"}"#, 3.0),
         (r#"serin_reconcile_errors_total{reason="conflict"}"#, 1.0),
-        ("serin_reconcile_duration_seconds_count", 2.0),
+        ("serin_reconcile_duration_seconds_count", 4.0),
         (r#"serin_writes_total{kind="route"}"#, 1.0),
         ("serin_events_dropped_total", 5.0),
         ("serin_leader", 1.0),
+        (
+            r#"controller_runtime_reconcile_total{controller="rollout",result="success"}"#,
+            1.0,
+        ),
+        (
+            r#"controller_runtime_reconcile_total{controller="rollout",result="requeue"}"#,
+            1.0,
+        ),
+        (
+            r#"controller_runtime_reconcile_total{controller="rollout",result="requeue_after"}"#,
+            1.0,
+        ),
+        (
+            r#"controller_runtime_reconcile_total{controller="rollout",result="error"}"#,
+            1.0,
+        ),
+        (
+            r#"controller_runtime_reconcile_errors_total{controller="rollout"}"#,
+            1.0,
+        ),
+        (
+            r#"controller_runtime_reconcile_time_seconds_count{controller="rollout"}"#,
+            4.0,
+        ),
+        (r#"workqueue_depth{name="rollout",controller="rollout"}"#, 0.0),
+        (
+            r#"rest_client_requests_total{code="200",host="10.96.0.1",method="PATCH"}"#,
+            2.0,
+        ),
+        (
+            r#"rest_client_requests_total{code="<error>",host="10.96.0.1",method="PATCH"}"#,
+            1.0,
+        ),
+        (r#"leader_election_master_status{name="serin"}"#, 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
     }
@@ -140,4 +208,58 @@ fn an_unknown_weight_has_no_series() {
     let metrics = filled();
     metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, None);
     assert!(!metrics.render().contains(r#"kind="observed""#));
+}
+
+#[test]
+fn values_go_with_what_they_are_about() {
+    let metrics = filled();
+    metrics.judged(&key("a"), &[verdict("latency", (0, 0), (2, 8))]);
+    let text = metrics.render();
+    assert!(!text.contains(r#"check="error-rate""#), "{text}");
+    let of = |arm: &str| {
+        let series =
+            format!(r#"serin_analysis_value{{namespace="shop",name="a",check="latency",arm="{arm}"}}"#);
+        value(&text, &series)
+    };
+    assert_eq!((of("candidate"), of("baseline")), (None, Some(0.25)));
+    metrics.judged(&key("a"), &[]);
+    assert!(!metrics.render().contains("serin_analysis_value{"));
+}
+
+#[test]
+fn a_candidate_without_a_baseline_is_shown_beside_its_past() {
+    let metrics = Metrics::new();
+    let mut alone = verdict("error-rate", (1, 4), (0, 0));
+    alone.numbers.as_mut().unwrap().past = Some(api::Past {
+        rate: 0.125,
+        limit: 0.5,
+    });
+    metrics.judged(&key("a"), &[alone]);
+    let text = metrics.render();
+    let of = |arm: &str| {
+        let series =
+            format!(r#"serin_analysis_value{{namespace="shop",name="a",check="error-rate",arm="{arm}"}}"#);
+        value(&text, &series)
+    };
+    assert_eq!(
+        (of("candidate"), of("baseline"), of("past")),
+        (Some(0.25), None, Some(0.125))
+    );
+}
+
+#[test]
+fn the_queue_has_those_that_wait_and_no_others() {
+    let metrics = filled();
+    let depth = || {
+        value(
+            &metrics.render(),
+            r#"workqueue_depth{name="rollout",controller="rollout"}"#,
+        )
+    };
+    let (first, second) = (metrics.waits(), metrics.waits());
+    assert_eq!(depth(), Some(2.0));
+    drop(first);
+    assert_eq!(depth(), Some(1.0));
+    drop(second);
+    assert_eq!(depth(), Some(0.0));
 }

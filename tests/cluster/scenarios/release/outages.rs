@@ -34,6 +34,19 @@ async fn metrics_outage(scenario: Scenario) -> Outcome {
     metrics.resume()?;
     metrics.ready().await?;
     care.wait_phase("Promoted", Duration::from_mins(2)).await?;
+    // The status tells of the outage; an event would be nothing but noise. Above all, nothing was taken back for it.
+    care.told(&[
+        "ReleaseStarted",
+        "WeightChanged",
+        "WeightChanged",
+        "Promoting",
+        "Promoted",
+    ])
+    .await?;
+    let events = care.events().await?;
+    if events.iter().any(|it| it == "RollingBack") {
+        return Err(format!("the outage was held against the version: {events:?}").into());
+    }
     care.nothing_left().await?;
     let (course, report) = care.end().await?;
     report.no_failures()?;

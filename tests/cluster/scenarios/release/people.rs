@@ -1,10 +1,11 @@
 //! What people do to a release: approve, pause, resume, abort, and delete the Rollout.
 
 use super::care::{Care, ROLLOUT};
+use super::course::candidate_weight;
 use crate::Outcome;
 use crate::control_plane::User;
 use crate::person::Person;
-use crate::scenario::{DEPLOYMENT, Scenario, trial};
+use crate::scenario::{DEPLOYMENT, HTTP_ROUTE, POD, Scenario, trial};
 use kube::api::DeleteParams;
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -204,9 +205,28 @@ async fn pause_and_abort(scenario: Scenario) -> Outcome {
     Ok(())
 }
 
-/// The Rollout is deleted at 25 %: what serves goes on serving, and the unproven version stays held.
+/// The Rollout is deleted at 25 %, and whoever does it waits for all that is its own (`kubectl delete --cascade=foreground`):
+/// the candidate serves until traffic is back, what serves goes on serving, and the unproven version stays held.
 async fn deleted(scenario: Scenario) -> Outcome {
-    let care = delete_at_25(&scenario, "").await?;
+    let care = at_25(&scenario, "").await?;
+    let pods = candidate_pods(&scenario).await?;
+    if pods == 0 {
+        return Err("25 % are in force, and the candidate has no pod".into());
+    }
+    scenario
+        .delete(ROLLOUT, "app", &DeleteParams::foreground())
+        .await?;
+    let ending = crate::wait::until("the candidate's pods to end", SOON, || async {
+        let left = candidate_pods(&scenario).await?;
+        // Looked at after them: it does not grow any more.
+        let route = scenario.get(HTTP_ROUTE, "app").await?;
+        Ok((left < pods).then(|| candidate_weight(&route)))
+    });
+    let weight = ending.await?;
+    if weight > 0 {
+        return Err(format!("pods of the candidate ended while it had {weight} % of the traffic").into());
+    }
+    gone(&care).await?;
     let deployment = scenario.get(DEPLOYMENT, "app").await?;
     if deployment["spec"]["paused"] != true {
         return Err("the unproven version was let out".into());
@@ -224,14 +244,18 @@ async fn deleted(scenario: Scenario) -> Outcome {
 
 /// The same where the user wants the new version shipped: the Deployment is resumed.
 async fn deleted_resume(scenario: Scenario) -> Outcome {
-    let care = delete_at_25(&scenario, "  onDelete: Resume\n").await?;
+    let care = at_25(&scenario, "  onDelete: Resume\n").await?;
+    scenario
+        .delete(ROLLOUT, "app", &DeleteParams::background())
+        .await?;
+    gone(&care).await?;
     care.nothing_left().await?;
     scenario.wait_deployed("app", 2).await?;
     let (_, report) = care.end().await?;
     report.no_failures()
 }
 
-async fn delete_at_25(scenario: &Scenario, more: &str) -> Outcome<Care> {
+async fn at_25(scenario: &Scenario, more: &str) -> Outcome<Care> {
     let steps = "  steps: [{weight: 25, hold: 2m}, {weight: 100, hold: 2s}]\n";
     let care = Care::begin(scenario, "app:v1", &format!("{steps}{more}")).await?;
     scenario.set_image("app", "app:v2").await?;
@@ -240,10 +264,20 @@ async fn delete_at_25(scenario: &Scenario, more: &str) -> Outcome<Care> {
     })
     .await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    scenario
-        .delete(ROLLOUT, "app", &DeleteParams::background())
-        .await?;
+    Ok(care)
+}
+
+/// Waits until nothing is left of the Rollout and its candidate; its events stay.
+async fn gone(care: &Care) -> Outcome {
     care.nothing_left_of_rollout().await?;
     care.no_candidate().await?;
-    Ok(care)
+    care.told(&["Adopted", "ReleaseStarted", "WeightChanged", "Deleting"])
+        .await
+}
+
+/// How many of the candidate's pods are not about to end.
+async fn candidate_pods(scenario: &Scenario) -> Outcome<usize> {
+    let pods = scenario.list(POD, "serin.dev/rollout-uid").await?;
+    let lives = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    Ok(pods.iter().filter(lives).count())
 }
