@@ -181,6 +181,7 @@ impl Judge {
         let Some(tried) = self.metrics.get_mut(index) else {
             return;
         };
+        let gone = self.panel.is_forsaken(index);
         self.panel.observe(index, ticks);
         tried.at = Some(at);
         if tried.metric.gating && !self.panel.is_judged(index) {
@@ -190,7 +191,9 @@ impl Judge {
             return;
         }
         tried.silent = None;
-        if tried.share_from.is_some_and(|from| at < from) {
+        // What the candidate got while the baseline got nothing says nothing of the share that it gets since.
+        let back = gone && !self.panel.is_forsaken(index);
+        if back || tried.share_from.is_some_and(|from| at < from) {
             tried.before_share = self.panel.in_step(index).unwrap_or_default();
         }
     }

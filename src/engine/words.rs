@@ -12,6 +12,10 @@ pub const IDLE: &str =
 /// What is left when the baseline gets no request any more.
 const GONE: &str = "nothing comes to the baseline any more: only what is far worse than the past counts";
 
+/// The same where there is no past to speak of.
+const LOST: &str = "nothing comes to the baseline any more, and the past tells too little to compare it with: it is not \
+                    judged until something does";
+
 /// Why evidence does not grow while pods that came in mid-step are young.
 const YOUNG: &str = "new pods warm up: only gross faults count meanwhile";
 
@@ -25,7 +29,6 @@ pub fn sentence(metric: &str, seen: &Assessment) -> String {
         return format!("{metric}: no request yet");
     }
     match seen.against {
-        Against::Beside => {}
         Against::Past { usual, limit } => {
             return format!(
                 "{metric} {} with nothing beside it, {} in the past: up to {} is let through; {}",
@@ -35,7 +38,14 @@ pub fn sentence(metric: &str, seen: &Assessment) -> String {
                 against(seen)
             );
         }
-        Against::Nothing => return format!("{metric} {}: {UNKNOWN}", rate(candidate)),
+        Against::Nothing if seen.amiss != Some(Amiss::BaselineGone) => {
+            return format!("{metric} {}: {UNKNOWN}", rate(candidate));
+        }
+        Against::Nothing if seen.verdict != Verdict::Fail => {
+            return format!("{metric} {}: {LOST}", rate(candidate));
+        }
+        // What is not judged any more fails with others, by what was seen beside the baseline.
+        Against::Beside | Against::Nothing => {}
     }
     let ratio = seen
         .ratio
@@ -167,9 +177,7 @@ pub fn waits_for(weight: Weight, young: bool) -> String {
 fn standing(seen: &Assessment) -> String {
     let stands = match seen.amiss {
         _ if seen.idle => format!("{}; {IDLE}", stands(seen)),
-        Some(Amiss::BaselineGone) if seen.in_step.baseline.requests > 0 => {
-            format!("{}; {GONE}", stands(seen))
-        }
+        Some(Amiss::BaselineGone) if seen.against == Against::Beside => format!("{}; {GONE}", stands(seen)),
         Some(Amiss::BaselineGone | Amiss::SharedFault) | None => stands(seen),
     };
     if seen.verdict == Verdict::Continue && seen.warming == Some(Warming::Pods) {
@@ -192,6 +200,8 @@ fn stands(seen: &Assessment) -> String {
         Verdict::Continue if seen.amiss == Some(Amiss::SharedFault) => {
             "both arms are far worse than usual: nothing advances meanwhile".to_owned()
         }
+        // No number of requests would do, and none is foreseen.
+        Verdict::Continue if seen.amiss == Some(Amiss::BaselineGone) => open(seen),
         Verdict::Continue => {
             let evidence = open(seen);
             match (seen.missing.requests, seen.missing.seconds) {

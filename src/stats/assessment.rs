@@ -91,7 +91,7 @@ pub enum Against {
         /// Up to this rate it is not rolled back.
         limit: f64,
     },
-    /// Nothing runs beside it, and the past tells nothing: it is not judged.
+    /// Nothing runs beside it, or nothing comes there any more, and the past tells too little: it is not judged.
     Nothing,
 }
 
@@ -159,7 +159,7 @@ pub enum Trouble {
     Suspicion,
     /// Both arms are far worse than usual.
     Environment,
-    /// One arm has no request to compare with.
+    /// One arm has no request to compare with, or none comes to it any more.
     OneArm,
 }
 
@@ -175,7 +175,8 @@ impl Assessment {
         } else if self.amiss == Some(Amiss::SharedFault) {
             Some(Trouble::Environment)
         } else {
-            (self.against == Against::Beside && mine != theirs).then_some(Trouble::OneArm)
+            let gone = self.amiss == Some(Amiss::BaselineGone);
+            (gone || self.against == Against::Beside && mine != theirs).then_some(Trouble::OneArm)
         }
     }
 }

@@ -20,6 +20,9 @@ pub struct Part<'a> {
     pub weight: f64,
     /// Whether a pass needs it; otherwise it can fail a release but not hold it.
     pub gating: bool,
+    /// Whether some comparison of its metric has something to be compared with: a baseline, or the past where that is gone.
+    /// Then it need not be this one for its proof to stay.
+    pub covered: bool,
 }
 
 /// The verdict on all metrics together.
@@ -72,7 +75,7 @@ pub(super) fn verdict<'a>(parts: impl Iterator<Item = Part<'a>>, fail: Evidenced
     let (mut gates, mut passed, mut failed) = (0, 0, fail.reached());
     for part in parts {
         // An informational metric under suspicion does not hold; a failed one fails the release all the same.
-        let own = part.evidence.verdict();
+        let own = part.evidence.verdict_among(part.covered);
         failed |= own == Verdict::Fail;
         gates += usize::from(part.gating);
         passed += usize::from(part.gating && own == Verdict::Pass);
@@ -147,6 +150,7 @@ mod tests {
             evidence,
             weight: 0.5,
             gating,
+            covered: true,
         };
         let failed = joint(&[part(&good, true), part(&bad, true)], 0.01);
         assert_eq!((failed.verdict, failed.culprits), (Verdict::Fail, vec![1]));

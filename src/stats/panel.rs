@@ -35,6 +35,13 @@ struct Judged {
     parts: Vec<Evidence>,
 }
 
+impl Judged {
+    /// Whether one of its comparisons has something to be compared with: a baseline, or the past where that is gone.
+    fn covered(&self) -> bool {
+        !self.parts.iter().all(Evidence::is_blind)
+    }
+}
+
 /// The evidence about all metrics of one release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
@@ -124,6 +131,12 @@ impl Panel {
         parts.any(|part| part.is_alone() || part.is_forsaken())
     }
 
+    /// Whether the baseline of a metric is gone; see [`Evidence::is_forsaken`].
+    pub fn is_forsaken(&self, metric: usize) -> bool {
+        let first = self.metrics.get(metric).and_then(|it| it.parts.first());
+        first.is_some_and(Evidence::is_forsaken)
+    }
+
     /// Whether a metric is judged: there is something to compare it with, at one edge of a histogram at least.
     pub fn is_judged(&self, metric: usize) -> bool {
         let mut parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
@@ -196,10 +209,12 @@ impl Panel {
     /// All comparisons with their parts in the joint verdict.
     fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
         self.metrics.iter().flat_map(|judged| {
-            judged.parts.iter().map(|evidence| Part {
+            let covered = judged.covered();
+            judged.parts.iter().map(move |evidence| Part {
                 evidence,
                 weight: judged.share,
                 gating: judged.gating,
+                covered,
             })
         })
     }
@@ -260,8 +275,9 @@ impl Panel {
 
     /// What a metric says by itself.
     fn own(&self, metric: usize) -> Option<Assessment> {
-        let parts = &self.metrics.get(metric)?.parts;
-        let seen = parts.iter().map(Evidence::assessment);
+        let metric = self.metrics.get(metric)?;
+        let covered = metric.covered();
+        let seen = metric.parts.iter().map(|part| part.assessment_among(covered));
         let judged = seen.clone().filter(|seen| seen.against != Against::Nothing);
         judged.reduce(telling).or_else(|| seen.reduce(telling))
     }

@@ -4,6 +4,7 @@ mod backtest;
 mod config;
 mod edges;
 mod gauges;
+mod gone;
 mod input;
 mod plot;
 mod prometheus;

@@ -126,19 +126,19 @@ impl Course {
     /// Notes an evaluation.
     pub(super) fn note(&mut self, judge: &Judge, at: Moment, weight: f64) {
         self.evaluations += 1;
-        let (against, verdict) = (judge.against().evidence, judge.evidence().verdict);
+        let (against, seen) = (judge.against().evidence, judge.standing());
         if self.lowest.is_none_or(|(lowest, _)| against <= lowest) {
             self.lowest = Some((against, at));
         }
-        let seen = judge.assessments().map(|(_, seen): (_, Assessment)| seen.step);
-        if let Some(in_favour) = plot::least(seen) {
+        let steps = judge.assessments().map(|(_, seen): (_, Assessment)| seen.step);
+        if let Some(in_favour) = plot::least(steps) {
             self.tape.push(Standing {
                 t: at.as_millisecond() as f64 / 1000.0,
                 weight,
                 against: judge.against(),
                 in_favour,
-                failed: verdict == Verdict::Fail,
-                passes: verdict == Verdict::Pass,
+                failed: seen.verdict == Verdict::Fail,
+                passes: seen.verdict == Verdict::Pass && !seen.idle,
             });
         }
     }

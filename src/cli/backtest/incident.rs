@@ -108,10 +108,11 @@ impl Game<'_> {
                 let ticks = side.split(index, self.weight() / 100.0, seconds);
                 self.judge.observe(metric, at, ticks);
             }
-            let verdict = self.judge.evidence().verdict;
+            let seen = self.judge.standing();
+            let verdict = seen.verdict;
             let weight = self.weight();
             self.course.note(&self.judge, at, weight);
-            if verdict == Verdict::Fail || self.is_over_time(at) {
+            if verdict == Verdict::Fail || self.is_over_time(verdict, at) {
                 let what = if verdict == Verdict::Fail {
                     What::Fail
                 } else {
@@ -121,7 +122,8 @@ impl Game<'_> {
                 self.course.outcome = Outcome::RolledBack(self.rollback(sides, at, change));
                 return;
             }
-            if self.leaves(verdict, at) {
+            // Where nobody asks the new version, no proof of before counts.
+            if !seen.idle && self.leaves(verdict, at) {
                 if self.plan.is_top(self.rung) {
                     self.course.outcome = Outcome::Promoted(at);
                     self.end(at);
@@ -162,8 +164,13 @@ impl Game<'_> {
         }
     }
 
-    fn is_over_time(&self, at: Moment) -> bool {
-        self.plan.on_inconclusive == OnSilence::Rollback && self.held(at) > self.plan.rung(self.rung).deadline
+    /// Whether a proof has not come in time. One that is there may have to wait for requests.
+    fn is_over_time(&self, verdict: Verdict, at: Moment) -> bool {
+        let rung = self.plan.rung(self.rung);
+        self.plan.on_inconclusive == OnSilence::Rollback
+            && rung.kind == RungKind::Proof
+            && verdict != Verdict::Pass
+            && self.held(at) > rung.deadline
     }
 
     fn held(&self, at: Moment) -> Duration {

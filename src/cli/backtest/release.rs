@@ -52,6 +52,8 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
         entered: begun,
         passed: false,
         proven: None,
+        baked: None,
+        deserted: false,
         last: vec![None; read.points.len()],
     };
     let mut end = window.to;
@@ -65,18 +67,16 @@ pub(super) fn judge(plan: &Plan, read: &Read, window: &Window) -> Result<Course,
             break;
         }
         trial.take(at, &evaluation);
-        if trial.judge.evidence().verdict == Verdict::Fail {
+        if trial.judge.standing().verdict == Verdict::Fail {
             let rollback = rollback(&trial, read, at);
             trial.say(at, What::Fail);
             trial.course.outcome = Outcome::RolledBack(rollback);
             return Ok(trial.course);
         }
     }
-    // After its proof the last step is left by time alone, as long as nothing speaks against it.
-    let bake = plan.rungs.last().map(|rung| rung.hold).unwrap_or_default();
-    let over = trial.proven.and_then(|proven| proven.checked_add(bake).ok());
-    if let Some(over) = over.filter(|over| *over <= end) {
-        trial.course.outcome = Outcome::Promoted(over);
+    trial.bake(end);
+    if let Some(baked) = trial.baked {
+        trial.course.outcome = Outcome::Promoted(baked);
     }
     if trial.proven.is_some() {
         let sentence = baked(&trial.judge, matches!(trial.course.outcome, Outcome::Promoted(_)));
@@ -100,8 +100,11 @@ struct Trial<'a> {
     entered: Moment,
     /// The present rung's proof was seen.
     passed: bool,
-    /// When the last step had its proof.
+    /// When the last step had its proof, and when its bake was over.
     proven: Option<Moment>,
+    baked: Option<Moment>,
+    /// Nobody has asked the candidate when it was looked at last.
+    deserted: bool,
     /// When each metric was last read.
     last: Vec<Option<Moment>>,
 }
@@ -133,10 +136,11 @@ impl Trial<'_> {
                 }
             }
         }
-        let verdict = self.judge.evidence().verdict;
+        let seen = self.judge.standing();
         let weight = self.weight();
         self.course.note(&self.judge, at, weight);
-        if verdict == Verdict::Pass && !self.passed {
+        self.bake(at);
+        if seen.verdict == Verdict::Pass && !seen.idle && !self.passed {
             self.passed = true;
             if self.plan.rung(self.rung).step + 1 == self.plan.steps {
                 self.proven.get_or_insert(at);
@@ -145,13 +149,26 @@ impl Trial<'_> {
         }
     }
 
+    /// After its proof the last step is left by time alone, as long as nothing speaks against it and somebody asks the
+    /// candidate.
+    fn bake(&mut self, at: Moment) {
+        let bake = self.plan.rungs.last().map(|rung| rung.hold).unwrap_or_default();
+        let over = self.proven.and_then(|proven| proven.checked_add(bake).ok());
+        let deserted = self.judge.standing().idle;
+        if let Some(over) = over.filter(|over| *over <= at && !deserted) {
+            self.baked.get_or_insert(if self.deserted { at } else { over });
+        }
+        self.deserted = deserted;
+    }
+
     /// A step of the release began, whatever this Rollout would have done.
     fn begin(&mut self, step: steps::Step) {
         let held = step.from.duration_since(self.entered);
         let enough =
             std::time::Duration::try_from(held).unwrap_or_default() >= self.plan.rung(self.rung).hold;
-        let ready = self.next == 0 || (self.passed && enough);
-        let lacks = self.judge.evidence().summary;
+        let seen = self.judge.evidence();
+        let ready = self.next == 0 || (self.passed && enough && !seen.idle);
+        let lacks = seen.summary;
         self.rung = step.rung;
         self.entered = step.from;
         self.passed = false;

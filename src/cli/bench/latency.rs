@@ -194,6 +194,7 @@ fn release(case: Slow, seed: u64) -> (Verdict, f64) {
                     evidence: e,
                     weight,
                     gating: true,
+                    covered: true,
                 })
                 .collect();
             match joint(&parts, 0.01).verdict {

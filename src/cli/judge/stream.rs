@@ -126,7 +126,7 @@ impl Stream {
         };
         let gauges = self.read_gauges(line, &around);
         let in_step = panel.in_step(0).filter(|_| rules.routed).unwrap_or_default();
-        let share = self.watch.look(weight, seconds, in_step);
+        let share = self.watch.look(weight, seconds, in_step, panel.is_forsaken(0));
         let metrics = self.of_metrics(&panel, rules);
         let verdict = self.settle(metrics, &gauges, share.is_some());
         self.panel = Some(panel);

@@ -156,6 +156,27 @@ fn a_metric_that_holds_nobody_does_not_hold_by_its_silence() {
 }
 
 #[test]
+fn the_share_of_an_outage_is_not_held_against_the_time_after_it() {
+    let plan = plan(true);
+    let briefs = [Brief {
+        metric: "a".to_owned(),
+        routed: true,
+        past: vec![Background::new(Some(0.001), 1.0, 1, 0.0)],
+    }];
+    let mut judge = Judge::of(&plan, &Revision::named("v2"), &briefs, None);
+    judge.begin_rung(&plan, 0, 1);
+    // The gateway gives all requests to the candidate meanwhile, for ten minutes.
+    for scrape in 1..=60 {
+        let gone = (11..=50).contains(&scrape);
+        let (mine, theirs) = if gone { (7_500, 0) } else { (750, 6_750) };
+        let tick = Tick::new(Counts::new(mine, 0), Counts::new(theirs, 6), 15.0);
+        judge.observe(0, at(scrape), [tick]);
+        let share = judge.standing().share;
+        assert_eq!(share.is_some(), gone, "{scrape}: {share:?}");
+    }
+}
+
+#[test]
 fn the_proof_is_told_as_whole_only_where_the_step_may_be_left() {
     let plan = plan(true);
     let briefs = ["a", "b"].map(|name| Brief {

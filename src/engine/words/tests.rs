@@ -65,6 +65,41 @@ fn silence_beside_the_candidate_is_told_in_place_of_a_forecast() {
     );
 }
 
+/// So many scrapes of 600 requests on either side, so many of which are bad, and then of the candidate alone.
+fn abandoned(scrapes: usize, bad: u64) -> Assessment {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(50.0, 50.0, true);
+    let counts = Counts::new(600, bad);
+    (0..scrapes).for_each(|_| evidence.observe(Tick::new(counts, counts, 15.0)));
+    (0..20).for_each(|_| evidence.observe(Tick::new(counts, Counts::default(), 15.0)));
+    evidence.assessment()
+}
+
+#[test]
+fn a_baseline_that_is_gone_is_told_in_place_of_a_forecast() {
+    const GONE: &str = "nothing comes to the baseline any more: only what is far worse than the past counts";
+    let said = sentence("e", &abandoned(5, 0));
+    assert!(
+        said.starts_with("e 0 % (0/15,000) against 0 % (0/3,000) beside it; evidence for it ")
+            && said.ends_with(&format!(" of 3.0 needed; {GONE}")),
+        "{said}"
+    );
+    // What is proven stays so.
+    let said = sentence("e", &abandoned(40, 0));
+    assert!(said.ends_with(&format!(" of 3.0 needed; {GONE}")), "{said}");
+    // Thrice as much would be more than all: there is no far worse.
+    for scrapes in [5, 40] {
+        let told = "e 40 % (6,000/15,000): nothing comes to the baseline any more, and the past tells too little to compare \
+                    it with: it is not judged until something does";
+        let told = if scrapes == 5 {
+            told.to_owned()
+        } else {
+            told.replace("6,000/15,000", "14,400/36,000")
+        };
+        assert_eq!(sentence("e", &abandoned(scrapes, 240)), told);
+    }
+}
+
 #[test]
 fn a_gauge_is_told_with_its_remedy() {
     let seen = Outlook {

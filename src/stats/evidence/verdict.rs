@@ -2,7 +2,7 @@
 
 use super::without_baseline::surely;
 use super::{Evidence, PASS_BETS};
-use crate::stats::assessment::{Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
+use crate::stats::assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
@@ -84,6 +84,12 @@ impl Evidence {
 
     /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
     pub fn verdict(&self) -> Verdict {
+        self.verdict_among(false)
+    }
+
+    /// The same; `covered`: another comparison of its metric has something to be compared with, and watches over the proof
+    /// of one that has not.
+    pub(in crate::stats) fn verdict_among(&self, covered: bool) -> Verdict {
         if self.flags.failed {
             return Verdict::Fail;
         }
@@ -92,7 +98,7 @@ impl Evidence {
         let sound = match self.flags.amiss {
             None => true,
             Some(Amiss::SharedFault) => false,
-            Some(Amiss::BaselineGone) => self.can_be_forsaken(),
+            Some(Amiss::BaselineGone) => covered || self.can_be_forsaken(),
         };
         if proven && sound && !self.suspicion().reached() {
             Verdict::Pass
@@ -123,9 +129,19 @@ impl Evidence {
 
     /// The judge's view at this moment.
     pub fn assessment(&self) -> Assessment {
+        self.assessment_among(false)
+    }
+
+    /// The same beside other comparisons; see [`Self::verdict_among`].
+    pub(in crate::stats) fn assessment_among(&self, covered: bool) -> Assessment {
+        let verdict = self.verdict_among(covered);
         Assessment {
-            verdict: self.verdict(),
-            against: self.compared(),
+            verdict,
+            against: if self.is_blind() && !covered {
+                Against::Nothing
+            } else {
+                self.compared()
+            },
             fail: Evidenced {
                 evidence: self.fail_evidence(),
                 needed: self.settings().needed_to_fail(),
@@ -148,14 +164,15 @@ impl Evidence {
             step_seconds: f64::from(self.step_seconds),
             release_seconds: f64::from(self.release_seconds),
             ratio: self.ratio.interval(),
-            missing: self.foreseen(),
+            missing: self.foreseen(verdict),
             multiplier: f64::from(self.multiplier),
         }
     }
 
-    /// What a pass lacks. What keeps the weight otherwise ends with time, not with a number of requests.
-    fn foreseen(&self) -> Missing {
-        let kept = self.suspicion().reached() || self.flags.amiss == Some(Amiss::SharedFault);
+    /// What a pass lacks. What keeps the weight otherwise ends with time, not with a number of requests; and without a
+    /// baseline requests prove nothing.
+    fn foreseen(&self, verdict: Verdict) -> Missing {
+        let kept = self.suspicion().reached() || self.flags.amiss.is_some() && verdict == Verdict::Continue;
         if kept && !self.is_alone() {
             Missing::UNKNOWN
         } else {

@@ -83,6 +83,11 @@ impl Evidence {
         tick.baseline.requests == 0 && long && tick.candidate.requests as f64 * share >= SURELY
     }
 
+    /// Whether nothing is left to compare the candidate with: its baseline is gone, and the past tells too little.
+    pub(in crate::stats) fn is_blind(&self) -> bool {
+        self.is_forsaken() && !self.can_be_forsaken()
+    }
+
     /// Whether the past tells enough to judge a candidate whose baseline is gone.
     pub(in crate::stats) fn can_be_forsaken(&self) -> bool {
         let past = self.past_alone().and_then(|past| past.rate());

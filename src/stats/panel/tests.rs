@@ -1,4 +1,5 @@
 mod facts;
+mod gone;
 
 use super::*;
 use crate::stats::Counts;

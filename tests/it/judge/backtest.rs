@@ -246,6 +246,64 @@ fn an_incident_is_played_as_if_it_had_been_a_release() {
     );
 }
 
+/// When a backtest says that a release would have been promoted.
+fn promoted(text: &str) -> &str {
+    let said = text
+        .lines()
+        .find_map(|line| line.strip_prefix("it would have been promoted at "));
+    said.unwrap_or_else(|| panic!("not promoted: {text}"))
+}
+
+#[test]
+fn an_incident_climbs_no_step_while_nobody_asks_the_new_version() {
+    // Nobody asks the service from the midst of the bake on, until half past two.
+    let stable = |second: i64| {
+        let silent = (2520..5400).contains(&second);
+        Some(Served {
+            requests: if silent { 0.0 } else { 100.0 },
+            bad: 0.001,
+            slow: 0.01,
+        })
+    };
+    let server = Server::start(Memory::gateway(7800, &[("checkout", &stable)], 6), Manner::Well);
+    let (exit, text) = run(of_change(past(&server, 7800)), Output::Text, None).unwrap();
+    assert_eq!(exit, Exit::Healthy, "{text}");
+    assert!(text.contains("the bake of step 3/3 begins"), "{text}");
+    assert!(("14:30:00".."14:31:00").contains(&promoted(&text)), "{text}");
+}
+
+#[test]
+fn a_bake_at_whose_end_nobody_asks_goes_on_until_somebody_does() {
+    let rates = |share: f64, second: i64| Served {
+        requests: if (2460..3060).contains(&second) {
+            0.0
+        } else {
+            100.0 * share
+        },
+        bad: 0.001,
+        slow: 0.01,
+    };
+    let share = |second: i64| match second {
+        600..1200 => 0.1,
+        1200..1800 => 0.25,
+        1800..2400 => 0.8,
+        2400.. => 0.95,
+        _ => 0.0,
+    };
+    let stable = move |second: i64| Some(rates(1.0 - share(second), second));
+    let candidate = move |second: i64| {
+        (600..=3600)
+            .contains(&second)
+            .then(|| rates(share(second), second))
+    };
+    let memory = Memory::gateway(3600, &[("checkout", &stable), (CANDIDATE, &candidate)], 2);
+    let server = Server::start(memory, Manner::Well);
+    let (exit, text) = run(of_revision(past(&server, 3600)), Output::Text, None).unwrap();
+    assert_eq!(exit, Exit::Healthy, "{text}");
+    // The silence ends at 13:51.
+    assert!(("13:51:00".."13:52:00").contains(&promoted(&text)), "{text}");
+}
+
 #[test]
 fn a_good_change_is_seldom_convicted() {
     let mut convicted = 0;

@@ -15,6 +15,8 @@ pub(super) struct Watch {
     held: f64,
     /// What was counted in the step before it is looked at.
     before: Arms,
+    /// The baseline gets no requests.
+    gone: bool,
 }
 
 impl Watch {
@@ -26,14 +28,17 @@ impl Watch {
         }
     }
 
-    /// Takes a scrape of so many seconds at a weight, after which the step has counted so many requests. Gives the share
-    /// that the candidate really gets, in per cent, where that surely is not the weight.
-    pub(super) fn look(&mut self, weight: f64, seconds: f64, in_step: Arms) -> Option<f64> {
+    /// Takes a scrape of so many seconds at a weight, after which the step has counted so many requests; `gone`: the
+    /// baseline gets none. Gives the share that the candidate really gets, in per cent, where that surely is not the weight.
+    pub(super) fn look(&mut self, weight: f64, seconds: f64, in_step: Arms, gone: bool) -> Option<f64> {
         if weight.total_cmp(&self.weight).is_ne() {
             // The last step's weight grows for its bake.
             *self = Self::begin(weight);
         }
-        let young = self.held < GRACE;
+        // What the candidate got meanwhile says nothing of the share that it gets since the baseline is back.
+        let back = self.gone && !gone;
+        self.gone = gone;
+        let young = self.held < GRACE || back;
         self.held += seconds;
         if young {
             self.before = in_step;
