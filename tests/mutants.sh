@@ -12,7 +12,7 @@
 #   tests/mutants.sh --file src/stats/history.rs            # one file
 #
 # All of it takes two hours or three. A mutant that makes a loop endless ends by the timeout; it counts as caught.
-# What is missed in the end is printed last. docs/judge.md names those that are left.
+# What is missed in the end is printed last. docs/judge-figures.md lists those that are left.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

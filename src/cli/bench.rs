@@ -21,7 +21,7 @@ pub struct Bench {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// The judge and its peers on simulated releases: the table of docs/judge.md.
+    /// The judge and its peers on simulated releases: the tables of docs/judge-figures.md.
     Judge {
         /// Releases a scenario and method.
         #[arg(long, default_value_t = 1000)]
@@ -44,7 +44,7 @@ impl Bench {
     }
 }
 
-/// Everything that docs/judge.md shows, line by line: `runs` releases a scenario and method.
+/// Everything that docs/judge-figures.md shows, line by line: `runs` releases a scenario and method.
 pub fn report(runs: u64, print: &mut dyn FnMut(&str)) {
     table::matrix(runs, print);
     guarantees::equal_arms(10 * runs, print);

@@ -56,7 +56,7 @@ An answer: {"stream":"shop","t":15,"verdict":"Continue","advance":false,"metrics
            finding of its own that stops all advance, and no evidence. --unrouted switches it off.
 A line that cannot be used gets {"line":7,"error":"..."} and changes nothing; the others go on.
 
-A past window, instead of a file (docs/judge.md):
+A past window, instead of a file (docs/judge-cli.md):
   serin judge --prometheus URL --rollout FILE --from '3h ago' --to '1h ago' --revision 9hjnd4zdst
   serin judge --prometheus URL --rollout FILE --from 2026-10-02T13:00:00Z --at 2026-10-02T14:00:00Z --plot incident.svg"#;
 

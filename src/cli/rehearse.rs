@@ -50,7 +50,7 @@ pub struct Rehearse {
     /// Time between two looks at fresh metrics [default: the Rollout's analysis.interval].
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = arguments::scrape)]
     pub scrape: Option<Duration>,
-    /// A line of the benchmark, G1 to G14 or B1 to B14 (see docs/judge.md): its traffic, errors and troubles.
+    /// A line of the benchmark, G1 to G14 or B1 to B14 (see docs/judge-figures.md): its traffic, errors and troubles.
     #[arg(long, value_parser = arguments::scenario)]
     pub scenario: Option<Scenario>,
     /// How many releases.
