@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use serin::engine::judge::{Evidence, Verdict};
+use serin::engine::judge::{Evidence, Standing, Verdict};
 use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Workload};
 use serin::engine::plan::GateMode;
 use serin::engine::state::{
@@ -64,6 +64,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             verdict: Verdict::Continue,
             summary: "3 of 1000 requests failed, 2 of 9000 beside it".to_owned(),
             share: None,
+            standing: Standing::default(),
             idle: false,
             by_past: false,
             young: false,

@@ -1,8 +1,8 @@
 //! The fold from metric increments to evidence.
 
 mod evidence;
+mod joint;
 mod saved;
-mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +12,7 @@ use super::plan::{Analysis, Metric, Plan};
 use super::quantity::{Moment, Revision, Weight};
 use super::words;
 use crate::stats;
-pub use evidence::{Evidence, Verdict};
+pub use evidence::{Evidence, Standing, Verdict};
 pub use saved::{Saved, SavedMetric, Unusable};
 
 /// How long after a weight is decided its share is not looked at: the gateway takes it over meanwhile, and clients

@@ -10,7 +10,7 @@ impl Turn<'_> {
     /// Whether the hold of a bake has been read from beginning to end: time in which nobody looked proves nothing. (The
     /// proof of a step takes what it takes.)
     pub(super) fn is_watched(&self, rung: &Rung) -> bool {
-        rung.kind == RungKind::Proof || self.seen.evidence.measured >= rung.hold
+        rung.kind == RungKind::Proof || self.seen.evidence.standing.measured >= rung.hold
     }
 
     /// What a bake waits for, `since` its weight is in force, and `anew`: why it began again.

@@ -228,7 +228,9 @@ impl Turn<'_> {
         let evidence = &self.seen.evidence;
         let proven = match rung.kind {
             RungKind::Proof => evidence.clears(&release.revision, release.rung, begun),
-            RungKind::Bake => evidence.current(&release.revision, release.rung, begun) && !evidence.suspect,
+            RungKind::Bake => {
+                evidence.current(&release.revision, release.rung, begun) && !evidence.standing.suspect
+            }
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release, since) {
             return wait;

@@ -23,10 +23,8 @@ pub struct Evidence {
     pub summary: String,
     /// The share of the requests that the candidate really gets, where it is surely not the rung's weight.
     pub share: Option<Weight>,
-    /// How much of the time at this rung has been read.
-    pub measured: Duration,
-    /// Something speaks against the candidate, though not enough to convict it.
-    pub suspect: bool,
+    /// How the candidate has stood this rung so far.
+    pub standing: Standing,
     /// No request has reached the version on trial for so long that nothing is known of it any more.
     pub idle: bool,
     /// A fail rests on the past alone: nothing runs beside the version on trial, or surely no request came to the baseline any
@@ -36,6 +34,15 @@ pub struct Evidence {
     pub young: bool,
     /// What the gauges say beside it.
     pub gauges: Gauges,
+}
+
+/// How the candidate has stood the present rung.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How much of the time has been read.
+    pub measured: Duration,
+    /// Something speaks against the candidate, though not enough to convict it.
+    pub suspect: bool,
 }
 
 /// A verdict on the candidate.
@@ -60,8 +67,7 @@ impl Evidence {
             verdict: Verdict::Continue,
             summary: String::new(),
             share: None,
-            measured: Duration::ZERO,
-            suspect: false,
+            standing: Standing::default(),
             idle: false,
             by_past: false,
             young: false,

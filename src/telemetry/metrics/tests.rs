@@ -68,98 +68,45 @@ fn filled() -> Metrics {
     metrics
 }
 
+/// A series and its value a line.
+const FILLED: &str = r#"
+serin_rollout_phase{namespace="shop",name="a",phase="Idle"} 0
+serin_rollout_phase{namespace="shop",name="a",phase="Judging"} 1
+serin_rollout_weight{namespace="shop",name="a",arm="candidate",kind="desired"} 25
+serin_rollout_weight{namespace="shop",name="a",arm="stable",kind="observed"} 75
+serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="candidate"} 0.25
+serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="baseline"} 0.01
+serin_analysis_verdict_total{namespace="shop",name="a",verdict="pass"} 2
+serin_rollbacks_total{namespace="shop",name="a",reason="regression"} 1
+serin_drift_corrections_total{namespace="shop",name="a",object="HTTPRoute"} 1
+serin_breaches_total{namespace="shop",name="a"} 1
+serin_rollout_duration_seconds_count{outcome="promoted"} 1
+serin_provider_query_duration_seconds_count{provider="default"} 2
+serin_provider_query_errors_total{provider="default",reason="unreachable"} 1
+serin_reconcile_total{result="success"} 3
+serin_reconcile_errors_total{reason="conflict"} 1
+serin_reconcile_duration_seconds_count 4
+serin_writes_total{kind="route"} 1
+serin_events_dropped_total 5
+serin_leader 1
+controller_runtime_reconcile_total{controller="rollout",result="success"} 1
+controller_runtime_reconcile_total{controller="rollout",result="requeue"} 1
+controller_runtime_reconcile_total{controller="rollout",result="requeue_after"} 1
+controller_runtime_reconcile_total{controller="rollout",result="error"} 1
+controller_runtime_reconcile_errors_total{controller="rollout"} 1
+controller_runtime_reconcile_time_seconds_count{controller="rollout"} 4
+workqueue_depth{name="rollout",controller="rollout"} 0
+rest_client_requests_total{code="200",host="10.96.0.1",method="PATCH"} 2
+rest_client_requests_total{code="<error>",host="10.96.0.1",method="PATCH"} 1
+leader_election_master_status{name="serin"} 1
+"#;
+
 #[test]
 fn every_series_has_its_name_and_value() {
     let text = filled().render();
-    for (series, expected) in [
-        (
-            r#"serin_rollout_phase{namespace="shop",name="a",phase="Idle"}"#,
-            0.0,
-        ),
-        (
-            r#"serin_rollout_phase{namespace="shop",name="a",phase="Judging"}"#,
-            1.0,
-        ),
-        (
-            r#"serin_rollout_weight{namespace="shop",name="a",arm="candidate",kind="desired"}"#,
-            25.0,
-        ),
-        (
-            r#"serin_rollout_weight{namespace="shop",name="a",arm="stable",kind="observed"}"#,
-            75.0,
-        ),
-        (
-            r#"serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="candidate"}"#,
-            0.25,
-        ),
-        (
-            r#"serin_analysis_value{namespace="shop",name="a",check="error-rate",arm="baseline"}"#,
-            0.01,
-        ),
-        (
-            r#"serin_analysis_verdict_total{namespace="shop",name="a",verdict="pass"}"#,
-            2.0,
-        ),
-        (
-            r#"serin_rollbacks_total{namespace="shop",name="a",reason="regression"}"#,
-            1.0,
-        ),
-        (
-            r#"serin_drift_corrections_total{namespace="shop",name="a",object="HTTPRoute"}"#,
-            1.0,
-        ),
-        (r#"serin_breaches_total{namespace="shop",name="a"}"#, 1.0),
-        (r#"serin_rollout_duration_seconds_count{outcome="promoted"}"#, 1.0),
-        (
-            r#"serin_provider_query_duration_seconds_count{provider="default"}"#,
-            2.0,
-        ),
-        (
-            r#"serin_provider_query_errors_total{provider="default",reason="unreachable"}"#,
-            1.0,
-        ),
-        (r#"serin_reconcile_total{result="success"}"#, 3.0),
-        (r#"serin_reconcile_errors_total{reason="conflict"}"#, 1.0),
-        ("serin_reconcile_duration_seconds_count", 4.0),
-        (r#"serin_writes_total{kind="route"}"#, 1.0),
-        ("serin_events_dropped_total", 5.0),
-        ("serin_leader", 1.0),
-        (
-            r#"controller_runtime_reconcile_total{controller="rollout",result="success"}"#,
-            1.0,
-        ),
-        (
-            r#"controller_runtime_reconcile_total{controller="rollout",result="requeue"}"#,
-            1.0,
-        ),
-        (
-            r#"controller_runtime_reconcile_total{controller="rollout",result="requeue_after"}"#,
-            1.0,
-        ),
-        (
-            r#"controller_runtime_reconcile_total{controller="rollout",result="error"}"#,
-            1.0,
-        ),
-        (
-            r#"controller_runtime_reconcile_errors_total{controller="rollout"}"#,
-            1.0,
-        ),
-        (
-            r#"controller_runtime_reconcile_time_seconds_count{controller="rollout"}"#,
-            4.0,
-        ),
-        (r#"workqueue_depth{name="rollout",controller="rollout"}"#, 0.0),
-        (
-            r#"rest_client_requests_total{code="200",host="10.96.0.1",method="PATCH"}"#,
-            2.0,
-        ),
-        (
-            r#"rest_client_requests_total{code="<error>",host="10.96.0.1",method="PATCH"}"#,
-            1.0,
-        ),
-        (r#"leader_election_master_status{name="serin"}"#, 1.0),
-    ] {
-        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+    for line in FILLED.lines().filter(|line| !line.is_empty()) {
+        let (series, expected) = line.rsplit_once(' ').unwrap();
+        assert_eq!(value(&text, series), expected.parse().ok(), "{series} in\n{text}");
     }
     assert!(text.contains("serin_build_info{version="), "{text}");
     assert!(text.ends_with("# EOF\n"));

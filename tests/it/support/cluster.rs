@@ -204,7 +204,7 @@ impl Cluster {
         let open = release.gap.filter(|gap| gap.until.is_none());
         let read = open.map_or(self.now, |gap| gap.from.min(self.now));
         evidence.at = flows.then_some(read);
-        evidence.measured = self.measured(release.entered);
+        evidence.standing.measured = self.measured(release.entered);
         if flows {
             evidence.gauges = self.gauges.clone();
             evidence.share = self.share;
@@ -214,7 +214,7 @@ impl Cluster {
                 evidence.verdict = Verdict::Pass;
             }
             Metrics::Doubtful(why) if flows => {
-                evidence.suspect = true;
+                evidence.standing.suspect = true;
                 evidence.summary.clone_from(why);
             }
             Metrics::Idle => {

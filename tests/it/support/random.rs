@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serin::engine::gauge::{Gauges, Leak, Room};
-use serin::engine::judge::{Evidence, Verdict};
+use serin::engine::judge::{Evidence, Standing, Verdict};
 use serin::engine::observation::{
     Action, Candidate, Crashes, Gate, Observation, Pods, Problem, Route, Verb, Workload,
 };
@@ -199,8 +199,10 @@ impl Dice {
             verdict: self.one(&[Verdict::Pass, Verdict::Pass, Verdict::Continue, Verdict::Fail]),
             summary: "numbers".to_owned(),
             share: None,
-            measured: std::time::Duration::from_secs(self.below(4_000).into()),
-            suspect: self.chance(10),
+            standing: Standing {
+                measured: std::time::Duration::from_secs(self.below(4_000).into()),
+                suspect: self.chance(10),
+            },
             idle: self.chance(10),
             by_past: self.chance(20),
             young: self.chance(10),

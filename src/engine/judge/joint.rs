@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Judge, Verdict};
+use super::{Evidence, Judge, Standing, Verdict};
 use crate::engine::gauge::Gauges;
 use crate::engine::quantity::Weight;
 use crate::engine::words;
@@ -43,8 +43,10 @@ impl Judge {
             verdict,
             summary: String::new(),
             share: self.share(),
-            measured: self.measured(),
-            suspect: self.gating().any(|index| self.panel.is_suspect(index)),
+            standing: Standing {
+                measured: self.measured(),
+                suspect: self.gating().any(|index| self.panel.is_suspect(index)),
+            },
             idle: self.panel.is_idle(),
             by_past: telling.is_some_and(|index| self.panel.is_by_past(index)),
             young: self.panel.evidence().any(stats::Evidence::is_young),
