@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use kube::client::AuthError;
 use kube::core::Status;
 
 /// The call that failed: the words of RBAC and of the audit log.
@@ -309,13 +310,15 @@ fn client_label(error: &kube::Error) -> &'static str {
     }
 }
 
-/// A client's error with its causes, in one line: "no connection" alone helps nobody. What programs for credentials have
-/// printed stays out.
+/// A client's error with its causes, in one line: "no connection" alone helps nobody. Of credentials it tells no more than
+/// that they failed, because their errors quote commands, variables and answers.
 pub fn chain(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    if matches!(error, kube::Error::Auth(_)) {
-        return text;
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    if causes.any(|cause| cause.is::<AuthError>()) || matches!(error, kube::Error::Auth(_)) {
+        return "the credentials of the kubeconfig cannot be had: run its credential program, or read its token file, by hand".to_owned();
     }
+    let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();

@@ -195,7 +195,7 @@ impl Worker {
             return wait;
         }
         let verdicts = self.measure.verdicts(&spec.plan, decision.next.active());
-        self.shared.metrics.judged(&self.key, &verdicts);
+        self.shared.metrics.judged(&self.key, tell::rates(&verdicts));
         self.shared
             .live
             .set(&self.key.namespace, &self.key.name, verdicts);

@@ -21,11 +21,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
-use crate::api;
 pub use about::{About, FAMILIES};
 use conventional::Conventional;
 pub use conventional::{Reconciled, Waits};
-pub use rollouts::{RolloutKey, WeightArm, WeightKind};
+pub use rollouts::{Rate, RateArm, RolloutKey, WeightArm, WeightKind};
 use rollouts::{Rollouts, Series};
 
 /// The media type of [`Metrics::render`].
@@ -131,8 +130,8 @@ impl Metrics {
     }
 
     /// What the judge sees at the present step; nothing outside a release: `serin_analysis_value`.
-    pub fn judged(&self, rollout: &RolloutKey, verdicts: &[api::VerdictStatus]) {
-        self.rollouts.change(rollout, |series| series.judge(verdicts));
+    pub fn judged(&self, rollout: &RolloutKey, rates: impl IntoIterator<Item = Rate>) {
+        self.rollouts.change(rollout, |series| series.judge(rates));
     }
 
     /// A verdict was reached: `serin_analysis_verdict_total`.

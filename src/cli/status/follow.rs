@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A change that nobody has seen for so long was none.
 const SEEN_BY_THEN: Duration = Duration::from_secs(5);
 /// How long the API server may be away.
-const AWAY: Duration = Duration::from_mins(1);
+pub(super) const AWAY: Duration = Duration::from_mins(1);
 
 /// Shows a Rollout, and why it will not change where nobody leads.
 type Show<'a> = &'a mut dyn FnMut(&Rollout, Option<&str>) -> Result<(), Failure>;
@@ -175,7 +175,7 @@ fn under_way(rollout: &Rollout) -> Option<String> {
 }
 
 /// Whether an error may be over at the next look. Who never was connected (`before`) may have the wrong address.
-fn passes(error: &Error, before: bool) -> bool {
+pub(super) fn passes(error: &Error, before: bool) -> bool {
     let busy = |code: u16| code >= 500 || code == 429;
     matches!(error, Error::Api(status) if busy(status.code))
         || before && matches!(error, Error::Service(_) | Error::HyperError(_))

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::connect::refused;
 use super::super::{Exit, Failure};
+use super::follow::{AWAY, passes};
 use super::leader::Leader;
 use super::{Output, health, past, present};
 use crate::api::{Phase, Rollout};
@@ -40,10 +41,22 @@ impl List<'_> {
     /// 1 where one of them needs a person.
     pub(super) async fn show(mut self, limit: Duration, out: &mut dyn Write) -> Result<Exit, Failure> {
         let begun = Instant::now();
-        let mut shown = None;
+        let (mut shown, mut answered) = (None, begun);
         loop {
-            let list = self.rollouts.list(&ListParams::default()).await;
-            let items = list.map_err(|error| refused("list Rollouts", &error))?.items;
+            let items = match self.rollouts.list(&ListParams::default()).await {
+                Ok(list) => list.items,
+                // A server that is updated or overloaded is no reason to give up.
+                Err(error)
+                    if passes(&error, shown.is_some())
+                        && answered.elapsed() < AWAY
+                        && begun.elapsed() < limit =>
+                {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Err(error) => return Err(refused("list Rollouts", &error)),
+            };
+            answered = Instant::now();
             let news = self.leader.look(&items).await;
             let versions = versions(&items);
             if news || shown.as_ref() != Some(&versions) {

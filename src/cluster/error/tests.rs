@@ -155,3 +155,21 @@ fn a_message_is_one_bounded_line() {
     assert!(error.to_string().len() < 700);
     assert!(!error.to_string().contains('\n'));
 }
+
+/// What a credential program was called with and what it has printed is nobody's business.
+#[test]
+fn errors_of_credentials_quote_nothing() {
+    let quoting = || AuthError::AuthExec("--client-secret=SECRET printed token: SECRET".to_owned());
+    for error in [
+        kube::Error::Auth(quoting()),
+        kube::Error::Service(Box::new(quoting())),
+    ] {
+        let told = chain(&error);
+        assert!(!told.contains("SECRET") && told.contains("credential"), "{told}");
+        let call = Call::new("connect to", "the API server");
+        let told = Error::new(call, error).to_string();
+        assert!(!told.contains("SECRET"), "{told}");
+    }
+    let unreachable = kube::Error::Service(Box::new(std::io::Error::other("the port is closed")));
+    assert!(chain(&unreachable).contains("the port is closed"));
+}

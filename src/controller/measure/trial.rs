@@ -59,6 +59,8 @@ pub(super) struct Trial {
     pub(super) young: Young,
     /// Readings that touch this time are no evidence.
     void: Option<(Moment, Moment)>,
+    /// When only gross faults count, because stable pods have just come back.
+    warming: Option<(Moment, Moment)>,
 }
 
 /// One metric's readings.
@@ -119,6 +121,7 @@ impl Trial {
             lines,
             young: Young::default(),
             void: None,
+            warming: None,
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -162,6 +165,7 @@ impl Trial {
             lines,
             young: Young::resume(kept.young),
             void: None,
+            warming: None,
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -211,11 +215,19 @@ impl Trial {
     }
 
     /// Somebody had removed the candidate, or nobody else served: what was counted then, and until the new pods are warm and
-    /// scraped, speaks neither for the version nor against it.
+    /// scraped, speaks neither for the version nor against it. Where stable pods have come back, gross faults beside them
+    /// count at once: else one of them that keeps failing would shield a bad candidate for ever.
     pub(super) fn leave_out(&mut self, gap: Option<Gap>, plan: &Plan) {
         let grace = plan.analysis.warm_up.max(plan.analysis.interval) + plan.propagation;
-        let later = |until: Moment| until.checked_add(grace).unwrap_or(Moment::MAX);
-        self.void = gap.map(|gap| (gap.from, gap.until.map_or(Moment::MAX, later)));
+        let later = |until: Moment, by: Duration| until.checked_add(by).unwrap_or(Moment::MAX);
+        let end = |gap: Gap, by: Duration| gap.until.map_or(Moment::MAX, |until| later(until, by));
+        self.void = gap.map(|gap| {
+            (
+                gap.from,
+                end(gap, if gap.alone { plan.propagation } else { grace }),
+            )
+        });
+        self.warming = gap.filter(|gap| gap.alone).map(|gap| (gap.from, end(gap, grace)));
     }
 
     /// Whether a clock that was ahead of this one has made it: nothing would be read before its time comes.
@@ -338,10 +350,9 @@ impl Trial {
         let before = line.last.replace(reading.at);
         let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
         let from = before.unwrap_or(reading.at);
-        let warming = self.young.between(from, reading.at);
-        let void = self
-            .void
-            .is_some_and(|(begins, ends)| from < ends && begins < reading.at);
+        let within = |(begins, ends): (Moment, Moment)| from < ends && begins < reading.at;
+        let warming = self.young.between(from, reading.at) || self.warming.is_some_and(within);
+        let void = self.void.is_some_and(within);
         if void {
             self.judge.leave_out(index);
         } else {

@@ -14,7 +14,7 @@ use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::render::json::text;
-use crate::telemetry::metrics::{WeightArm, WeightKind};
+use crate::telemetry::metrics::{Rate, RateArm, WeightArm, WeightKind};
 
 impl Worker {
     /// After the commit, never before.
@@ -158,6 +158,30 @@ impl Worker {
     }
 }
 
+/// The rates behind the verdicts. Who has had no request has none.
+pub(super) fn rates(verdicts: &[api::VerdictStatus]) -> Vec<Rate> {
+    let share = |arm: api::Arm| (arm.total > 0).then(|| arm.bad as f64 / arm.total as f64);
+    let mut rates = Vec::new();
+    for verdict in verdicts {
+        let Some(numbers) = verdict.numbers else {
+            continue;
+        };
+        let arms = [
+            (RateArm::Candidate, share(numbers.candidate)),
+            (RateArm::Baseline, share(numbers.baseline)),
+            (RateArm::Past, numbers.past.map(|past| past.rate)),
+        ];
+        rates.extend(arms.into_iter().filter_map(|(arm, value)| {
+            Some(Rate {
+                check: verdict.metric.clone(),
+                arm,
+                value: value?,
+            })
+        }));
+    }
+    rates
+}
+
 /// What an effect does, for "could not …".
 pub(super) const fn name(effect: &Effect) -> &'static str {
     match effect {
@@ -183,5 +207,54 @@ const fn kind(effect: &Effect) -> &'static str {
         Effect::Unpause { .. } | Effect::Pause | Effect::Purge { .. } | Effect::Release { .. } => "workload",
         Effect::Guard | Effect::RemoveFinalizer => "gate",
         Effect::Finish { .. } => "action",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(metric: &str, numbers: Option<api::VerdictNumbers>) -> api::VerdictStatus {
+        api::VerdictStatus {
+            step: 1,
+            metric: metric.into(),
+            verdict: api::Verdict::Continue,
+            reason: "evidence grows".into(),
+            numbers,
+        }
+    }
+
+    #[test]
+    fn every_arm_with_requests_has_its_rate() {
+        let beside = api::VerdictNumbers {
+            candidate: api::Arm { total: 12, bad: 3 },
+            baseline: api::Arm { total: 100, bad: 1 },
+            ..api::VerdictNumbers::default()
+        };
+        let alone = api::VerdictNumbers {
+            candidate: api::Arm { total: 4, bad: 0 },
+            past: Some(api::Past {
+                rate: 0.125,
+                limit: 0.5,
+            }),
+            ..api::VerdictNumbers::default()
+        };
+        let verdicts = [
+            verdict("error-rate", Some(beside)),
+            verdict("latency", Some(alone)),
+            verdict("memory", None),
+        ];
+        let rate = |check: &str, arm, value| Rate {
+            check: check.into(),
+            arm,
+            value,
+        };
+        let expected = [
+            rate("error-rate", RateArm::Candidate, 0.25),
+            rate("error-rate", RateArm::Baseline, 0.01),
+            rate("latency", RateArm::Candidate, 0.0),
+            rate("latency", RateArm::Past, 0.125),
+        ];
+        assert_eq!(rates(&verdicts), expected);
     }
 }

@@ -36,6 +36,7 @@ impl Turn<'_> {
         } else {
             "goes on until the metrics have been read for as long as it lasts"
         };
-        Waiting::on(reason::BAKING, format!("{bake} {why}{anew}")).until(Some(deadline))
+        let ahead = Some(deadline).filter(|deadline| self.now < *deadline);
+        Waiting::on(reason::BAKING, format!("{bake} {why}{anew}")).until(ahead)
     }
 }

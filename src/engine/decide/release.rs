@@ -240,7 +240,12 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
-            if proven || !self.over(begun, rung.deadline) {
+            // A bake is inconclusive only by what speaks against the candidate; what was not read is missed elsewhere.
+            let open = match rung.kind {
+                RungKind::Proof => proven,
+                RungKind::Bake => !self.seen.evidence.standing.suspect,
+            };
+            if open || !self.over(begun, rung.deadline) {
                 return Some(self.judging_wait(&release, deadline, since));
             }
             return self.inconclusive(&release, None);

@@ -10,7 +10,7 @@ use crate::stats::settings::Margin;
 use crate::stats::without_baseline::SET_ASIDE;
 
 /// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
-const SUSPICION: f64 = 0.4;
+pub(super) const SUSPICION: f64 = 0.4;
 /// What is set aside where the past is calm, by what the second opinion says: all of it up to so many nats beyond the past,
 /// and with each one more that much less.
 const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
@@ -69,17 +69,20 @@ impl Evidence {
     /// Wealth that one stretch has won wears down over hours only. So that stretch is forgiven where the release and the
     /// step have their full proofs with it, and most of what it won is lost again; a pass needs proofs all the same.
     fn suspicion(&self) -> Evidenced {
-        let needed = self.settings().needed_to_pass();
-        let proven = self.release.evidence().min(self.step.evidence()) >= needed;
-        let forgiven = if proven {
+        Evidenced {
+            evidence: self.fail.evidence(),
+            needed: self.unsuspected(self.release.evidence().min(self.step.evidence())),
+        }
+    }
+
+    /// How much evidence against the candidate is no suspicion, where so much is `proven` with it.
+    fn unsuspected(&self, proven: f64) -> f64 {
+        let forgiven = if proven >= self.settings().needed_to_pass() {
             f64::from(self.guard.largest) - SET_ASIDE
         } else {
             0.0
         };
-        Evidenced {
-            evidence: self.fail.evidence(),
-            needed: SUSPICION.max(forgiven),
-        }
+        SUSPICION.max(forgiven)
     }
 
     /// What the evidence allows now; cheaper than the whole [`Self::assessment`].
@@ -107,9 +110,11 @@ impl Evidence {
         }
     }
 
-    /// Whether anything speaks against the candidate: enough to keep the weight, however much is proven.
+    /// Whether the evidence speaks against the candidate in a bake, though it has not convicted it. The step's proof came
+    /// before, so what it has forgiven stays forgiven while the release's proof stands. With nothing beside the candidate
+    /// only a conviction counts.
     pub fn is_suspect(&self) -> bool {
-        self.suspicion().reached()
+        !self.is_alone() && self.fail.evidence() >= self.unsuspected(self.release.evidence())
     }
 
     /// Seconds of this step that ticks have covered.

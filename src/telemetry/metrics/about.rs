@@ -60,8 +60,8 @@ families! {
     WEIGHT: Gauge, "serin_rollout_weight", ["namespace", "name", "arm", "kind"],
         "Share of the requests in per cent of candidate and stable, desired as committed and observed as the route gives it";
     VALUE: Gauge, "serin_analysis_value", ["namespace", "name", "check", "arm"],
-        "Share of bad requests, 0 to 1, that the judge has counted for a metric at the present step: of candidate and \
-         baseline, and the past's where it is what the candidate is compared with";
+        "Share of bad requests, 0 to 1, that the judge has counted for a metric at the present step, by arm: candidate, \
+         baseline, or past where the candidate is compared with that";
     VERDICTS: Counter, "serin_analysis_verdict", ["namespace", "name", "verdict"],
         "Verdicts of the judge, pass or fail, once for each step on which it comes to one";
     ROLLBACKS: Counter, "serin_rollbacks", ["namespace", "name", "reason"], "Candidates taken back";
@@ -87,9 +87,9 @@ families! {
     TURN_ERRORS: Counter, "controller_runtime_reconcile_errors", ["controller"], "Reconciles that failed";
     TURN_SECONDS: Histogram, "controller_runtime_reconcile_time_seconds", ["controller"], "Time of one reconcile";
     DEPTH: Gauge, "workqueue_depth", ["name", "controller"],
-        "Rollouts about which there is news while they are being reconciled: they wait for another reconcile";
+        "Rollouts that have changed during their reconcile and wait for another one";
     REQUESTS: Counter, "rest_client_requests", ["code", "host", "method"],
         "Requests to the API server, by the code of the answer; `<error>` where none came";
     MASTER: Gauge, "leader_election_master_status", ["name"],
-        "1 while this process leads, 0 while it stands by, by the name of the Lease";
+        "1 while this process leads, 0 on a standby, by the name of the Lease";
 }

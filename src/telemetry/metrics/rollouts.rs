@@ -9,7 +9,6 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet}
 use prometheus_client::metrics::MetricType;
 
 use super::about::{self, About};
-use crate::api;
 
 /// Which Rollout a series is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +35,38 @@ pub enum WeightKind {
     Desired,
     /// What the route gives.
     Observed,
+}
+
+/// Whose rate of bad requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RateArm {
+    /// The new revision.
+    Candidate,
+    /// What it is compared with, at the same time.
+    Baseline,
+    /// What it is compared with while nothing serves beside it.
+    Past,
+}
+
+/// What the judge has counted for a metric at the present step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rate {
+    /// The metric's name.
+    pub check: String,
+    /// Whose.
+    pub arm: RateArm,
+    /// The share of bad requests, 0 to 1.
+    pub value: f64,
+}
+
+impl RateArm {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Baseline => "baseline",
+            Self::Past => "past",
+        }
+    }
 }
 
 impl WeightArm {
@@ -65,8 +96,7 @@ pub(super) struct Series {
     pub(super) drift: BTreeMap<&'static str, u64>,
     pub(super) breaches: u64,
     weights: BTreeMap<(WeightArm, WeightKind), f64>,
-    /// By metric and arm.
-    values: BTreeMap<(String, &'static str), f64>,
+    rates: BTreeMap<(String, RateArm), f64>,
 }
 
 impl Series {
@@ -77,23 +107,10 @@ impl Series {
         };
     }
 
-    pub(super) fn judge(&mut self, verdicts: &[api::VerdictStatus]) {
-        self.values = verdicts.iter().flat_map(values).collect();
+    pub(super) fn judge(&mut self, rates: impl IntoIterator<Item = Rate>) {
+        let rates = rates.into_iter();
+        self.rates = rates.map(|rate| ((rate.check, rate.arm), rate.value)).collect();
     }
-}
-
-/// The rates behind a verdict. Who has had no request has none.
-fn values(verdict: &api::VerdictStatus) -> impl Iterator<Item = ((String, &'static str), f64)> {
-    let rate = |arm: api::Arm| (arm.total > 0).then(|| arm.bad as f64 / arm.total as f64);
-    let arms = verdict.numbers.map(|numbers| {
-        [
-            ("candidate", rate(numbers.candidate)),
-            ("baseline", rate(numbers.baseline)),
-            ("past", numbers.past.map(|past| past.rate)),
-        ]
-    });
-    let arms = arms.into_iter().flatten();
-    arms.filter_map(move |(arm, value)| Some(((verdict.metric.clone(), arm), value?)))
 }
 
 /// All Rollouts.
@@ -141,13 +158,13 @@ impl Collector for Rollouts {
             })
         });
         gauges(&mut encoder, about::WEIGHT, weights)?;
-        let values = all.iter().flat_map(|(rollout, series)| {
-            series.values.iter().map(|((check, arm), value)| {
-                let more = [("check", check.as_str()), ("arm", *arm)];
-                (labels(rollout, &more), *value)
+        let rates = all.iter().flat_map(|(rollout, series)| {
+            series.rates.iter().map(|((check, arm), rate)| {
+                let more = [("check", check.as_str()), ("arm", arm.label())];
+                (labels(rollout, &more), *rate)
             })
         });
-        gauges(&mut encoder, about::VALUE, values)?;
+        gauges(&mut encoder, about::VALUE, rates)?;
         let by = |label: &'static str, counts: for<'a> fn(&'a Series) -> &'a BTreeMap<&'static str, u64>| {
             let rows = all.iter().flat_map(move |(rollout, series)| {
                 let row = move |(value, count): (&&'static str, &u64)| {

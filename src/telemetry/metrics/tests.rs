@@ -1,7 +1,6 @@
 //! The names and values that dashboards read.
 
 use super::*;
-use crate::api;
 
 const PHASES: &[&str] = &["Idle", "Judging"];
 
@@ -19,18 +18,11 @@ fn value(text: &str, series: &str) -> Option<f64> {
     line.split(' ').next()?.parse().ok()
 }
 
-fn verdict(metric: &str, candidate: (i64, i64), baseline: (i64, i64)) -> api::VerdictStatus {
-    let arm = |(bad, total)| api::Arm { total, bad };
-    api::VerdictStatus {
-        step: 1,
-        metric: metric.into(),
-        verdict: api::Verdict::Continue,
-        reason: "evidence grows".into(),
-        numbers: Some(api::VerdictNumbers {
-            candidate: arm(candidate),
-            baseline: arm(baseline),
-            ..api::VerdictNumbers::default()
-        }),
+fn rate(check: &str, arm: RateArm, value: f64) -> Rate {
+    Rate {
+        check: check.into(),
+        arm,
+        value,
     }
 }
 
@@ -40,7 +32,11 @@ fn filled() -> Metrics {
     metrics.phase(&key("a"), "Judging", PHASES);
     metrics.weight(&key("a"), WeightArm::Candidate, WeightKind::Desired, Some(25.0));
     metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, Some(75.0));
-    metrics.judged(&key("a"), &[verdict("error-rate", (3, 12), (1, 100))]);
+    let rates = [
+        rate("error-rate", RateArm::Candidate, 0.25),
+        rate("error-rate", RateArm::Baseline, 0.01),
+    ];
+    metrics.judged(&key("a"), rates);
     metrics.verdict(&key("a"), "pass");
     metrics.verdict(&key("a"), "pass");
     metrics.rolled_back(&key("a"), "regression");
@@ -158,40 +154,15 @@ fn an_unknown_weight_has_no_series() {
 }
 
 #[test]
-fn values_go_with_what_they_are_about() {
+fn a_rate_lasts_no_longer_than_what_it_is_about() {
     let metrics = filled();
-    metrics.judged(&key("a"), &[verdict("latency", (0, 0), (2, 8))]);
+    metrics.judged(&key("a"), [rate("latency", RateArm::Past, 0.125)]);
     let text = metrics.render();
     assert!(!text.contains(r#"check="error-rate""#), "{text}");
-    let of = |arm: &str| {
-        let series =
-            format!(r#"serin_analysis_value{{namespace="shop",name="a",check="latency",arm="{arm}"}}"#);
-        value(&text, &series)
-    };
-    assert_eq!((of("candidate"), of("baseline")), (None, Some(0.25)));
-    metrics.judged(&key("a"), &[]);
+    let past = r#"serin_analysis_value{namespace="shop",name="a",check="latency",arm="past"}"#;
+    assert_eq!(value(&text, past), Some(0.125));
+    metrics.judged(&key("a"), []);
     assert!(!metrics.render().contains("serin_analysis_value{"));
-}
-
-#[test]
-fn a_candidate_without_a_baseline_is_shown_beside_its_past() {
-    let metrics = Metrics::new();
-    let mut alone = verdict("error-rate", (1, 4), (0, 0));
-    alone.numbers.as_mut().unwrap().past = Some(api::Past {
-        rate: 0.125,
-        limit: 0.5,
-    });
-    metrics.judged(&key("a"), &[alone]);
-    let text = metrics.render();
-    let of = |arm: &str| {
-        let series =
-            format!(r#"serin_analysis_value{{namespace="shop",name="a",check="error-rate",arm="{arm}"}}"#);
-        value(&text, &series)
-    };
-    assert_eq!(
-        (of("candidate"), of("baseline"), of("past")),
-        (Some(0.25), None, Some(0.125))
-    );
 }
 
 #[test]
