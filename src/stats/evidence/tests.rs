@@ -361,11 +361,11 @@ fn by_what_has_come_so_far_a_baseline_may_have_less_than_its_weight_says() {
     assert_eq!(evidence.assessment().amiss, None);
 }
 
-/// 100 requests a second at a rate of 0.1 % for `scrapes`, of which the candidate fails more in those of `bad`.
-fn served(evidence: &mut Evidence, weight: u64, scrapes: u64, bad: std::ops::Range<u64>) {
-    let of = |share: u64| 1500 * share / 100;
+/// 20,000 requests a scrape, of which 0.1 % fail; of the candidate's 1 or 2 % more in the scrapes of `bad`.
+fn served(evidence: &mut Evidence, weight: u64, scrapes: u64, (bad, more): (std::ops::Range<u64>, u64)) {
+    let of = |share: u64| 200 * share;
     for at in 0..scrapes {
-        let more = if bad.contains(&at) { 30 } else { 0 };
+        let more = if bad.contains(&at) { more } else { 0 };
         let usual = |requests: u64| requests / 1000;
         let (candidate, baseline) = (of(weight), of(100 - weight));
         evidence.observe(tick(
@@ -386,7 +386,7 @@ fn what_a_pass_has_forgiven_keeps_no_bake() {
             .enumerate()
         {
             evidence.begin_step(weight, next, last);
-            let bad = if step == 0 { 4..6 } else { 0..0 };
+            let bad = if step == 0 { (4..6, 10) } else { (0..0, 0) };
             served(&mut evidence, weight as u64, 120, bad);
             assert_eq!(evidence.verdict(), Verdict::Pass, "step {step}");
         }
@@ -397,10 +397,10 @@ fn what_a_pass_has_forgiven_keeps_no_bake() {
         );
         if alone {
             evidence.begin_alone();
-            served(&mut evidence, 100, 40, 0..0);
+            served(&mut evidence, 100, 40, (0..0, 0));
         } else {
             evidence.begin_step(95.0, 95.0, true);
-            served(&mut evidence, 95, 40, 0..0);
+            served(&mut evidence, 95, 40, (0..0, 0));
         }
         assert!(!evidence.is_suspect(), "alone: {alone}");
     }
@@ -410,9 +410,9 @@ fn what_a_pass_has_forgiven_keeps_no_bake() {
 fn a_bake_in_which_the_candidate_is_worse_is_suspect() {
     let mut evidence = without_warm_up().with_background(usual(0.001));
     evidence.begin_step(95.0, 95.0, true);
-    served(&mut evidence, 95, 20, 0..0);
+    served(&mut evidence, 95, 20, (0..0, 0));
     assert!(!evidence.is_suspect());
-    served(&mut evidence, 95, 4, 0..4);
+    served(&mut evidence, 95, 2, (0..2, 20));
     assert_eq!(evidence.verdict(), Verdict::Continue);
     assert!(evidence.is_suspect());
 }

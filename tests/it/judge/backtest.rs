@@ -275,7 +275,7 @@ fn an_incident_climbs_no_step_while_nobody_asks_the_new_version() {
 #[test]
 fn a_bake_at_whose_end_nobody_asks_goes_on_until_somebody_does() {
     let rates = |share: f64, second: i64| Served {
-        requests: if (2460..3060).contains(&second) {
+        requests: if (2340..3060).contains(&second) {
             0.0
         } else {
             100.0 * share
@@ -286,8 +286,8 @@ fn a_bake_at_whose_end_nobody_asks_goes_on_until_somebody_does() {
     let share = |second: i64| match second {
         600..1200 => 0.1,
         1200..1800 => 0.25,
-        1800..2400 => 0.8,
-        2400.. => 0.95,
+        1800..2280 => 0.8,
+        2280.. => 0.95,
         _ => 0.0,
     };
     let stable = move |second: i64| Some(rates(1.0 - share(second), second));
