@@ -238,6 +238,13 @@ mod tests {
     }
 
     #[test]
+    fn resets_are_of_a_range_in_seconds() {
+        let query = Query::parse(r#"resets(x{pod="a"}[90s])"#).unwrap();
+        assert_eq!(query.vector.resets(), Some(SignedDuration::from_secs(90)));
+        assert!(query.selector().is_none());
+    }
+
+    #[test]
     fn the_rest_is_refused() {
         for query in [
             "",
