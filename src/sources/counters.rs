@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::ports::{Increment, Sample, SourceError};
 pub(super) use samples::EDGE_LABEL;
 use samples::Values;
-pub use samples::{Labels, MAX_AGE, MAX_SERIES, Target};
+pub use samples::{Labels, MAX_AGE, MAX_SERIES, RESETS_WITHIN, Target};
 use series::ResetCheck;
 use track::{Birth, Track};
 
@@ -48,6 +48,8 @@ pub enum Role {
     Bad,
     /// When the arm's processes started.
     Start,
+    /// How often its counters have begun again.
+    Resets,
 }
 
 impl fmt::Display for Role {
@@ -56,6 +58,7 @@ impl fmt::Display for Role {
             Self::Total => "requests",
             Self::Bad => "bad requests",
             Self::Start => "process starts",
+            Self::Resets => "counter resets",
         })
     }
 }
@@ -69,6 +72,9 @@ pub struct ArmSamples {
     pub bad: Vec<Sample>,
     /// When the targets' processes started, as far as known: Unix seconds.
     pub starts: Vec<Sample>,
+    /// How often each counter of `total` has fallen in the last [`RESETS_WITHIN`], by one server's own samples; as far as
+    /// they were asked for.
+    pub resets: Vec<Sample>,
 }
 
 /// Both arms at one evaluation time.
@@ -246,6 +252,14 @@ impl Counters {
             && samples
                 .iter()
                 .any(|sample| !track.knows(sample) && !self.targets.contains(&Target::of(&sample.labels)))
+    }
+
+    /// Whether `samples` hold a counter that is lower than it was. They do not always say whether it was reset: a gateway
+    /// may have begun to count one backend anew while it goes on with the others, or another server's sample is older.
+    pub fn wants_resets(&self, arm: ArmName, at: Timestamp, samples: &ArmSamples) -> bool {
+        let track = self.track(arm);
+        let values = Values::read(arm, &track.kind, at, samples);
+        values.is_ok_and(|values| track.has_fallen(&values))
     }
 
     fn track(&self, arm: ArmName) -> &Track {

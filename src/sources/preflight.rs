@@ -345,7 +345,7 @@ impl Candidate {
         let samples = ArmSamples {
             total,
             bad,
-            starts: Vec::new(),
+            ..ArmSamples::default()
         };
         let histogram = self.queries.bad.is_none();
         let read = match readable(&samples, histogram) {

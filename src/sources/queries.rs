@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::counters::RESETS_WITHIN;
 use super::native;
 use super::promql::{Arm, TemplateError, render};
 use crate::ports::{MetricSource, Sample, Samples, SourceError, Span};
@@ -57,6 +58,8 @@ pub struct ArmQueries {
     pub bad: Option<String>,
     /// Start times of its processes.
     pub starts: Option<String>,
+    /// How often the counters of `total` have fallen within [`RESETS_WITHIN`].
+    pub resets: Option<String>,
     /// `total` gives native histograms, which are read at these edges.
     pub native: Option<Vec<f64>>,
 }
@@ -148,9 +151,14 @@ impl Queries {
             Tally::Native { histogram, .. } => (render(histogram, arm)?, None),
         };
         let starts = self.starts.as_deref();
+        // Only a preset's are surely selectors, which alone can be asked so.
+        let resets = self
+            .routed
+            .then(|| format!("resets({total}[{}s])", RESETS_WITHIN.as_secs()));
         Ok(ArmQueries {
             total,
             bad,
+            resets,
             starts: starts.map(|starts| render(starts, arm)).transpose()?,
             native: self.is_native().then(|| arm.edges.clone()),
         })

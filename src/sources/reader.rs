@@ -271,7 +271,7 @@ impl Reader {
         self.complete(source, arm, at, samples).await
     }
 
-    /// Adds when the arm's processes started, where that matters.
+    /// Adds when the arm's processes started and whether its counters have begun again, where that matters.
     async fn complete(
         &self,
         source: &dyn MetricSource,
@@ -285,7 +285,22 @@ impl Reader {
             }
             _ => Vec::new(),
         };
-        Ok(ArmSamples { total, bad, starts })
+        let mut samples = ArmSamples {
+            total,
+            bad,
+            starts,
+            resets: Vec::new(),
+        };
+        if let Some(resets) = &self.queries(arm).resets
+            && self.counters.wants_resets(arm, at, &samples)
+        {
+            samples.resets = match ask(source, arm, Role::Resets, resets, at).await {
+                // A server that cannot tell leaves what the samples themselves say.
+                Err(error) if !error.transient() => Vec::new(),
+                answer => answer?,
+            };
+        }
+        Ok(samples)
     }
 
     const fn queries(&self, arm: ArmName) -> &ArmQueries {

@@ -80,12 +80,35 @@ impl Database {
 
     /// The value of each selected series.
     fn select(&self, vector: &Vector, at: Timestamp) -> Vec<Sample> {
+        if let Some(within) = vector.resets() {
+            return self.resets(vector, within, at);
+        }
         let sample = |(labels, value): (&BTreeMap<String, String>, &f64)| Sample {
             labels: labels.clone(),
             value: *value,
             at,
         };
         select(&self.series, vector, at).map(sample).collect()
+    }
+
+    /// How often each selected series has fallen within the time before `at`.
+    fn resets(&self, vector: &Vector, within: SignedDuration, at: Timestamp) -> Vec<Sample> {
+        let named = |name: &String| vector.name().is_none_or(|wanted| wanted == name);
+        let families = self.series.iter().filter(|(name, _)| named(name));
+        let all = families.flat_map(|(name, family)| family.iter().map(move |it| (name, it.0, it.1)));
+        let selected = all.filter(|(name, labels, _)| vector.matches(name, labels));
+        let counted = selected.filter_map(|(_, labels, points)| {
+            let inside = |time: &Timestamp| *time <= at && at.duration_since(*time) < within;
+            let points = points.iter().filter(|(time, _)| inside(time));
+            let values: Vec<f64> = points.filter_map(|(_, value)| *value).collect();
+            let falls = values.windows(2).filter(|pair| pair[1] < pair[0]).count();
+            (!values.is_empty()).then(|| Sample {
+                labels: labels.clone(),
+                value: falls as f64,
+                at,
+            })
+        });
+        counted.collect()
     }
 
     /// Each selected native histogram at a time.

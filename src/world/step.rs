@@ -70,6 +70,12 @@ impl World {
         state.gateway.propagate_after = propagate;
     }
 
+    /// From now on the gateway drops its counters of a backend while its weight is 0, as Envoy Gateway with merged backends
+    /// does.
+    pub fn forget_idle_backends(&self) {
+        self.shared.lock().gateway.forgets_idle = true;
+    }
+
     /// Makes the gateway refuse a route for a reason (`Accepted` false, old weights stay in force), or accept it again.
     pub fn reject_route(&self, namespace: &str, name: &str, reason: Option<&str>) {
         let mut state = self.shared.lock();

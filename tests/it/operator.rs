@@ -4,6 +4,7 @@ mod drift;
 mod edits;
 mod figures;
 mod gauges;
+mod idle_backends;
 mod native;
 mod outage;
 mod people;

@@ -5,4 +5,5 @@ mod native;
 mod preflight;
 mod range;
 mod reader;
+mod resets;
 mod script;

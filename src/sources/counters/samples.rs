@@ -1,6 +1,6 @@
 //! Samples, checked: what passes here can be counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,10 @@ use crate::ports::Sample;
 /// How far a sample's own time may lie from the evaluation time. Servers that report the evaluation time itself are
 /// never stale by this measure: their counters then simply do not move, which is no evidence either.
 pub const MAX_AGE: Duration = Duration::from_mins(2);
+
+/// How far back a fall is looked for that the samples themselves leave undecided: what a counter was two stretches of
+/// [`MAX_AGE`] ago decides by itself, and its sample may have been as old again.
+pub const RESETS_WITHIN: Duration = Duration::from_mins(6);
 
 /// How many series one query may give.
 pub const MAX_SERIES: usize = 5_000;
@@ -52,6 +56,8 @@ pub(super) struct Values {
     /// All requests, then each part that is counted by itself: bad ones, or those within an edge.
     pub(super) parts: Vec<BTreeMap<Labels, f64>>,
     pub(super) starts: BTreeMap<Target, Timestamp>,
+    /// The series that have fallen lately; a histogram's without their label `le`.
+    pub(super) fallen: BTreeSet<Labels>,
 }
 
 impl Values {
@@ -75,7 +81,19 @@ impl Values {
                 *known = start.min(*known);
             }
         }
-        Ok(Self { parts, starts })
+        let resets = values(arm, Role::Resets, at, &samples.resets)?;
+        let fallen = resets.into_iter().filter(|(_, falls)| *falls > 0.0);
+        let fallen = fallen.map(|(mut labels, _)| {
+            if matches!(kind, Kind::Histogram(_)) {
+                labels.remove(EDGE_LABEL);
+            }
+            labels
+        });
+        Ok(Self {
+            parts,
+            starts,
+            fallen: fallen.collect(),
+        })
     }
 
     /// Whether no series counts the arm's requests.
@@ -144,7 +162,8 @@ fn values(
             return Err(NoData::Stale { arm, role, seconds });
         }
         // As long as it is 0 it may be a constant beside the others: `or vector(0)`.
-        if role != Role::Start && sample.value > 0.0 && Target::of(&sample.labels).is_nowhere() {
+        let counts = matches!(role, Role::Total | Role::Bad);
+        if counts && sample.value > 0.0 && Target::of(&sample.labels).is_nowhere() {
             return Err(NoData::Summed { arm, role });
         }
         if values.insert(sample.labels.clone(), sample.value).is_some() {

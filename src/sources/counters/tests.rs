@@ -36,7 +36,7 @@ fn arm(lines: &[&str], at: i64) -> ArmSamples {
     ArmSamples {
         bad: total.iter().filter(is_bad).cloned().collect(),
         total,
-        starts: Vec::new(),
+        ..ArmSamples::default()
     }
 }
 
@@ -207,7 +207,7 @@ fn alike(counters: &mut Counters, at: i64, (total, bad): (f64, f64)) -> (u64, u6
     let arm = ArmSamples {
         total: sample(total),
         bad: sample(bad),
-        starts: Vec::new(),
+        ..ArmSamples::default()
     };
     let snapshot = Snapshot {
         candidate: arm.clone(),
@@ -318,7 +318,7 @@ fn every_lie_is_told_and_loses_nothing() {
             };
             lie(match role {
                 Role::Bad => &mut side.bad,
-                Role::Total | Role::Start => &mut side.total,
+                Role::Total | Role::Start | Role::Resets => &mut side.total,
             });
             let before = counters.clone();
             let error = counters.advance(second(100), &lying, false).expect_err(name);

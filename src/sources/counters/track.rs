@@ -91,9 +91,34 @@ impl Track {
         values: &'a Values,
         at: Timestamp,
     ) -> impl Iterator<Item = (&'a Labels, ResetCheck)> {
+        self.known(values)
+            .map(move |(series, labels, value)| (labels, series.reset(value, at)))
+    }
+
+    /// Whether a counter is lower than it was.
+    pub(super) fn has_fallen(&self, values: &Values) -> bool {
+        self.known(values)
+            .any(|(series, _, value)| value < series.value())
+    }
+
+    /// Each value of a series that was seen before, with its labels.
+    fn known<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = (&'a Series, &'a Labels, f64)> {
         let parts = self.last.iter().zip(&values.parts);
         let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
-        series.filter_map(move |(known, (labels, value))| Some((labels, known?.reset(*value, at))))
+        series.filter_map(|(known, (labels, value))| Some((known?, labels, *value)))
+    }
+
+    /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that counts
+    /// a backend anew does so with all its series, and a rare one may have passed by now what it had.
+    fn reset<'a>(&self, values: &'a Values) -> BTreeSet<&'a Labels> {
+        let lower = self
+            .known(values)
+            .filter(|(series, labels, value)| *value < series.value() && values.fallen.contains(*labels));
+        let targets: BTreeSet<Target> = lower.map(|(_, labels, _)| Target::of(labels)).collect();
+        let fallen = values.fallen.iter();
+        fallen
+            .filter(|labels| targets.contains(&Target::of(labels)))
+            .collect()
     }
 
     pub(super) fn advance(&mut self, values: &Values, begun: &BTreeSet<Target>, birth: &Birth<'_>) {
@@ -108,10 +133,11 @@ impl Track {
             return;
         }
         self.seen |= !values.is_empty();
-        let restarted = match self.kind {
+        let mut restarted = match self.kind {
             Kind::Share => BTreeSet::new(),
             Kind::Histogram(_) => restarted(&self.last, &values.parts, begun),
         };
+        restarted.extend(self.reset(values));
         let fresh = self.is_fresh();
         for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
             let grown = difference(last, now, (begun, &restarted), (fresh, birth));

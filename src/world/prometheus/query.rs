@@ -1,5 +1,5 @@
-//! The part of PromQL that the world answers: a vector selector, alone or in one `sum`, `count`, `min` or `max`, and one
-//! of these divided by another, label by label.
+//! The part of PromQL that the world answers: a vector selector, alone or in one `sum`, `count`, `min` or `max`, one of
+//! these divided by another, label by label, and `resets` of a range in seconds.
 //!
 //! Everything else is refused: a query that the world misread would be worse than one that it does not know.
 
@@ -7,7 +7,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use crate::ports::Sample;
@@ -25,6 +25,8 @@ pub(super) struct Query {
 pub(super) struct Vector {
     matchers: Vec<Matcher>,
     aggregation: Option<Aggregation>,
+    /// Not the values are asked for, but how often they have fallen within this time.
+    resets: Option<SignedDuration>,
 }
 
 #[derive(Debug)]
@@ -78,7 +80,10 @@ impl Query {
 
     /// The vector, where that is a selector and no more.
     pub(super) fn selector(&self) -> Option<&Vector> {
-        (self.divisor.is_none() && self.vector.aggregation.is_none()).then_some(&self.vector)
+        let Vector {
+            aggregation, resets, ..
+        } = &self.vector;
+        (self.divisor.is_none() && aggregation.is_none() && resets.is_none()).then_some(&self.vector)
     }
 
     /// What the query gives; `select` gives the samples of a vector's series.
@@ -107,6 +112,11 @@ impl Vector {
             Pattern::Equal(name) if m.label == "__name__" && !m.negated => Some(name.as_str()),
             Pattern::Equal(_) | Pattern::Like(_) => None,
         })
+    }
+
+    /// Within which time its resets are asked for.
+    pub(super) const fn resets(&self) -> Option<SignedDuration> {
+        self.resets
     }
 
     /// Whether a series is selected.
@@ -228,11 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn resets_are_of_a_range_in_seconds() {
+        let query = Query::parse(r#"resets(x{pod="a"}[90s])"#).unwrap();
+        assert_eq!(query.vector.resets(), Some(SignedDuration::from_secs(90)));
+        assert!(query.selector().is_none());
+    }
+
+    #[test]
     fn the_rest_is_refused() {
         for query in [
             "",
             "rate(x[1m])",
             "x[5m]",
+            "resets(x)",
+            "resets(x[5m])",
             "x + y",
             "x / y / z",
             "x / 2",

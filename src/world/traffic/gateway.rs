@@ -13,6 +13,7 @@ use crate::world::api_server::resources;
 use crate::world::json::{self, put, text};
 use crate::world::object::later;
 use crate::world::state::State;
+use crate::world::traffic::counters::cluster_name;
 
 const GROUP: &str = "gateway.networking.k8s.io";
 
@@ -43,6 +44,8 @@ pub(in crate::world) struct Gateway {
     pub(in crate::world) accept_after: Duration,
     /// From a route's change to its effect.
     pub(in crate::world) propagate_after: Duration,
+    /// What was counted of a backend is dropped while its weight is 0, and begins again at 0.
+    pub(in crate::world) forgets_idle: bool,
     /// Routes that are not accepted, and why.
     pub(in crate::world) rejected: BTreeMap<RouteName, String>,
     /// When each route's generation (with its uid) was first seen.
@@ -56,6 +59,7 @@ impl Gateway {
         Self {
             accept_after: Duration::from_millis(30),
             propagate_after: Duration::from_millis(300),
+            forgets_idle: false,
             rejected: BTreeMap::new(),
             seen: BTreeMap::new(),
             planes: BTreeMap::new(),
@@ -94,7 +98,13 @@ pub(in crate::world) fn sync(state: &mut State, now: Timestamp) {
         }
         if effect <= now && !state.gateway.rejected.contains_key(&name) {
             let rules = json::items(&route, "/spec/rules");
-            let rules = rules.iter().map(|rule| read_rule(&name.0, rule)).collect();
+            let rules: Vec<Rule> = rules.iter().map(|rule| read_rule(&name.0, rule)).collect();
+            if state.gateway.forgets_idle {
+                let backends = rules.iter().flat_map(|rule| &rule.backends);
+                for idle in backends.filter(|backend| backend.weight <= 0.0) {
+                    state.traffic.counters.clusters.remove(&cluster_name(idle));
+                }
+            }
             state.gateway.planes.insert(name, rules);
         }
     }

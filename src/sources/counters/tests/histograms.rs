@@ -67,3 +67,38 @@ fn a_histogram_begins_again_with_all_its_buckets() {
     let reading = next(2, &[("0.25", 31), ("+Inf", 152)]);
     assert_eq!((reading.requests, reading.bad), (2, vec![1]));
 }
+
+/// A gateway counts the candidate anew and goes on with the baseline: the server has seen one bucket fall, and that holds
+/// for all of that histogram. Another of the same gateway, whose fall it has not seen, goes on.
+#[test]
+fn a_histogram_that_begins_again_in_a_gateway_that_goes_on_is_counted_in_full() {
+    let edges = vec![0.25];
+    let kinds = (Kind::Histogram(edges.clone()), Kind::Histogram(edges));
+    let mut counters = Counters::new(kinds, Some(second(0)));
+    let port = |port: u32, (within, all): (u32, u32)| {
+        [("0.25", within), ("+Inf", all)]
+            .map(|(le, count)| series(&format!("{{instance=g1,port={port},le={le}}} {count}"), 0))
+    };
+    let mut next = |at: i64, mine: [(u32, u32); 2], falls: u32| {
+        let [first, other] = mine;
+        let mut candidate = ArmSamples {
+            total: [port(80, first), port(81, other)].concat(),
+            ..ArmSamples::default()
+        };
+        let baseline = ArmSamples {
+            total: port(82, (900_000, 1_000_000)).to_vec(),
+            ..ArmSamples::default()
+        };
+        let asked = counters.wants_resets(ArmName::Candidate, second(at), &candidate);
+        assert!(!counters.wants_resets(ArmName::Baseline, second(at), &baseline));
+        candidate.resets = [port(80, (falls, falls)), port(81, (0, 0))].concat();
+        let snapshot = Snapshot { candidate, baseline };
+        let reading = counters.advance(second(at), &snapshot, false).expect("a reading");
+        (asked, reading.candidate.requests, reading.candidate.bad[0])
+    };
+    next(0, [(0, 0), (0, 0)], 0);
+    assert_eq!(next(15, [(80, 100), (8, 10)], 0), (false, 110, 22));
+    assert_eq!(next(30, [(60, 110), (9, 11)], 1), (true, 111, 50));
+    // It is not told twice, though the server still remembers it.
+    assert_eq!(next(45, [(61, 112), (9, 11)], 1), (false, 2, 1));
+}

@@ -1,5 +1,6 @@
 //! The text of a query to what it selects.
 
+use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{Aggregation, Fold, Matcher, Pattern, Vector};
@@ -7,6 +8,17 @@ use super::{Aggregation, Fold, Matcher, Pattern, Vector};
 impl Vector {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, String> {
         let word = reader.word();
+        if word == "resets" && reader.take('(') {
+            let name = reader.word();
+            let matchers = reader.selector(name)?;
+            let resets = Some(reader.range()?);
+            reader.expect(')')?;
+            return Ok(Self {
+                matchers,
+                aggregation: None,
+                resets,
+            });
+        }
         let fold = match word {
             "sum" => Some(Fold::Sum),
             "count" => Some(Fold::Count),
@@ -34,11 +46,13 @@ impl Vector {
                         fold,
                         by: by.unwrap_or_default(),
                     }),
+                    resets: None,
                 }
             }
             _ => Self {
                 matchers: reader.selector(word)?,
                 aggregation: None,
+                resets: None,
             },
         })
     }
@@ -129,6 +143,19 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(names)
+    }
+
+    /// A range in whole seconds: `[90s]`.
+    fn range(&mut self) -> Result<SignedDuration, String> {
+        self.expect('[')?;
+        let rest = self.rest();
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let seconds = rest[..digits].parse();
+        let seconds = seconds.map_err(|_| self.wrong("expected a number of seconds"))?;
+        self.at += digits;
+        self.expect('s')?;
+        self.expect(']')?;
+        Ok(SignedDuration::from_secs(seconds))
     }
 
     fn selector(&mut self, name: &str) -> Result<Vec<Matcher>, String> {
