@@ -42,6 +42,8 @@ pub(super) fn off_matrix(runs: u64, print: &mut dyn FnMut(&str)) {
         ("scrapes of 5 s", Conditions { scrape: 5.0, ..base }),
         ("scrapes of 60 s", Conditions { scrape: 60.0, ..base }),
         ("1 pod", pods(1, 0.0)),
+        ("3 pods", pods(3, 0.0)),
+        ("10 pods", pods(10, 0.0)),
         ("1 pod, pods differ (sd 0.3)", pods(1, 0.3)),
         ("3 pods, pods differ (sd 0.3)", pods(3, 0.3)),
         ("10 pods, pods differ (sd 0.3)", pods(10, 0.3)),

@@ -1,9 +1,14 @@
 //! Who is measured: the judge and its peers, and how a number of their releases is run.
 
+use std::time::{Duration, Instant};
+
+use crate::stats::counts::Counts;
+use crate::stats::history::PodCounts;
+use crate::stats::random::Random;
 use crate::stats::settings::Settings;
 use crate::trials::outcome::Outcome;
 use crate::trials::{
-    Argo, Conditions, Flagger, Gauge, Kayenta, Ladder, Method, PooledZ, Scenario, Serin, run,
+    Argo, Conditions, Flagger, Gauge, Kayenta, Ladder, Method, Move, PooledZ, Scenario, Serin, run,
 };
 
 /// Seconds of the bake in the tables.
@@ -51,23 +56,87 @@ impl Contender {
 
     /// Runs `runs` releases of a scenario on two threads.
     pub(super) fn outcomes(&self, scenario: Scenario, conditions: Conditions, runs: u64) -> Vec<Outcome> {
+        self.timed(scenario, conditions, runs).0
+    }
+
+    /// The same, with the time that the method took.
+    pub(super) fn timed(
+        &self,
+        scenario: Scenario,
+        conditions: Conditions,
+        runs: u64,
+    ) -> (Vec<Outcome>, Took) {
         let half = |from: u64| {
-            let seeds = (from..runs).step_by(2);
-            seeds.map(|i| {
-                run(
-                    scenario,
-                    conditions,
-                    &mut *(self.make)(scenario, conditions),
-                    seed(scenario, i),
-                )
-            })
+            let (mut outcomes, mut took) = (Vec::new(), Took::default());
+            for release in (from..runs).step_by(2) {
+                let mut method = Timed {
+                    method: (self.make)(scenario, conditions),
+                    ticks: 0,
+                    time: Duration::ZERO,
+                };
+                outcomes.push(run(scenario, conditions, &mut method, seed(scenario, release)));
+                took.0.push(method.micros());
+            }
+            (outcomes, took)
         };
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| half(1).collect::<Vec<_>>());
-            let mut all: Vec<Outcome> = half(0).collect();
-            all.extend(other.join().unwrap_or_default());
-            all
+            let other = scope.spawn(|| half(1));
+            let (mut all, took) = half(0);
+            let (others, theirs) = other.join().unwrap_or_default();
+            all.extend(others);
+            (all, took.plus(theirs))
         })
+    }
+}
+
+/// Microseconds a tick that a method took, release by release.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Took(Vec<f64>);
+
+impl Took {
+    /// Those of other releases, too.
+    pub(super) fn plus(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// The median release's: what else the machine does meanwhile seldom hits that.
+    pub(super) fn median(mut self) -> f64 {
+        self.0.sort_by(f64::total_cmp);
+        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// A method beside a clock.
+struct Timed {
+    method: Box<dyn Method + Send>,
+    ticks: u32,
+    time: Duration,
+}
+
+impl Timed {
+    /// Microseconds a tick.
+    fn micros(&self) -> f64 {
+        self.time.as_secs_f64() * 1e6 / f64::from(self.ticks.max(1))
+    }
+}
+
+impl Method for Timed {
+    fn learn(&mut self, past: &[PodCounts]) {
+        self.method.learn(past);
+    }
+
+    fn start(&self) -> f64 {
+        self.method.start()
+    }
+
+    #[allow(clippy::disallowed_methods)] // the time that it takes is what is asked for
+    fn scrape(&mut self, candidate: Counts, baseline: Counts, seconds: f64, random: &mut Random) -> Move {
+        let begun = Instant::now();
+        let next = self.method.scrape(candidate, baseline, seconds, random);
+        self.time += begun.elapsed();
+        self.ticks += 1;
+        next
     }
 }
 

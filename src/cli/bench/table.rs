@@ -1,6 +1,7 @@
 //! The benchmark's table: every scenario under every method.
 
-use super::contender::{contenders, minutes, row};
+use super::contender::{Took, contenders, head, minutes, row};
+use crate::stats::Evidence;
 use crate::trials::{Conditions, MATRIX, Scenario, Summary, summarize};
 
 /// A figure over all scenarios of a method.
@@ -28,29 +29,31 @@ fn cell(scenario: &Scenario, s: &Summary) -> String {
 /// The matrix with its means; a line is given to `print` as soon as it is known.
 pub(super) fn matrix(runs: u64, print: &mut dyn FnMut(&str)) {
     let (contenders, conditions) = (contenders(), Conditions::default());
-    let head = |what: &str| row(what, contenders.iter().map(|c| c.name.to_owned()));
+    let names: Vec<&str> = contenders.iter().map(|c| c.name).collect();
     let mut all: Vec<Vec<(Scenario, Summary)>> = contenders.iter().map(|_| Vec::new()).collect();
+    let mut took: Vec<Vec<Took>> = contenders.iter().map(|_| Vec::new()).collect();
     for good in [true, false] {
-        print(&head(if good {
+        let what = if good {
             "false rollback % / held % / min"
         } else {
             "missed % / held % / min / harm"
-        }));
-        print(&row("---", contenders.iter().map(|_| "---".to_owned())));
+        };
+        head(what, &names, print);
         for scenario in MATRIX.iter().filter(|s| s.good() == good) {
             let mut cells = Vec::new();
-            for (contender, seen) in contenders.iter().zip(&mut all) {
+            for ((contender, seen), took) in contenders.iter().zip(&mut all).zip(&mut took) {
                 let runs = (runs / contender.divisor).max(1);
-                let summary = summarize(&contender.outcomes(*scenario, conditions, runs));
+                let (outcomes, time) = contender.timed(*scenario, conditions, runs);
+                let summary = summarize(&outcomes);
                 cells.push(cell(scenario, &summary));
                 seen.push((*scenario, summary));
+                took.push(time);
             }
             print(&row(scenario.name, cells.into_iter()));
         }
         print("");
     }
-    print(&head("mean"));
-    print(&row("---", contenders.iter().map(|_| "---".to_owned())));
+    head("mean", &names, print);
     let mean = |of: &dyn Fn(&Summary) -> f64, good: bool, seen: &[(Scenario, Summary)]| {
         let values: Vec<f64> = seen
             .iter()
@@ -81,5 +84,25 @@ pub(super) fn matrix(runs: u64, print: &mut dyn FnMut(&str)) {
     for (label, value) in lines {
         print(&row(label, all.iter().map(|seen| format!("{:.2}", value(seen)))));
     }
+    print("");
+    times(&names, &took, print);
+}
+
+/// What each method took for a tick: of all this alone depends on the machine, and on what else it does.
+fn times(names: &[&str], took: &[Vec<Took>], print: &mut dyn FnMut(&str)) {
+    head("µs a tick, on this machine", names, print);
+    let all = |took: &Vec<Took>| took.iter().cloned().fold(Took::default(), Took::plus).median();
+    let worst = |took: &Vec<Took>| took.iter().cloned().map(Took::median).fold(0.0, f64::max);
+    print(&row(
+        "median release",
+        took.iter().map(|it| format!("{:.2}", all(it))),
+    ));
+    let slowest = took.iter().map(|it| format!("{:.2}", worst(it)));
+    print(&row("slowest scenario", slowest));
+    print("");
+    print(&format!(
+        "The judge's state has {} bytes a comparison.",
+        size_of::<Evidence>()
+    ));
     print("");
 }
