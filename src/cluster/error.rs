@@ -315,7 +315,7 @@ fn client_label(error: &kube::Error) -> &'static str {
 pub fn chain(error: &kube::Error) -> String {
     let first: &(dyn std::error::Error + 'static) = error;
     let mut causes = std::iter::successors(Some(first), |cause| cause.source());
-    if causes.any(|cause| cause.is::<AuthError>()) || matches!(error, kube::Error::Auth(_)) {
+    if causes.any(<dyn std::error::Error>::is::<AuthError>) || matches!(error, kube::Error::Auth(_)) {
         return "the credentials of the kubeconfig cannot be had: run its credential program, or read its token file, by hand".to_owned();
     }
     let mut text = error.to_string();
