@@ -9,7 +9,9 @@ use std::time::Duration;
 use serin::engine::effect::Effect;
 use serin::engine::gauge::{Gauges, Leak};
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload};
+use serin::engine::observation::{
+    Candidate, Crashes, Gate, Observation, Pods, Residual, Route, Verb, Workload,
+};
 use serin::engine::plan::Rung;
 use serin::engine::reason::{self, Waiting};
 use serin::engine::state::{Phase, PromotionStage, Release, Stage};
@@ -356,6 +358,7 @@ fn first_sight() -> Observation {
         gate: Gate::Closed,
         preflight: Some(Vec::new()),
         evidence: Evidence::none(),
+        residual: Residual::Unknown,
         actions: Vec::new(),
         refusal: None,
     }

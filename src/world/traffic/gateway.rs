@@ -45,6 +45,8 @@ pub(in crate::world) struct Gateway {
     pub(in crate::world) propagate_after: Duration,
     /// Routes that are not accepted, and why.
     pub(in crate::world) rejected: BTreeMap<RouteName, String>,
+    /// Routes are accepted, and do not come into force.
+    pub(in crate::world) frozen: bool,
     /// When each route's generation (with its uid) was first seen.
     seen: BTreeMap<RouteName, (String, i64, Timestamp)>,
     /// The rules in force.
@@ -57,6 +59,7 @@ impl Gateway {
             accept_after: Duration::from_millis(30),
             propagate_after: Duration::from_millis(300),
             rejected: BTreeMap::new(),
+            frozen: false,
             seen: BTreeMap::new(),
             planes: BTreeMap::new(),
         }
@@ -92,7 +95,7 @@ pub(in crate::world) fn sync(state: &mut State, now: Timestamp) {
         if accept <= now {
             write_status(state, now, &route);
         }
-        if effect <= now && !state.gateway.rejected.contains_key(&name) {
+        if effect <= now && !state.gateway.frozen && !state.gateway.rejected.contains_key(&name) {
             let rules = json::items(&route, "/spec/rules");
             let rules = rules.iter().map(|rule| read_rule(&name.0, rule)).collect();
             state.gateway.planes.insert(name, rules);
