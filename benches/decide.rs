@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serin::engine::judge::{Evidence, Standing, Verdict};
-use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Route, Workload};
+use serin::engine::observation::{Candidate, Crashes, Gate, Observation, Pods, Residual, Route, Workload};
 use serin::engine::plan::GateMode;
 use serin::engine::state::{
     Cause, Phase, Promotion, PromotionStage, Rejection, Release, Removal, Retreat, Stage,
@@ -70,6 +70,7 @@ fn seen(now: Moment, weight: u8) -> Observation {
             young: false,
             gauges: serin::engine::gauge::Gauges::default(),
         },
+        residual: Residual::Unknown,
         actions: Vec::new(),
         refusal: None,
     }

@@ -8,6 +8,7 @@ mod concurrent;
 mod config;
 mod gauges;
 mod look;
+mod residual;
 pub(crate) mod search;
 mod status;
 pub(crate) mod subject;
@@ -24,12 +25,13 @@ use crate::api;
 use crate::cluster::observe::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::{Evidence, Unusable};
-use crate::engine::observation::Problem;
+use crate::engine::observation::{Problem, Residual};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
 use config::Asked;
 use gauges::Gauges;
 use look::Look;
+use residual::{Watch, watched};
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
 use subject::Learned;
 use trail::Trail;
@@ -42,8 +44,8 @@ pub(super) struct Measure {
     asked: Option<Asked>,
     search: Option<Search>,
     trial: Option<Trial>,
-    /// The last look in a phase that reads metrics.
-    looked: Option<Moment>,
+    /// The last look in a phase that reads metrics, and whether it judges by them.
+    looked: Option<(Moment, bool)>,
     /// Since when nothing can be compared, and why. However long the step has lasted by then: what is looked for anew has
     /// not been silent before.
     unmeasured: Option<(Moment, String)>,
@@ -56,6 +58,8 @@ pub(super) struct Measure {
     seen: (engine::gauge::Gauges, Vec<api::VerdictStatus>),
     /// What the metrics have counted, for the gauges.
     served: Vec<Served>,
+    /// What still comes to a candidate whose weight is zero.
+    watch: Option<Watch>,
 }
 
 /// Stands in for a step's number while promoted pods have all traffic: above every real one, so that no edit of the steps
@@ -68,6 +72,7 @@ const PACE: Duration = Duration::from_millis(500);
 pub(super) struct Report {
     pub(super) preflight: Option<Vec<Problem>>,
     pub(super) evidence: Evidence,
+    pub(super) residual: Residual,
 }
 
 impl Report {
@@ -76,6 +81,7 @@ impl Report {
         Self {
             preflight: None,
             evidence: Evidence::none(),
+            residual: Residual::Unknown,
         }
     }
 }
@@ -85,7 +91,7 @@ impl Measure {
     pub(super) async fn look(
         &mut self,
         shared: &Arc<Shared>,
-        (snapshot, settled): (&Snapshot, bool),
+        (snapshot, settled): (&Snapshot, Option<Moment>),
         spec: Option<&api::RolloutSpec>,
         (plan, state): (&Plan, &State),
         now: Moment,
@@ -94,9 +100,7 @@ impl Measure {
         let Some(spec) = spec else {
             return Report::nothing();
         };
-        if reads(&state.phase) {
-            self.looked = Some(now);
-        }
+        self.looked = reads(&state.phase).map(|judges| (now, judges));
         let look = Look {
             shared,
             snapshot,
@@ -106,6 +110,9 @@ impl Measure {
             now,
         };
         self.follow(&look);
+        if watched(&state.phase).is_none() {
+            self.watch = None;
+        }
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => {
                 (self.trial, self.trail, self.unmeasured) = (None, Trail::default(), None);
@@ -118,14 +125,24 @@ impl Measure {
             Phase::Releasing(release) => Report {
                 preflight: Some(Vec::new()),
                 evidence: self.climb(&look, release).await,
+                ..Report::nothing()
             },
             Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
                 evidence: self.come_back(&look, promotion).await,
+                residual: self.residual(&look, state).await,
                 ..Report::nothing()
             },
             Phase::Promoting(_) | Phase::RollingBack(_) => {
                 self.unmeasured = None;
-                Report::nothing()
+                let residual = self.residual(&look, state).await;
+                // An aborted release looks no longer for what it would have been judged by.
+                if residual != Residual::Awaited {
+                    self.search = None;
+                }
+                Report {
+                    residual,
+                    ..Report::nothing()
+                }
             }
             Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => {
                 *self = Self::default();
@@ -137,10 +154,13 @@ impl Measure {
     /// When there is something to read again; never sooner than [`PACE`] after the last look, so that a provider that
     /// does not answer is not asked without pause.
     pub(super) fn next(&self) -> Option<Moment> {
-        let pace = self.looked?.checked_add(PACE).ok()?;
+        let (looked, judges) = self.looked?;
+        let pace = looked.checked_add(PACE).ok()?;
         let search = self.search.as_ref().map(Search::next);
-        let trial = self.trial.as_ref().and_then(Trial::wake);
-        search.into_iter().chain(trial).min().map(|due| due.max(pace))
+        let trial = self.trial.as_ref().filter(|_| judges).and_then(Trial::wake);
+        let watch = self.watch.as_ref().and_then(Watch::wake);
+        let due = search.into_iter().chain(trial).chain(watch);
+        due.min().map(|due| due.max(pace))
     }
 
     /// Whether the status does not say yet when pods were young. It must before readings rest on that: the pods may be
@@ -234,7 +254,7 @@ impl Measure {
         let pods = ready::newcomers(look.snapshot, &release.revision);
         trial.young.see(pods, trial.step(look.plan));
         trial.leave_out(release.gap, look.plan);
-        if !look.settled {
+        if look.settled.is_none() {
             // However late the gateway takes a weight, the requests before that say nothing of whether it honours it.
             trial.judge.grant_grace(look.plan, look.now);
         }
@@ -355,13 +375,12 @@ impl Measure {
     }
 }
 
-/// Whether anything is measured in a phase.
-fn reads(phase: &Phase) -> bool {
+/// Whether anything is judged in a phase; `None` where nothing is even read.
+fn reads(phase: &Phase) -> Option<bool> {
     match phase {
-        Phase::Releasing(_) => true,
-        Phase::Promoting(promotion) => promotion.stage.is_judged(),
-        Phase::Adopting | Phase::Idle | Phase::RollingBack(_) | Phase::RolledBack(_) | Phase::Deleting(_) => {
-            false
-        }
+        Phase::Releasing(_) => Some(true),
+        Phase::Promoting(promotion) => promotion.stage.is_judged().then_some(true),
+        Phase::RollingBack(_) => Some(false),
+        Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => None,
     }
 }

@@ -260,6 +260,7 @@ impl Worker {
             gate,
             preflight: measured.preflight,
             evidence: measured.evidence,
+            residual: measured.residual,
             actions: observe::actions(snapshot),
             refusal: self.blocking_problem(state, now),
         })
@@ -286,9 +287,7 @@ impl Worker {
             return Some(self.measure.known(&spec.plan, state));
         }
         let (shared, typed) = (Arc::clone(&self.shared), spec.typed.as_ref());
-        let settled = route
-            .settled(state.weight(), spec.plan.propagation, now)
-            .is_some();
+        let settled = route.settled(state.weight(), spec.plan.propagation, now);
         let reading = self
             .measure
             .look(&shared, (snapshot, settled), typed, (&spec.plan, state), now);

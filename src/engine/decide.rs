@@ -13,6 +13,7 @@ mod promotion;
 mod promotion_failover;
 mod purge;
 mod release;
+mod residual;
 mod rollback;
 mod step_edits;
 

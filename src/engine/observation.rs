@@ -25,10 +25,32 @@ pub struct Observation {
     pub preflight: Option<Vec<Problem>>,
     /// What the judge says of the current rung.
     pub evidence: Evidence,
+    /// What still comes to a candidate whose weight is zero.
+    pub residual: Residual,
     /// Requests by people that are not finished, aborts first, then by age.
     pub actions: Vec<Action>,
     /// What the API server keeps refusing of that which is to be done, or somebody else keeps undoing. It is tried again.
     pub refusal: Option<Problem>,
+}
+
+/// What the metrics tell of requests to a version whose weight in force is zero. A gateway may accept a route and not follow
+/// it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Residual {
+    /// Nothing can be told.
+    #[default]
+    Unknown,
+    /// The next readings will tell.
+    Awaited,
+    /// None come any more.
+    Gone,
+    /// Some still come.
+    Comes {
+        /// How many, roughly: it stays the same while they are about as many.
+        per_second: f64,
+        /// Only requests that came by the route are counted.
+        routed: bool,
+    },
 }
 
 /// Something that stops a release, in words for the person who can cure it.

@@ -277,6 +277,11 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
+/// How many requests come: `15 requests/s`.
+pub fn requests(per_second: f64) -> String {
+    format!("{} requests/s", digits(per_second))
+}
+
 /// How long a request took: `250 ms`, `2.5 s`.
 pub fn time(seconds: f64) -> String {
     if seconds < 1.0 {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::course::{At, moment};
 use crate::engine::effect::Effect;
 use crate::engine::judge::Evidence;
-use crate::engine::observation::{Action, Candidate, Gate, Observation, Pods, Route, Verb, Workload};
+use crate::engine::observation::{
+    Action, Candidate, Gate, Observation, Pods, Residual, Route, Verb, Workload,
+};
 use crate::engine::{Moment, Revision, Weight};
 
 /// A pod becomes ready so long after it is asked for.
@@ -53,6 +55,7 @@ impl Cluster {
             gate: Gate::Closed,
             preflight: None,
             evidence: Evidence::none(),
+            residual: Residual::Unknown,
             actions: Vec::new(),
             refusal: None,
         };

@@ -76,6 +76,13 @@ impl World {
         self.shared.lock().gateway.forgets_idle = true;
     }
 
+    /// Cuts the gateway's proxies off: routes are accepted, and what was in force stays in force until they are back.
+    pub fn freeze_proxies(&self, frozen: bool) {
+        let mut state = self.shared.lock();
+        state.gateway.frozen = frozen;
+        state.cluster.wake();
+    }
+
     /// Makes the gateway refuse a route for a reason (`Accepted` false, old weights stay in force), or accept it again.
     pub fn reject_route(&self, namespace: &str, name: &str, reason: Option<&str>) {
         let mut state = self.shared.lock();

@@ -3,6 +3,7 @@
 mod drift;
 mod edits;
 mod figures;
+mod frozen;
 mod gauges;
 mod idle_backends;
 mod native;

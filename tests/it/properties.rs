@@ -10,7 +10,7 @@ use serin::engine::effect::Effect;
 use serin::engine::gauge::{Gauges, Leak};
 use serin::engine::judge::{Evidence, Verdict};
 use serin::engine::observation::{
-    Action, Candidate, Crashes, Gate, Observation, Pods, Route, Verb, Workload,
+    Action, Candidate, Crashes, Gate, Observation, Pods, Residual, Route, Verb, Workload,
 };
 use serin::engine::plan::Rung;
 use serin::engine::reason::{self, Waiting};
@@ -405,6 +405,7 @@ fn first_sight() -> Observation {
         gate: Gate::Closed,
         preflight: Some(Vec::new()),
         evidence: Evidence::none(),
+        residual: Residual::Unknown,
         actions: Vec::new(),
         refusal: None,
     }

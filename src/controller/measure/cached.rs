@@ -14,6 +14,7 @@ impl Measure {
             // A new leader knows nothing before it has read: what was kept may be old.
             ((&trial.key.0, trial.key.1) == key && !trial.reads_again()).then_some(trial)
         };
+        let residual = self.residual_known(&state.phase);
         match &state.phase {
             Phase::Releasing(release) if release.stage == Stage::Preflight => Report {
                 preflight: self
@@ -32,6 +33,7 @@ impl Measure {
                         ..trial.judge.evidence()
                     },
                 ),
+                ..Report::nothing()
             },
             // What was found in a return that is over says nothing of the next one.
             Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
@@ -41,6 +43,7 @@ impl Measure {
                         || self.unmeasured(&promotion.revision, 0),
                         |trial| trial.judge.evidence(),
                     ),
+                residual,
                 ..Report::nothing()
             },
             Phase::Promoting(_)
@@ -48,7 +51,10 @@ impl Measure {
             | Phase::Idle
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
-            | Phase::Deleting(_) => Report::nothing(),
+            | Phase::Deleting(_) => Report {
+                residual,
+                ..Report::nothing()
+            },
         }
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Look<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) spec: &'a api::RolloutSpec,
     pub(super) plan: &'a Plan,
-    /// The weight that is committed is in force.
-    pub(super) settled: bool,
+    /// Since when the weight that is committed is in force.
+    pub(super) settled: Option<Moment>,
     pub(super) now: Moment,
 }
 

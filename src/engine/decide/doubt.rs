@@ -167,10 +167,10 @@ impl Turn<'_> {
         ))
     }
 
-    /// A weight that is not in force everywhere yet, and who keeps it.
-    pub(super) fn unsettled(&mut self, release: &Release) -> Waiting {
+    /// A weight that is not in force everywhere yet, and who keeps it. `ordinary`: what is said as long as nothing keeps it.
+    pub(super) fn unsettled(&mut self, weight: Weight, entered: Moment, ordinary: Waiting) -> Waiting {
         self.wake_for_route();
-        let late = self.over(release.entered, self.plan.route_deadline);
+        let late = self.over(entered, self.plan.route_deadline);
         // What names the cause goes before what the gateway makes of it.
         if let Some(problem) = self.seen.problems.first() {
             return Waiting::on(problem.reason, &problem.message);
@@ -178,14 +178,16 @@ impl Turn<'_> {
         match (&self.seen.route, late) {
             (Route::Unusable(problem), _) => Waiting::on(problem.reason, &problem.message),
             // No gateway is to blame for what the route does not ask for. It names the candidate before it gives it a share.
-            (Route::Seen { weight, touched, .. }, true)
-                if *weight != Some(release.weight) && !(*touched && *weight == Some(Weight::NONE)) =>
-            {
-                let message = format!(
-                    "the route is written anew, with {} for the candidate",
-                    release.weight
-                );
-                Waiting::on(reason::SHIFTING, message)
+            (
+                Route::Seen {
+                    weight: seen,
+                    touched,
+                    ..
+                },
+                true,
+            ) if *seen != Some(weight) && !(*touched && *seen == Some(Weight::NONE)) => {
+                let message = format!("the route is written anew, with {weight} for the candidate");
+                Waiting::on(&ordinary.reason, message)
             }
             (
                 Route::Seen {
@@ -201,18 +203,14 @@ impl Turn<'_> {
                 },
                 true,
             ) => {
-                let message = format!("{} is accepted, and takes effect at the gateways", release.weight);
-                Waiting::on(reason::SHIFTING, message).until(Some(after(*since, self.plan.propagation)))
+                let message = format!("{weight} is accepted, and takes effect at the gateways");
+                Waiting::on(&ordinary.reason, message).until(Some(after(*since, self.plan.propagation)))
             }
             (_, true) => Waiting::on(
                 reason::ROUTE_NOT_ACCEPTED,
                 "the gateway has not accepted the route's weights",
             ),
-            (_, false) => Waiting::on(
-                reason::SHIFTING,
-                format!("the gateway takes over {}", release.weight),
-            )
-            .until(Some(after(release.entered, self.plan.route_deadline))),
+            (_, false) => ordinary.until(Some(after(entered, self.plan.route_deadline))),
         }
     }
 

@@ -42,11 +42,8 @@ impl Turn<'_> {
             .settled(Weight::FULL, self.plan.propagation, self.now)
             .is_none()
         {
-            self.wake_for_route();
-            return Some(Waiting::on(
-                reason::PROMOTING,
-                "the route must give the candidate all traffic",
-            ));
+            let ordinary = Waiting::on(reason::PROMOTING, "the route must give the candidate all traffic");
+            return Some(self.unsettled(Weight::FULL, promotion.entered, ordinary));
         }
         if ready < needed {
             let message = format!(
@@ -209,11 +206,7 @@ impl Turn<'_> {
         }
         let weight = promotion.weight;
         let Some(settled) = self.seen.route.settled(weight, self.plan.propagation, self.now) else {
-            self.wake_for_route();
-            return Some(Waiting::on(
-                reason::RETURNING,
-                format!("{} of the traffic is back", weight.rest()),
-            ));
+            return Some(self.coming_back(&promotion));
         };
         let since = settled.max(promotion.entered);
         let warm = self.over(since, self.plan.promotion.warm_up);
@@ -231,6 +224,17 @@ impl Turn<'_> {
         }
         self.return_to(promotion, index + 1);
         None
+    }
+
+    /// A share of the return that is not in force yet: it is not back before it is.
+    fn coming_back(&mut self, promotion: &Promotion) -> Waiting {
+        let share = promotion.weight.rest();
+        let message = format!("the gateway gives {share} of the traffic back");
+        self.unsettled(
+            promotion.weight,
+            promotion.entered,
+            Waiting::on(reason::RETURNING, message),
+        )
     }
 
     /// Promoted pods of which nothing is known since they have their share get no more. `Some(wait)` ends the turn.
@@ -284,11 +288,15 @@ impl Turn<'_> {
             .route
             .settled(Weight::NONE, self.plan.propagation, self.now)
         else {
-            self.wake_for_route();
-            return wait;
+            let ordinary = Waiting::on(reason::BAKING, "the gateway gives all traffic back");
+            return Some(self.unsettled(Weight::NONE, promotion.entered, ordinary));
         };
-        let over = self.over(settled.max(promotion.entered), self.plan.promotion.bake);
+        let since = settled.max(promotion.entered);
+        let over = self.over(since, self.plan.promotion.bake);
         if let Some(wait) = self.paused_wait(promotion.paused) {
+            return Some(wait);
+        }
+        if let Some(wait) = self.still_served(&promotion.revision, after(since, self.plan.promotion.bake)) {
             return Some(wait);
         }
         if !over {

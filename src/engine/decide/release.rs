@@ -221,7 +221,9 @@ impl Turn<'_> {
             .route
             .settled(release.weight, self.plan.propagation, self.now)
         else {
-            return Some(self.unsettled(&release));
+            let message = format!("the gateway takes over {}", release.weight);
+            let ordinary = Waiting::on(reason::SHIFTING, message);
+            return Some(self.unsettled(release.weight, release.entered, ordinary));
         };
         let since = settled.max(begun);
         let held = self.over(since, rung.hold) && self.is_watched(rung);

@@ -55,6 +55,9 @@ impl Turn<'_> {
             let message = format!("connections to revision {} drain", retreat.revision);
             return Some(self.draining(retreat.entered, reason::ROLLING_BACK, message));
         };
+        if let Some(wait) = self.still_served(&retreat.revision, drained) {
+            return Some(wait);
+        }
         self.next.phase = if retreat.cause.rejects() {
             self.note(Note::warning(
                 reason::ROLLED_BACK,

@@ -48,6 +48,8 @@ pub(in crate::world) struct Gateway {
     pub(in crate::world) forgets_idle: bool,
     /// Routes that are not accepted, and why.
     pub(in crate::world) rejected: BTreeMap<RouteName, String>,
+    /// Routes are accepted, and do not come into force.
+    pub(in crate::world) frozen: bool,
     /// When each route's generation (with its uid) was first seen.
     seen: BTreeMap<RouteName, (String, i64, Timestamp)>,
     /// The rules in force.
@@ -61,6 +63,7 @@ impl Gateway {
             propagate_after: Duration::from_millis(300),
             forgets_idle: false,
             rejected: BTreeMap::new(),
+            frozen: false,
             seen: BTreeMap::new(),
             planes: BTreeMap::new(),
         }
@@ -96,7 +99,7 @@ pub(in crate::world) fn sync(state: &mut State, now: Timestamp) {
         if accept <= now {
             write_status(state, now, &route);
         }
-        if effect <= now && !state.gateway.rejected.contains_key(&name) {
+        if effect <= now && !state.gateway.frozen && !state.gateway.rejected.contains_key(&name) {
             let rules = json::items(&route, "/spec/rules");
             let rules: Vec<Rule> = rules.iter().map(|rule| read_rule(&name.0, rule)).collect();
             if state.gateway.forgets_idle {

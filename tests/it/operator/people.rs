@@ -6,7 +6,7 @@ use serde_json::json;
 use serin::cluster::observe;
 use serin::cluster::snapshot::Snapshot;
 use serin::engine::judge::Evidence;
-use serin::engine::observation::{Candidate, Gate};
+use serin::engine::observation::{Candidate, Gate, Residual};
 use serin::engine::state::{Cause, Phase, Rejection};
 use serin::engine::{Moment, Observation, Plan, State, decide};
 use serin::render::revision;
@@ -173,6 +173,7 @@ fn an_empty_replica_set_of_the_stable_revision_comes_back() {
         gate: Gate::Closed,
         preflight: None,
         evidence: Evidence::none(),
+        residual: Residual::Unknown,
         actions: Vec::new(),
         refusal: None,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serin::engine::effect::Effect;
 use serin::engine::gauge::Gauges;
 use serin::engine::judge::{Evidence, Verdict};
-use serin::engine::observation::{Action, Candidate, Gate, Observation, Problem, Route, Workload};
+use serin::engine::observation::{Action, Candidate, Gate, Observation, Problem, Residual, Route, Workload};
 use serin::engine::plan::{GateMode, Plan, RungKind};
 use serin::engine::state::{Phase, Stage, State};
 use serin::engine::{Moment, Revision, Weight};
@@ -48,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) gauges: Gauges,
     /// The candidate's share of the requests, where that is surely not its weight.
     pub(crate) share: Option<Weight>,
+    /// What comes to the candidate once its weight is zero.
+    pub(crate) residual: Residual,
     pub(crate) gate: Gate,
     pub(crate) preflight: Option<Vec<Problem>>,
     pub(crate) problems: Vec<Problem>,
@@ -123,6 +125,7 @@ impl Cluster {
             unread: Vec::new(),
             gauges: Gauges::default(),
             share: None,
+            residual: Residual::Unknown,
             gate: Gate::Closed,
             preflight: Some(Vec::new()),
             problems: Vec::new(),
@@ -149,6 +152,7 @@ impl Cluster {
             gate: self.gate.clone(),
             preflight: self.preflight.clone(),
             evidence: self.evidence(plan, state),
+            residual: self.residual,
             actions: self.actions.clone(),
             refusal: self.refusal.clone().or_else(|| self.contest.clone()),
         }

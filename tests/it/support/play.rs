@@ -7,7 +7,7 @@ use serin::api::Duration as Span;
 use serin::engine::effect::Effect;
 use serin::engine::gauge::{Gauges, Leak, Room};
 use serin::engine::judge::Verdict;
-use serin::engine::observation::{Action, Candidate, Crashes, Gate, Problem, Verb};
+use serin::engine::observation::{Action, Candidate, Crashes, Gate, Problem, Residual, Verb};
 use serin::engine::state::Phase;
 use serin::engine::{Decision, Moment, Observation, Revision, State, Weight, check, decide, report};
 
@@ -222,8 +222,8 @@ impl Play {
         let now = self.cluster.now;
         match words.as_slice() {
             [
-                "metrics" | "gauges" | "share" | "template" | "action" | "scale" | "deployment" | "rollout"
-                | "someone" | "clock",
+                "metrics" | "gauges" | "share" | "residual" | "template" | "action" | "scale" | "deployment"
+                | "rollout" | "someone" | "clock",
                 ..,
             ] => {
                 self.perform_by_people(&words);
@@ -308,6 +308,7 @@ impl Play {
             ["metrics", rest @ ..] => self.cluster.say(metrics(rest, now)),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["share", percent] => self.cluster.share = percent.parse().ok().map(Weight::clamped),
+            ["residual", rest @ ..] => self.cluster.residual = residual(rest),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", first, "then", second] => {
                 self.ask(first, &[]);
@@ -488,6 +489,22 @@ fn gauges(words: &[&str]) -> Gauges {
         ["leak", "slowly", why] => leak(Leak::Holds((*why).to_owned())),
         ["leak", "fast", why] => leak(Leak::Fails((*why).to_owned())),
         other => panic!("no such event: gauges {other:?}"),
+    }
+}
+
+fn residual(words: &[&str]) -> Residual {
+    match words {
+        ["awaited"] => Residual::Awaited,
+        ["gone"] => Residual::Gone,
+        [count, "by", "the", "route"] => Residual::Comes {
+            per_second: count.parse().unwrap(),
+            routed: true,
+        },
+        [count, "in", "the", "pods"] => Residual::Comes {
+            per_second: count.parse().unwrap(),
+            routed: false,
+        },
+        other => panic!("no such event: residual {other:?}"),
     }
 }
 

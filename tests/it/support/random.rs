@@ -5,7 +5,7 @@ use std::time::Duration;
 use serin::engine::gauge::{Gauges, Leak, Room};
 use serin::engine::judge::{Evidence, Standing, Verdict};
 use serin::engine::observation::{
-    Action, Candidate, Crashes, Gate, Observation, Pods, Problem, Route, Verb, Workload,
+    Action, Candidate, Crashes, Gate, Observation, Pods, Problem, Residual, Route, Verb, Workload,
 };
 use serin::engine::plan::{Analysis, GateMode, OnSilence, Plan, Promotion, Rollback, Step, rungs};
 use serin::engine::reason::Waiting;
@@ -233,6 +233,16 @@ impl Dice {
         }
     }
 
+    fn residual(&mut self) -> Residual {
+        let (per_second, routed) = (15.0, self.chance(50));
+        self.one(&[
+            Residual::Unknown,
+            Residual::Awaited,
+            Residual::Gone,
+            Residual::Comes { per_second, routed },
+        ])
+    }
+
     pub(crate) fn gate(&mut self) -> Gate {
         match self.below(10) {
             0 => Gate::Open(self.problem()),
@@ -269,6 +279,7 @@ impl Dice {
             gate: self.gate(),
             preflight: self.maybe(80, |dice| dice.maybe(20, Self::problem).into_iter().collect()),
             evidence: self.evidence(now),
+            residual: self.residual(),
             actions,
             refusal: self.maybe(8, Self::problem),
         }

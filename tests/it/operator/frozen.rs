@@ -1,0 +1,157 @@
+//! A gateway that accepts routes while its proxies follow none: pods stay as long as requests come to them.
+
+use super::drift::events;
+use super::gauges::{comes_to, status};
+use super::*;
+
+/// Pods of the candidate.
+fn candidates(world: &World) -> usize {
+    let pods = world.objects("pods", "shop");
+    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
+    names.filter(|name| name.contains("-canary-")).count()
+}
+
+fn reason(world: &World) -> Value {
+    status(world)["conditions"][0]["reason"].clone()
+}
+
+async fn reason_is(world: &World, wanted: &str) {
+    let limit = world.elapsed() + Duration::from_mins(10);
+    while reason(world) != wanted {
+        assert!(world.elapsed() < limit, "{}", status(world));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn shifts(world: &World) {
+    comes_to(world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(world, "Judging").await;
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(in_force(world), 10);
+}
+
+fn abort(world: &World) {
+    let abort = "
+apiVersion: serin.dev/v1alpha1
+kind: RolloutAction
+metadata: {name: stop, namespace: shop}
+spec: {rollout: checkout, action: Abort}
+";
+    world.apply_yaml(abort).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_keeps_the_pods_that_the_proxies_still_send_to() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    let held = status(&world);
+    assert_eq!(held["phase"], "RollingBack", "{held}");
+    assert_eq!(in_force(&world), 10);
+    assert!(candidates(&world) > 0);
+    let message = held["message"].as_str().unwrap();
+    assert!(
+        message.contains(" requests/s still come to the candidate of "),
+        "{message}"
+    );
+    world.freeze_proxies(false);
+    let thawed = world.elapsed();
+    comes_to(&world, "RolledBack").await;
+    assert!(world.elapsed().saturating_sub(thawed) < Duration::from_mins(2));
+    assert_eq!(events(&world, "ShareNotHonoured"), Vec::<String>::new());
+}
+
+/// Whoever leads next finds in the history what the one before has seen.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_keeps_them_too() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    comes_to(&world, "RollingBack").await;
+    leader.shutdown().await;
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let _leader = lead(&world, Arc::new(world.metrics()), "two");
+    reason_is(&world, "ShareNotHonoured").await;
+    tokio::time::sleep(Duration::from_mins(20)).await;
+    assert_eq!(
+        (status(&world)["phase"].as_str(), in_force(&world)),
+        (Some("RollingBack"), 10)
+    );
+    world.freeze_proxies(false);
+    comes_to(&world, "RolledBack").await;
+}
+
+/// A person may know better.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_ends_without_the_pods_that_somebody_has_scaled_to_zero() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    let deployments = world.objects("deployments", "shop");
+    let mut names = deployments
+        .iter()
+        .filter_map(|it| it["metadata"]["name"].as_str());
+    let candidate = names.find(|name| name.contains("-canary-")).unwrap();
+    world.set_replicas("shop", candidate, 0).unwrap();
+    comes_to(&world, "RolledBack").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_goes_on_where_nobody_can_tell() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    world.fault_metrics(serin::world::MetricFault::Status(503));
+    abort(&world);
+    let limit = Duration::from_mins(3);
+    let came = tokio::time::timeout(limit, comes_to(&world, "RolledBack")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+}
+
+/// An ordinary rollback is not called anything else, and takes little longer than its drain.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_whose_requests_stop_ends_soon_and_without_alarm() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    abort(&world);
+    let limit = world.elapsed() + Duration::from_secs(75);
+    while status(&world)["phase"] != "RolledBack" {
+        assert_ne!(reason(&world), "ShareNotHonoured");
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_keeps_the_candidate_that_the_proxies_still_send_to() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    comes_to(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    comes_to(&world, "Returning").await;
+    while in_force(&world) != 50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    world.freeze_proxies(true);
+    reason_is(&world, "ShareNotHonoured").await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    let held = status(&world);
+    assert_eq!(held["phase"], "Returning", "{held}");
+    assert_eq!(in_force(&world), 50);
+    assert!(candidates(&world) > 0);
+    world.freeze_proxies(false);
+    comes_to(&world, "Promoted").await;
+}
