@@ -37,7 +37,7 @@ pub struct VerdictNumbers {
 pub struct Past {
     /// The rate of bad requests that the service had, 0 to 1.
     pub rate: f64,
-    /// Up to this rate the candidate is not taken back.
+    /// Up to this rate the candidate is not rolled back.
     pub limit: f64,
 }
 

@@ -20,7 +20,7 @@ pub const DEFAULT_WEIGHTS: [i32; 3] = [10, 25, 100];
     status = "RolloutStatus",
     shortname = "sro",
     category = "delivery",
-    doc = "A Rollout takes each new version of a workload through rising shares of its traffic, and promotes it or takes it back on evidence.",
+    doc = "A Rollout takes each new version of a workload through rising shares of its traffic, and promotes it or rolls it back on evidence.",
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Step", type_ = "integer", json_path = ".status.release.step"),
     printcolumn(
@@ -50,7 +50,7 @@ pub struct RolloutSpec {
     /// The comparison that every step must pass.
     #[serde(default)]
     pub analysis: Analysis,
-    /// How a failed version is taken back.
+    /// How a failed version is rolled back.
     #[serde(default)]
     pub rollback: Rollback,
     /// How a proven version becomes the stable one.
@@ -184,7 +184,7 @@ pub enum Approval {
     Required,
 }
 
-/// How a failed version is taken back.
+/// How a failed version is rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rollback {

@@ -105,7 +105,7 @@ pub enum Phase {
     Promoted,
     /// Traffic goes back to the incumbent and the candidate drains.
     RollingBack,
-    /// The version was taken back and is not tried again.
+    /// The version was rolled back and is not tried again.
     RolledBack,
     /// The Rollout is being deleted.
     Deleting,
@@ -290,7 +290,7 @@ pub struct StableStatus {
 pub enum Outcome {
     /// The revision became the stable one.
     Promoted,
-    /// The revision was taken back.
+    /// The revision was rolled back.
     RolledBack,
     /// A person ended it.
     Aborted,

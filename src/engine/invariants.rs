@@ -157,7 +157,7 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
     let convicted = (fails || leaks) && evidence.revision.as_ref() == Some(revision) && stable_left;
     let replaced = workload.template != *revision && stable_left && others;
     let aborted = is_aborted(before, seen, revision);
-    // Of one that had no weight yet nothing is to be taken back: the next release may have its own at once.
+    // Of one that had no weight yet nothing is to be rolled back: the next release may have its own at once.
     let gone = before.weight() == Weight::NONE && anew(revision, false) || next.weight() == Weight::NONE;
     !(rising && (convicted || replaced || aborted)) || gone
 }

@@ -49,7 +49,7 @@ pub struct Judge {
     analysis: Analysis,
     metrics: Vec<Tried>,
     panel: stats::Panel,
-    /// Why the step's evidence was begun anew, if it was.
+    /// Why the step's evidence was restarted, if it was.
     anew: Option<String>,
 }
 

@@ -157,9 +157,9 @@ reasons! {
     WEIGHT_CHANGED = "WeightChanged";
     /// The candidate lost its ready pods under traffic.
     CAPACITY_LOST = "CapacityLost";
-    /// The candidate is being taken back.
+    /// The candidate is being rolled back.
     ROLLING_BACK = "RollingBack";
-    /// The candidate has been taken back.
+    /// The candidate has been rolled back.
     ROLLED_BACK = "RolledBack";
     /// The proven revision is becoming the Deployment.
     PROMOTING = "Promoting";

@@ -151,7 +151,7 @@ pub fn phase(state: &State) -> api::Phase {
 fn message(state: &State, phase: api::Phase) -> String {
     match (&state.waiting, &state.phase) {
         (_, Phase::RolledBack(rejection)) => format!(
-            "revision {} was taken back: {}",
+            "revision {} was rolled back: {}",
             rejection.revision, rejection.detail
         ),
         (Some(waiting), _) => waiting.message.clone(),

@@ -42,7 +42,7 @@ pub enum Phase {
     Idle,
     /// A new revision climbs.
     Releasing(Release),
-    /// The candidate is being taken back.
+    /// The candidate is being rolled back.
     RollingBack(Retreat),
     /// A rejected revision is still the Deployment's (held) template.
     RolledBack(Rejection),
@@ -159,7 +159,7 @@ pub enum Stage {
     Judging,
 }
 
-/// Why a candidate was taken back.
+/// Why a candidate was rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
@@ -208,11 +208,11 @@ impl Cause {
     }
 }
 
-/// A candidate being taken back; its committed weight is zero.
+/// A candidate being rolled back; its committed weight is zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retreat {
-    /// The revision taken back.
+    /// The revision rolled back.
     pub revision: Revision,
     /// When its release began.
     pub started: Moment,

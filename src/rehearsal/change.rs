@@ -21,7 +21,7 @@ pub enum Change {
     Preset(Preset),
     /// The metric of this name can only roll back.
     Ungate(String),
-    /// What has no verdict at its deadline is taken back.
+    /// What has no verdict at its deadline is rolled back.
     RollBack,
     /// The last step is held for so long after its verdict.
     LastHold(Duration),

@@ -37,7 +37,7 @@ pub enum Stop {
 pub enum End {
     /// All traffic went to the new version for good.
     Promoted,
-    /// The candidate was taken back.
+    /// The candidate was rolled back.
     RolledBack(Cause),
     /// Neither.
     Open,
@@ -114,7 +114,7 @@ pub struct Course {
     pub steps: Vec<f64>,
     /// It called for a person, or had no end at the horizon.
     pub held: bool,
-    /// Where it first had no verdict in time, held or taken back for that.
+    /// Where it first had no verdict in time, held or rolled back for that.
     pub lacked: Option<Lacking>,
     /// The traffic is so thin that a promotion excludes only this error rate and those above it.
     pub provable: Option<f64>,

@@ -94,7 +94,7 @@ pub(super) struct Case<'a> {
     pub(super) runs: u64,
 }
 
-/// Held, or taken back for want of a verdict.
+/// Held, or rolled back for want of a verdict.
 pub(super) fn stuck(summary: &Summary) -> f64 {
     summary.steps.iter().map(|step| step.stuck).sum()
 }

@@ -24,20 +24,20 @@ const FIRST: u64 = 48;
 pub struct Probe {
     /// The candidate's error rate.
     pub rate: f64,
-    /// Convicted and taken back within the horizon.
+    /// Convicted and rolled back within the horizon.
     pub rolled_back: Share,
     /// Given all traffic within the horizon.
     pub promoted: Share,
-    /// Minutes until the rollback, of those taken back.
+    /// Minutes until the rollback, of those rolled back.
     pub minutes: Option<Spread>,
-    /// Failed requests because of the candidate until the rollback, of those taken back.
+    /// Failed requests because of the candidate until the rollback, of those rolled back.
     pub harm: Option<Spread>,
 }
 
 /// Both ends of what the judge cannot tell for sure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extremes {
-    /// The smallest tried rate that was taken back in [`CAUGHT`] of the releases; `None`: not even one that fails
+    /// The smallest tried rate that was rolled back in [`CAUGHT`] of the releases; `None`: not even one that fails
     /// always.
     pub caught: Option<Probe>,
     /// The largest tried rate that was promoted in [`SLIPS`] of the releases; `None`: not even one that is tolerated.

@@ -70,7 +70,7 @@ pub struct StepSummary {
     pub deadline: f64,
     /// Minutes spent in it by those that left it upwards.
     pub minutes: Option<Spread>,
-    /// Of all courses, those that had no verdict there in time: held, or taken back for that.
+    /// Of all courses, those that had no verdict there in time: held, or rolled back for that.
     pub stuck: f64,
     /// What these lacked.
     pub lacks: Vec<Lacking>,
@@ -91,15 +91,15 @@ pub struct Summary {
     pub held_then_promoted: f64,
     /// Of all courses, those that were held and taken back later.
     pub held_then_rolled_back: f64,
-    /// Why courses were taken back without ever having been held, in shares of all.
+    /// Why courses were rolled back without ever having been held, in shares of all.
     pub causes: BTreeMap<&'static str, f64>,
     /// Minutes until all traffic, of those promoted without help.
     pub minutes_to_full: Option<Spread>,
     /// Minutes until the Deployment serves, of those promoted without help.
     pub minutes_to_end: Option<Spread>,
-    /// Minutes until the rollback, of those taken back without ever having been held.
+    /// Minutes until the rollback, of those rolled back without ever having been held.
     pub minutes_to_rollback: Option<Spread>,
-    /// Failed requests because of the candidate until the rollback, of those taken back without ever having been held.
+    /// Failed requests because of the candidate until the rollback, of those rolled back without ever having been held.
     pub harm: Option<Spread>,
     /// The error rate that a promotion surely excludes, in the middle, where the traffic is too thin for that of the
     /// margin.

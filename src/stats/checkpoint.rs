@@ -69,9 +69,9 @@ fn flags(packed: u64) -> Flags {
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Version => "the checkpoint was written by another version; the evidence starts anew",
-            Self::Shape => "the checkpoint is cut or altered; the evidence starts anew",
-            Self::Value => "the checkpoint holds impossible values; the evidence starts anew",
+            Self::Version => "the checkpoint was written by another version; the evidence restarts",
+            Self::Shape => "the checkpoint is cut or altered; the evidence restarts",
+            Self::Value => "the checkpoint holds impossible values; the evidence restarts",
         })
     }
 }

@@ -139,7 +139,7 @@ impl Metrics {
         self.count(rollout, |series| series.verdicts.entry(verdict).or_default());
     }
 
-    /// A candidate was taken back: `serin_rollbacks_total`.
+    /// A candidate was rolled back: `serin_rollbacks_total`.
     pub fn rolled_back(&self, rollout: &RolloutKey, reason: &'static str) {
         self.count(rollout, |series| series.rollbacks.entry(reason).or_default());
     }

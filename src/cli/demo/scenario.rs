@@ -14,7 +14,7 @@ use crate::world::{Image, Load, Outage, ROLLOUT, Shop, World};
 pub(super) enum Scenario {
     /// A good version at 50 requests a second: promoted.
     Good,
-    /// A version that fails 20 % of its requests: taken back.
+    /// A version that fails 20 % of its requests: rolled back.
     Errors,
     /// A good version at 2 requests a second: promoted, later.
     LowTraffic,

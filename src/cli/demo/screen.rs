@@ -173,11 +173,7 @@ impl Screen {
     ) -> Result<(), Failure> {
         let seen = world.seen("shop", "checkout");
         let phase = ended.map_or("not ended", Phase::as_str);
-        let verdict = if right {
-            "as it must be"
-        } else {
-            "NOT as it must be"
-        };
+        let verdict = if right { "as expected" } else { "NOT as expected" };
         if self.style == Style::Json {
             writeln!(
                 out,

@@ -120,7 +120,7 @@ pub(super) fn advice(scene: &Scene<'_>, found: &Found, advice: &Advice) -> Strin
     if let Some(minutes) = &then.minutes_to_full {
         text += &format!(" (half within {})", middle(minutes));
     }
-    for (name, seen) in [("taken back", then.rolled_back.share), ("held", then.held.share)] {
+    for (name, seen) in [("rolled back", then.rolled_back.share), ("held", then.held.share)] {
         if seen > 0.0 {
             text += &format!(", {} % {name}", share(seen));
         }
@@ -150,7 +150,7 @@ pub(super) fn thin(scene: &Scene<'_>, found: &Found) -> Option<String> {
 /// Nothing is wrong.
 pub(super) fn content(found: &Found) -> &'static str {
     if found.summary.rolled_back.share > 0.5 {
-        "Nothing to change: such a version is taken back."
+        "Nothing to change: such a version is rolled back."
     } else {
         "Nothing to change: fewer than 1 in 20 such releases call for a person."
     }

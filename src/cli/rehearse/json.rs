@@ -19,7 +19,7 @@ pub(super) const HELP: &str = r#"--output json gives one object. Shares and erro
   rolledBack{share,low,high,minutes,failedRequests,causes} failedRequests: beyond those of the old version
   held{share,low,high,thenPromoted,thenRolledBack}        no verdict at a step's deadline, or no end within the hours
   steps[]{step,weights,holdSeconds,deadlineSeconds,minutes,noVerdict}
-  caught{errorRate,share,minutes,failedRequests}          the smallest error rate taken back in 0.9 of releases
+  caught{errorRate,share,minutes,failedRequests}          the smallest error rate rolled back in 0.9 of releases
   slipsThrough{errorRate,share}                           the largest one promoted in 0.05 of releases
   excludes                                                a promotion rules out this error rate and those above it
   trouble                                                 a sentence, or null

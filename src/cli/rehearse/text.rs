@@ -109,7 +109,7 @@ fn ends(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()>
     ) {
         (0.0, ..) => String::new(),
         (_, up, down) => format!(
-            "later {} % promoted and {} % taken back all the same (looked at for {})",
+            "later {} % promoted and {} % rolled back all the same (looked at for {})",
             words::share(up),
             words::share(down),
             words::setting(scene.setting.horizon.as_secs_f64())
@@ -117,7 +117,7 @@ fn ends(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()>
     };
     let rows = [
         ("promoted", &summary.promoted, promoted),
-        ("taken back", &summary.rolled_back, back),
+        ("rolled back", &summary.rolled_back, back),
         ("held", &summary.held, held),
     ];
     for (name, share, detail) in rows {
@@ -131,7 +131,7 @@ fn ends(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
-/// What a regression did before it was taken back.
+/// What a regression did before it was rolled back.
 fn harmed(harm: &Spread) -> String {
     if harm.p90 <= 0.0 {
         return String::new();
@@ -207,14 +207,14 @@ fn extremes(scene: &Scene<'_>, found: &Found, out: &mut dyn Write) -> io::Result
                 format!(", having failed {}", words::requests(harm.mean))
             });
             format!(
-                "Caught: a version that fails {}{} or more is taken back in {:.0} % of releases{after}{harm}.",
+                "Caught: a version that fails {}{} or more is rolled back in {:.0} % of releases{after}{harm}.",
                 percent(probe.rate),
                 words::times(probe.rate, baseline),
                 CAUGHT * 100.0
             )
         }
         None => format!(
-            "Caught: nothing for sure. Not even a version that fails always is taken back in {:.0} % of releases.",
+            "Caught: nothing for sure. Not even a version that fails always is rolled back in {:.0} % of releases.",
             CAUGHT * 100.0
         ),
     };

@@ -18,7 +18,7 @@ const WHAT: &str = "stamp the release's objects";
 
 impl Worker {
     /// `Ok(None)`: all stamps are on, or none is needed. `Ok(Some(turn))`: some are missing; `turn` says when to look
-    /// again if nothing is to be taken back. `Err`: the objects have changed under the snapshot.
+    /// again if nothing is to be rolled back. `Err`: the objects have changed under the snapshot.
     pub(super) async fn take_over(
         &mut self,
         snapshot: &Snapshot,

@@ -121,7 +121,7 @@ pub(super) fn anew(release: &Release) -> &'static str {
     let ended = release.gap.filter(|gap| gap.until == Some(release.since()));
     match ended {
         Some(gap) if gap.alone => "; the step's time began anew when a stable pod was ready again",
-        Some(_) => "; the step was begun anew, because somebody had removed the candidate",
+        Some(_) => "; the step was restarted, because somebody had removed the candidate",
         None => "",
     }
 }

@@ -186,7 +186,7 @@ impl Turn<'_> {
                 },
                 true,
             ) if *seen != Some(weight) && !(*touched && *seen == Some(Weight::NONE)) => {
-                let message = format!("the route is written anew, with {weight} for the candidate");
+                let message = format!("the route is rewritten, with {weight} for the candidate");
                 Waiting::on(&ordinary.reason, message)
             }
             (

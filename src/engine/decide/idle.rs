@@ -122,7 +122,7 @@ impl Turn<'_> {
         Some(Waiting::on(
             reason::ROLLED_BACK,
             format!(
-                "revision {} was taken back; the Deployment stays paused until a new template comes",
+                "revision {} was rolled back; the Deployment stays paused until a new template comes",
                 rejection.revision
             ),
         ))

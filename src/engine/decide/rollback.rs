@@ -31,7 +31,7 @@ impl Turn<'_> {
         };
         self.note(note(
             reason::ROLLING_BACK,
-            format!("revision {revision} is taken back: {detail}"),
+            format!("revision {revision} is rolled back: {detail}"),
         ));
         self.next.remember(Outcome {
             revision: revision.clone(),

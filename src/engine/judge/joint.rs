@@ -81,7 +81,7 @@ impl Judge {
             );
         }
         if let Some(why) = &self.anew {
-            summary = format!("{summary} (the step's evidence was begun anew: {why})");
+            summary = format!("{summary} (the step's evidence was restarted: {why})");
         }
         summary
     }

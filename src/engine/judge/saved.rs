@@ -1,7 +1,7 @@
 //! The judge's memory as it is kept in the status: what a new leader needs to go on as if nothing had happened.
 //!
 //! Invariants: a judge that is saved, resumed and fed the same increments ends in the same bits; what cannot be used is
-//! refused as a whole, and the evidence starts anew.
+//! refused as a whole, and the evidence restarts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;

@@ -64,12 +64,12 @@ families! {
          baseline, or past where the candidate is compared with that";
     VERDICTS: Counter, "serin_analysis_verdict", ["namespace", "name", "verdict"],
         "Verdicts of the judge, pass or fail, once for each step on which it comes to one";
-    ROLLBACKS: Counter, "serin_rollbacks", ["namespace", "name", "reason"], "Candidates taken back";
+    ROLLBACKS: Counter, "serin_rollbacks", ["namespace", "name", "reason"], "Rollbacks";
     DRIFT: Counter, "serin_drift_corrections", ["namespace", "name", "object"], "Changes by others that were undone";
     BREACHES: Counter, "serin_breaches", ["namespace", "name"],
         "Decisions that broke an invariant and were not carried out";
     RELEASE_SECONDS: Histogram, "serin_rollout_duration_seconds", ["outcome"],
-        "Time from a new revision to its end, by outcome: Promoted, or why it was taken back";
+        "Time from a new revision to its end, by outcome: Promoted, or why it was rolled back";
     QUERY_SECONDS: Histogram, "serin_provider_query_duration_seconds", ["provider"],
         "Time of one query of a metric provider";
     QUERY_ERRORS: Counter, "serin_provider_query_errors", ["provider", "reason"],

@@ -123,7 +123,7 @@ async fn a_candidate_that_somebody_deletes_comes_back_and_its_absence_is_no_evid
         assert_eq!(in_force(&world), 25, "{seen}");
         assert_eq!(
             seen["message"],
-            "evidence at 25 %; the step was begun anew, because somebody had removed the candidate",
+            "evidence at 25 %; the step was restarted, because somebody had removed the candidate",
             "{seen}"
         );
         for _ in 0..240 {

@@ -207,10 +207,12 @@ async fn leaks_for(unled: Option<Duration>) -> Duration {
         leader.shutdown().await;
         (leader, _) = lead(&world, Arc::new(world.metrics()), "two");
     }
+    comes_to(&world, "RollingBack").await;
+    let found = world.elapsed().saturating_sub(begun);
     comes_to(&world, "RolledBack").await;
     drop(leader);
     assert_eq!(status(&world)["history"][0]["reason"], "Leaking");
-    world.elapsed().saturating_sub(begun)
+    found
 }
 
 /// The lease of a leader that died lasts a quarter of a minute; what was seen of the leak is not lost.

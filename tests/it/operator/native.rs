@@ -1,4 +1,4 @@
-//! Latency from native histograms, the whole way: found by the preset, judged, promoted, taken back, held.
+//! Latency from native histograms, the whole way: found by the preset, judged, promoted, rolled back, held.
 
 use serin::world::Exposition;
 

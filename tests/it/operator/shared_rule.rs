@@ -132,7 +132,7 @@ async fn two_rollouts_of_one_rule_release_one_after_the_other() {
     assert_eq!(backends(&world), halves());
 }
 
-/// What waits is told in its turn, what is taken back is drained, and an end of either lets the other go on.
+/// What waits is told in its turn, what is rolled back is drained, and an end of either lets the other go on.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_in_a_shared_rule_goes_through_and_lets_the_other_begin() {
     let (world, _tasks) = shared().await;

@@ -34,7 +34,7 @@ async fn metrics_outage(scenario: Scenario) -> Outcome {
     metrics.resume()?;
     metrics.ready().await?;
     care.wait_phase("Promoted", Duration::from_mins(2)).await?;
-    // The status tells of the outage; an event would be nothing but noise. Above all, nothing was taken back for it.
+    // The status tells of the outage; an event would be nothing but noise. Above all, nothing was rolled back for it.
     care.told(&[
         "ReleaseStarted",
         "WeightChanged",

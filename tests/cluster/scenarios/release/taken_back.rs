@@ -26,7 +26,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(4);
 /// more than the beginning.
 const BUSY_MACHINE: Duration = Duration::from_millis(2500);
 
-/// A fifth of the answers at 10 % are errors: taken back within seconds, not tried again, and the next image is
+/// A fifth of the answers at 10 % are errors: rolled back within seconds, not tried again, and the next image is
 /// promoted.
 async fn regression(scenario: Scenario) -> Outcome {
     let care = Care::begin(&scenario, "app:v1-latency5", "").await?;
@@ -85,7 +85,7 @@ async fn regression(scenario: Scenario) -> Outcome {
 const LATENCY: &str = "[{name: latency, kind: Latency, preset: http-requests, latency: {objective: 100ms}, \
                        unacceptable: {ratio: 2, absolute: 0.02}}]";
 
-/// A version that answers late, without an error, is taken back; the next one, which does not, is promoted.
+/// A version that answers late, without an error, is rolled back; the next one, which does not, is promoted.
 async fn slow(scenario: Scenario) -> Outcome {
     let care = Care::begin(&scenario, "app:v1-timed-latency5", "").await?;
     let by_latency = rollout("app", &scenario.namespace, "").replace(METRICS, LATENCY);
@@ -95,7 +95,7 @@ async fn slow(scenario: Scenario) -> Outcome {
     let (outcome, metric) = (&status["history"][0], &status["release"]["metrics"][0]);
     let native = metric["source"].as_str().is_some_and(|it| it.contains("native"));
     if outcome["reason"] != "Regression" || metric["name"] != "latency" || !native {
-        return Err(format!("not taken back for its native histograms: {outcome}, {metric}").into());
+        return Err(format!("not rolled back for its native histograms: {outcome}, {metric}").into());
     }
     care.no_candidate().await?;
     scenario.set_image("app", "app:v3-timed-latency5").await?;
@@ -106,7 +106,7 @@ async fn slow(scenario: Scenario) -> Outcome {
     course.rises_through(&[10, 0, 10, 25, 80, 0])
 }
 
-/// Pods that never become ready get no request, and the version is taken back at the deadline.
+/// Pods that never become ready get no request, and the version is rolled back at the deadline.
 async fn never_ready(scenario: Scenario) -> Outcome {
     let care = Care::begin(&scenario, "app:v1", "  progressDeadline: 10s\n").await?;
     let stable = pods(&scenario).await?;

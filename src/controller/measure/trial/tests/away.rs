@@ -58,7 +58,7 @@ async fn history_that_cannot_be_asked_for_is_not_lost() {
     other.read(&plan, Ok(&away(Some(last))), second(400)).await;
     let evidence = other.judge.evidence();
     assert!(
-        evidence.silent.is_some() && !evidence.summary.contains("begun anew"),
+        evidence.silent.is_some() && !evidence.summary.contains("restarted"),
         "{evidence:?}"
     );
     live(&plan, &mut other, 401, END).await;
