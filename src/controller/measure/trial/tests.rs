@@ -317,7 +317,7 @@ async fn without_history_the_step_starts_anew_and_says_so() {
     assert!(
         evidence
             .summary
-            .contains("begun anew: the metric provider has lost the history"),
+            .contains("restarted: the metric provider has lost the history"),
         "{}",
         evidence.summary
     );
