@@ -1,0 +1,60 @@
+//! What speaks against a candidate in its bake, and what was forgiven before.
+
+use super::super::verdict::SUSPICION;
+use super::*;
+
+/// 20,000 requests a scrape, of which 0.1 % fail; of the candidate's 1 or 2 % more in the scrapes of `bad`.
+fn served(evidence: &mut Evidence, weight: u64, scrapes: u64, (bad, more): (std::ops::Range<u64>, u64)) {
+    let of = |share: u64| 200 * share;
+    for at in 0..scrapes {
+        let more = if bad.contains(&at) { more } else { 0 };
+        let usual = |requests: u64| requests / 1000;
+        let (candidate, baseline) = (of(weight), of(100 - weight));
+        evidence.observe(tick(
+            (candidate, usual(candidate) + candidate * more / 1000),
+            (baseline, usual(baseline)),
+            15.0,
+        ));
+    }
+}
+
+#[test]
+fn what_a_pass_has_forgiven_keeps_no_bake() {
+    for alone in [true, false] {
+        let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
+        let mut evidence = without_warm_up().with_background(past);
+        for (step, (weight, next, last)) in [(10.0, 50.0, false), (50.0, 80.0, false), (80.0, 95.0, true)]
+            .into_iter()
+            .enumerate()
+        {
+            evidence.begin_step(weight, next, last);
+            let bad = if step == 0 { (4..6, 10) } else { (0..0, 0) };
+            served(&mut evidence, weight as u64, 120, bad);
+            assert_eq!(evidence.verdict(), Verdict::Pass, "step {step}");
+        }
+        let forgiven = evidence.assessment().suspicion;
+        assert!(
+            forgiven.evidence >= SUSPICION && !forgiven.reached(),
+            "{forgiven:?}"
+        );
+        if alone {
+            evidence.begin_alone();
+            served(&mut evidence, 100, 40, (0..0, 0));
+        } else {
+            evidence.begin_step(95.0, 95.0, true);
+            served(&mut evidence, 95, 40, (0..0, 0));
+        }
+        assert!(!evidence.is_suspect(), "alone: {alone}");
+    }
+}
+
+#[test]
+fn a_bake_in_which_the_candidate_is_worse_is_suspect() {
+    let mut evidence = without_warm_up().with_background(usual(0.001));
+    evidence.begin_step(95.0, 95.0, true);
+    served(&mut evidence, 95, 20, (0..0, 0));
+    assert!(!evidence.is_suspect());
+    served(&mut evidence, 95, 2, (0..2, 20));
+    assert_eq!(evidence.verdict(), Verdict::Continue);
+    assert!(evidence.is_suspect());
+}
