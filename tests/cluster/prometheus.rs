@@ -167,10 +167,12 @@ scrape_configs:
   file_sd_configs: [{files: ["TARGETS"], refresh_interval: 5s}]
   metric_relabel_configs:
   - {source_labels: [__name__], regex: "http_request_duration_seconds.*", action: drop}
-# The times that some pods measure, as native histograms alone.
+# The times that the pods of one scenario measure, as native histograms alone.
 - job_name: times
   convert_classic_histograms_to_nhcb: true
   file_sd_configs: [{files: ["TARGETS"], refresh_interval: 5s}]
+  relabel_configs:
+  - {source_labels: [namespace], regex: "release--slow", action: keep}
   metric_relabel_configs:
   - {source_labels: [__name__], regex: "http_request_duration_seconds", action: keep}
 "#;

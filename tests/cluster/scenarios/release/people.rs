@@ -130,7 +130,10 @@ async fn at_rest(scenario: &Scenario, person: &Person) -> Outcome {
     let unknown = ["cannot read Rollout `nobody`", "not found", "is the name right"];
     person.is_told(&["approve", "nobody"], 1, &unknown).await?;
     person.is_told(&["status", "nobody"], 1, &unknown).await?;
-    person.is_told(&["status", "-w"], 2, &["NAME"]).await?;
+    let listed = person.does(&["status", "-w", "--timeout", "1"]).await?;
+    if !listed.contains("app") || !listed.contains("Idle") {
+        return Err(format!("the list that is followed lacks the Rollout: {listed}").into());
+    }
     // At rest there is nothing to follow.
     person.does(&["status", "app", "-w"]).await?;
     let plugin = person.with_plugin(scenario.cluster)?;
