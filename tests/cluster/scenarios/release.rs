@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Trial> {
         people::all(),
         outages::all(),
         tidied_up::all(),
+        taken_back::late(),
     ];
     files.into_iter().flatten().collect()
 }

@@ -11,10 +11,14 @@ use std::time::Duration;
 pub(super) fn all() -> Vec<Trial> {
     vec![
         trial("release::regression", regression),
-        trial("release::slow", slow),
         trial("release::never_ready", never_ready),
         trial("release::overtaken", overtaken),
     ]
+}
+
+/// What may begin when the others have left the machine room to breathe.
+pub(super) fn late() -> Vec<Trial> {
+    vec![trial("release::slow", slow)]
 }
 
 /// Requests a second on top of the usual: with 90 a second on the candidate the scrapes that show its failures are the
