@@ -45,7 +45,7 @@ pub(crate) async fn start(
     let configuration = folder.join("contour.yaml");
     fs::write(
         &configuration,
-        "gateway:\n  gatewayRef: {namespace: projectcontour, name: gw}\n",
+        "accesslog-level: disabled\ngateway:\n  gatewayRef: {namespace: projectcontour, name: gw}\n",
     )?;
     let mut contour = Command::new(tools.path("contour"));
     contour.arg("serve").args(CONTOUR_FLAGS);

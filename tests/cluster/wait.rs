@@ -4,7 +4,8 @@ use crate::Outcome;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-pub(crate) const EVERY: Duration = Duration::from_millis(100);
+/// Often enough for what lasts a second; ten scenarios that ask more often keep the server busy with nothing else.
+pub(crate) const EVERY: Duration = Duration::from_millis(250);
 
 /// Calls `attempt` until it gives a value. An error or `None` means not yet; the last error is part of the message.
 pub(crate) async fn until<T, F, R>(what: &str, limit: Duration, mut attempt: F) -> Outcome<T>

@@ -75,7 +75,7 @@ impl Care {
             scenario: scenario.clone(),
             operator,
             load,
-            watcher: Watcher::start(scenario, start),
+            watcher: Watcher::start(scenario, start).await?,
             route,
         };
         care.wait_phase("Idle", Duration::from_secs(30)).await?;

@@ -1,17 +1,21 @@
 //! What a bystander sees of a release: the weights in the route and the Rollout's phases, with their times.
 
+use super::care::ROLLOUT;
 use crate::Outcome;
 use crate::load::Report;
-use crate::scenario::{HTTP_ROUTE, Scenario};
+use crate::scenario::{HTTP_ROUTE, Kind, Scenario};
+use futures::{Stream, StreamExt, stream};
+use kube::api::DynamicObject;
+use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::Value;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::care::ROLLOUT;
-
-const EVERY: Duration = Duration::from_millis(100);
+/// A change may stand in the route a little before this bystander hears of it.
+const HEARD_LATE: Duration = Duration::from_millis(200);
 /// The gateway takes a weight over a little later than it stands in the route.
 const TAKEN_OVER: Duration = Duration::from_secs(1);
 /// Fewer requests than these say nothing about a share.
@@ -35,42 +39,54 @@ pub(super) struct Course {
 /// Watches until it is dropped or asked for the course.
 #[derive(Debug)]
 pub(super) struct Watcher {
+    start: Instant,
     course: Arc<Mutex<Course>>,
     task: JoinHandle<()>,
 }
 
 impl Watcher {
     /// Times are since `start`.
-    pub(super) fn start(scenario: &Scenario, start: Instant) -> Self {
+    pub(super) async fn start(scenario: &Scenario, start: Instant) -> Outcome<Self> {
         let course = Arc::<Mutex<Course>>::default();
-        let (scenario, sink) = (scenario.clone(), course.clone());
+        let sink = course.clone();
+        let routes = changes(scenario, HTTP_ROUTE).await?;
+        let rollouts = changes(scenario, ROLLOUT).await?;
         let task = tokio::spawn(async move {
-            loop {
-                if let (Ok(route), Ok(rollout)) = (
-                    scenario.get(HTTP_ROUTE, "app").await,
-                    scenario.get(ROLLOUT, "app").await,
-                ) {
-                    let mark = Mark {
-                        since: start.elapsed(),
-                        weight: candidate_weight(&route),
-                        phase: rollout["status"]["phase"].as_str().unwrap_or("-").to_owned(),
-                    };
-                    let mut course = sink.lock().unwrap();
-                    course.end = mark.since;
-                    let last = course.marks.last();
-                    if last.is_none_or(|last| (last.weight, &last.phase) != (mark.weight, &mark.phase)) {
-                        course.marks.push(mark);
-                    }
+            let mut news = pin!(stream::select(routes, rollouts));
+            let (mut weight, mut phase) = (None, None);
+            while let Some(object) = news.next().await {
+                if object["kind"] == HTTP_ROUTE.1 {
+                    weight = Some(candidate_weight(&object));
+                } else {
+                    phase = Some(object["status"]["phase"].as_str().unwrap_or("-").to_owned());
                 }
-                tokio::time::sleep(EVERY).await;
+                let (Some(weight), Some(phase)) = (weight, phase.clone()) else {
+                    continue;
+                };
+                let mut course = sink.lock().unwrap();
+                let last = course.marks.last();
+                if last.is_none_or(|last| (last.weight, &last.phase) != (weight, &phase)) {
+                    let since = start.elapsed();
+                    course.marks.push(Mark { since, weight, phase });
+                }
             }
         });
-        Self { course, task }
+        Ok(Self { start, course, task })
     }
 
     pub(super) fn course(&self) -> Course {
-        self.course.lock().unwrap().clone()
+        let mut course = self.course.lock().unwrap().clone();
+        course.end = self.start.elapsed();
+        course
     }
+}
+
+/// Each state of the object `app`, as soon as the server tells of it.
+async fn changes(scenario: &Scenario, kind: Kind) -> Outcome<impl Stream<Item = Value> + Send + use<>> {
+    let only = watcher::Config::default().fields("metadata.name=app");
+    let events = watcher(scenario.api(kind).await?, only).default_backoff();
+    let states = events.applied_objects();
+    Ok(states.filter_map(async |state: watcher::Result<DynamicObject>| serde_json::to_value(state.ok()?).ok()))
 }
 
 impl Drop for Watcher {
@@ -155,7 +171,7 @@ impl Course {
         let ends = changes.iter().skip(1).map(|(since, _)| *since).chain([end]);
         let mut judged = 0;
         for ((since, weight), until) in changes.iter().zip(ends) {
-            let window = report.between(*since + TAKEN_OVER, until.saturating_sub(EVERY * 2));
+            let window = report.between(*since + TAKEN_OVER, until.saturating_sub(HEARD_LATE));
             if *weight == 0 || window.total() < ENOUGH {
                 continue;
             }
