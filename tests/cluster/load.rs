@@ -1,22 +1,27 @@
 //! A client that sends a constant number of requests a second through the gateway and remembers every answer.
 //!
-//! The rate does not bend when answers are late (a slow gateway must not thin out the load that shows it).
+//! The rate does not bend when answers are late (a slow gateway must not thin out the load that shows it), until all
+//! connections wait for one.
 
 use crate::Outcome;
 use crate::gateway::GATEWAY;
 use crate::pod::VERSION_HEADER;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 /// A load that nobody stops ends by itself.
 const LONGEST: Duration = Duration::from_mins(10);
-/// Requests under way at one time; one more is a failure of its own.
-const IN_FLIGHT: usize = 500;
+/// Connections, each with a request under way at most. Without this bound a busy machine gets busier: every late answer
+/// opens a connection, which makes the next answer later.
+const CONNECTIONS: u32 = 64;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// What could not be sent for this long, because every connection waits for an answer, is left out: caught up with
+/// later it would keep a busy machine busy.
+const LATE: Duration = Duration::from_secs(1);
 
 /// One request: when it was sent (since the load's start), and what came back.
 #[derive(Debug, Clone)]
@@ -32,8 +37,18 @@ pub(crate) struct Sample {
 #[derive(Debug)]
 pub(crate) struct Load {
     start: Instant,
-    samples: Arc<Mutex<Vec<Sample>>>,
-    task: JoinHandle<()>,
+    shared: Arc<Shared>,
+    connections: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: reqwest::Client,
+    request: reqwest::Request,
+    /// The number of the next request, which says when it is due.
+    next: AtomicU32,
+    stopped: AtomicBool,
+    samples: Mutex<Vec<Sample>>,
 }
 
 impl Load {
@@ -44,36 +59,25 @@ impl Load {
             .get(format!("http://{GATEWAY}/"))
             .header("host", host)
             .build()?;
-        let samples = Arc::new(Mutex::new(Vec::new()));
-        let (start, sink) = (Instant::now(), samples.clone());
-        let task = tokio::spawn(async move {
-            let places = Arc::new(Semaphore::new(IN_FLIGHT));
-            let mut ticks = interval(Duration::from_secs(1) / per_second);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            while start.elapsed() < LONGEST {
-                ticks.tick().await;
-                let sent = start.elapsed();
-                let Ok(place) = places.clone().try_acquire_owned() else {
-                    let failure = Some(format!("{IN_FLIGHT} requests are under way"));
-                    sink.lock().unwrap().push(Sample {
-                        sent,
-                        version: None,
-                        failure,
-                    });
-                    continue;
-                };
-                let (client, sink) = (client.clone(), sink.clone());
-                let request = request
-                    .try_clone()
-                    .expect("a request without a body can be cloned");
-                tokio::spawn(async move {
-                    let sample = sample(sent, client.execute(request).await);
-                    sink.lock().unwrap().push(sample);
-                    drop(place);
-                });
-            }
+        let start = Instant::now();
+        let shared = Arc::new(Shared {
+            client,
+            request,
+            next: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
+            samples: Mutex::default(),
         });
-        Ok(Self { start, samples, task })
+        let connection = |_| {
+            shared
+                .clone()
+                .connection(start, Duration::from_secs(1) / per_second)
+        };
+        let connections = (0..CONNECTIONS).map(connection).collect();
+        Ok(Self {
+            start,
+            shared,
+            connections,
+        })
     }
 
     /// The time since the start, to ask for a window later.
@@ -84,25 +88,38 @@ impl Load {
     /// What has been answered until now.
     pub(crate) fn report(&self) -> Report {
         Report {
-            samples: self.samples.lock().unwrap().clone(),
+            samples: self.shared.samples.lock().unwrap().clone(),
         }
     }
 
     /// Stops sending, waits for the answers under way, and reports all.
-    pub(crate) async fn stop(self) -> Report {
-        self.task.abort();
-        let deadline = Instant::now() + ANSWER_WITHIN;
-        // Each request under way holds a clone of the list.
-        while Arc::strong_count(&self.samples) > 1 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    pub(crate) async fn stop(mut self) -> Report {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        while self.connections.join_next().await.is_some() {}
         self.report()
     }
 }
 
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.task.abort();
+impl Shared {
+    /// Sends the next request that is due, one after the other.
+    async fn connection(self: Arc<Self>, start: Instant, every: Duration) {
+        loop {
+            let due = start + every * self.next.fetch_add(1, Ordering::Relaxed);
+            sleep_until(due).await;
+            if self.stopped.load(Ordering::Relaxed) || start.elapsed() > LONGEST {
+                return;
+            }
+            if due.elapsed() > LATE {
+                continue;
+            }
+            let sent = start.elapsed();
+            let request = self
+                .request
+                .try_clone()
+                .expect("a request without a body can be cloned");
+            let sample = sample(sent, self.client.execute(request).await);
+            self.samples.lock().unwrap().push(sample);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(super) const ROLLOUT: Kind = ("serin.dev/v1alpha1", "Rollout");
 pub(super) const ACTION: Kind = ("serin.dev/v1alpha1", "RolloutAction");
 /// Requests a second: enough for a verdict within seconds.
-const RATE: u32 = 300;
+const RATE: u32 = 150;
 
 /// The application `app` (Deployment, Service, HTTPRoute, Rollout) in a scenario's namespace.
 pub(super) struct Care {
@@ -279,7 +279,7 @@ spec: {{address: \"{address}\", allowedNamespaces: [{name}], lag: 500ms}}
 }
 
 /// What a Rollout of the scenarios is judged by.
-pub(super) const METRICS: &str = "[{name: error-rate, unacceptable: {ratio: 2, absolute: 0.02}}]";
+pub(super) const METRICS: &str = "[{name: error-rate, unacceptable: {ratio: 2, absolute: 0.04}}]";
 
 /// A Rollout whose holds are seconds and whose margins are wide, so that proof comes within seconds.
 pub(super) fn rollout(name: &str, provider: &str, more: &str) -> String {

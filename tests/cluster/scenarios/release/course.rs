@@ -86,7 +86,8 @@ async fn changes(scenario: &Scenario, kind: Kind) -> Outcome<impl Stream<Item = 
     let only = watcher::Config::default().fields("metadata.name=app");
     let events = watcher(scenario.api(kind).await?, only).default_backoff();
     let states = events.applied_objects();
-    Ok(states.filter_map(async |state: watcher::Result<DynamicObject>| serde_json::to_value(state.ok()?).ok()))
+    Ok(states
+        .filter_map(async |state: watcher::Result<DynamicObject>| serde_json::to_value(state.ok()?).ok()))
 }
 
 impl Drop for Watcher {

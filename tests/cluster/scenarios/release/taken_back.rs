@@ -10,18 +10,20 @@ use std::time::Duration;
 
 pub(super) fn all() -> Vec<Trial> {
     vec![
-        trial("release::regression", regression),
         trial("release::never_ready", never_ready),
         trial("release::overtaken", overtaken),
     ]
 }
 
-/// What may begin when the others have left the machine room to breathe.
+/// What begins when the others have left the machine room to breathe: one has a time to keep, and both have more load.
 pub(super) fn late() -> Vec<Trial> {
-    vec![trial("release::slow", slow)]
+    vec![
+        trial("release::regression", regression),
+        trial("release::slow", slow),
+    ]
 }
 
-/// Requests a second on top of the usual: with 90 a second on the candidate the scrapes that show its failures are the
+/// Requests a second on top of the usual: with 75 a second on the candidate the scrapes that show its failures are the
 /// limit, no longer their number.
 const MORE: u32 = 600;
 /// From the first failure on: three scrapes, and a second for the provider, the verdict and the gateway.
