@@ -128,13 +128,12 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
 
 /// Visits every whole number of the state but the counts and the flags.
 fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
-    let mut narrow = |value: &mut u32| {
+    let pods = &mut Arc::make_mut(&mut e.given).candidate_pods;
+    for value in std::iter::once(pods).chain(e.guard.waiting.counts.iter_mut().flatten()) {
         let mut wide = u64::from(*value);
         visit(&mut wide);
         *value = u32::try_from(wide).unwrap_or(u32::MAX);
-    };
-    narrow(&mut e.candidate_pods);
-    e.guard.waiting.counts.iter_mut().flatten().for_each(&mut *visit);
+    }
     for few in [
         &mut e.guard.touched,
         &mut e.guard.lasting,
@@ -241,13 +240,15 @@ impl Evidence {
             background,
             pace,
             release_floor: floor,
+            candidate_pods: 1,
             stand,
             settings,
         };
         evidence.given = Arc::new(given);
         let mut whole = whole.iter().copied();
         wholes(&mut evidence, &mut |x| *x = whole.next().unwrap_or_default());
-        evidence.candidate_pods = evidence.candidate_pods.max(1);
+        let pods = evidence.given.candidate_pods;
+        evidence.set_candidate_pods(pods);
         let arms = [
             &mut evidence.in_release.candidate,
             &mut evidence.in_release.baseline,

@@ -47,6 +47,7 @@ pub(super) struct Given {
     pub(super) pace: Option<f64>,
     /// The release can prove no rate below this.
     pub(super) release_floor: f64,
+    pub(super) candidate_pods: u32,
     pub(super) stand: Stand,
 }
 
@@ -82,7 +83,6 @@ pub struct Evidence {
     pub(super) multiplier: f32,
     pub(super) weight: f32,
     pub(super) step_floor: f32,
-    pub(super) candidate_pods: u32,
     pub(super) flags: Flags,
 }
 
@@ -104,6 +104,7 @@ impl Evidence {
                 background: Background::default(),
                 pace: None,
                 release_floor: 0.0,
+                candidate_pods: 1,
                 stand: Stand::Beside,
             }),
             fail: Process::new(FAIL_PRIOR),
@@ -123,7 +124,6 @@ impl Evidence {
             multiplier: step_multiplier(100.0, 100.0, true) as f32,
             weight: 100.0,
             step_floor: 0.0,
-            candidate_pods: 1,
             flags: Flags {
                 last: true,
                 ..Flags::default()
@@ -186,7 +186,9 @@ impl Evidence {
 
     /// How many candidate pods take part from now on. It matters only where history shows that pods differ.
     pub fn set_candidate_pods(&mut self, pods: u32) {
-        self.candidate_pods = pods.max(1);
+        if self.given.candidate_pods != pods.max(1) {
+            Arc::make_mut(&mut self.given).candidate_pods = pods.max(1);
+        }
     }
 
     /// Takes the increments of one evaluation. Without requests in either arm only time passes. Ignored after a

@@ -185,9 +185,12 @@ fn what_no_evidence_can_have_is_made_possible_or_refused() {
     });
     assert_eq!(no_traffic.map(|it| it.given.pace), Ok(None));
     // Pods, and a tick count that is kept in a byte.
-    assert_eq!(changed(|it| it.wholes[3] = 0).map(|it| it.candidate_pods), Ok(1));
+    assert_eq!(
+        changed(|it| it.wholes[3] = 0).map(|it| it.given.candidate_pods),
+        Ok(1)
+    );
     let most = changed(|it| it.wholes[3] = u64::MAX);
-    assert_eq!(most.map(|it| it.candidate_pods), Ok(u32::MAX));
+    assert_eq!(most.map(|it| it.given.candidate_pods), Ok(u32::MAX));
     assert_eq!(
         changed(|it| it.wholes[8] = 256).map(|it| it.guard.touched),
         Ok(u8::MAX)

@@ -25,9 +25,9 @@ fn visit_all(alone: &mut Alone, visit: &mut dyn FnMut(&mut f64)) {
     narrow(&mut guard.largest);
     narrow(&mut guard.waiting.seconds);
     for count in guard.waiting.counts.iter_mut().flatten() {
-        let mut wide = *count as f64;
+        let mut wide = f64::from(*count);
         visit(&mut wide);
-        *count = wide as u64;
+        *count = wide as u32;
     }
     for few in [&mut guard.touched, &mut guard.lasting] {
         let mut wide = f64::from(*few);

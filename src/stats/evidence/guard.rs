@@ -34,7 +34,18 @@ pub(in crate::stats) const BASELINE: usize = 1;
 pub(in crate::stats) struct Waiting {
     pub(in crate::stats) seconds: f32,
     /// Requests and bad ones by arm.
-    pub(in crate::stats) counts: [[u64; 2]; 2],
+    pub(in crate::stats) counts: [[u32; 2]; 2],
+}
+
+impl Waiting {
+    /// A tick that is to wait; `None` if it has too many requests for the room that there is.
+    fn of(tick: &Tick) -> Option<Self> {
+        let narrow = |arm: Counts| Some([arm.requests.try_into().ok()?, arm.bad.try_into().ok()?]);
+        Some(Self {
+            seconds: tick.seconds as f32,
+            counts: [narrow(tick.candidate)?, narrow(tick.baseline)?],
+        })
+    }
 }
 
 /// A tick as it is remembered.
@@ -85,16 +96,19 @@ impl Guard {
         if !self.waits() && tick.seconds >= enough && !(one_armed(tick) && tick.seconds < patience) {
             return Some(*tick);
         }
-        let waiting = &mut self.waiting;
-        waiting.seconds += tick.seconds as f32;
-        for (sum, arm) in waiting.counts.iter_mut().zip([tick.candidate, tick.baseline]) {
-            sum[0] = sum[0].saturating_add(arm.requests);
-            sum[1] = sum[1].saturating_add(arm.bad);
+        let before = self.read(tick.warming);
+        let sum = Tick {
+            candidate: before.candidate.plus(tick.candidate),
+            baseline: before.baseline.plus(tick.baseline),
+            seconds: f64::from(before.seconds as f32 + tick.seconds as f32),
+            ..before
+        };
+        let due = sum.seconds >= enough && !(one_armed(&sum) && sum.seconds < patience);
+        match Waiting::of(&sum) {
+            Some(waiting) if !due => self.waiting = waiting,
+            _ => return Some(sum),
         }
-        let seconds = f64::from(waiting.seconds);
-        let [candidate, baseline] = waiting.counts.map(|[requests, _]| requests > 0);
-        let halves = candidate != baseline;
-        (seconds >= enough && !(halves && seconds < patience)).then(|| self.read(tick.warming))
+        None
     }
 
     /// Whether scrapes wait to be read together with the next ones.
@@ -105,7 +119,7 @@ impl Guard {
     /// Reads what has waited.
     pub(in crate::stats) fn read(&mut self, warming: bool) -> Tick {
         let Waiting { seconds, counts } = std::mem::take(&mut self.waiting);
-        let [candidate, baseline] = counts.map(|[n, x]| Counts::new(n, x));
+        let [candidate, baseline] = counts.map(|[n, x]| Counts::new(n.into(), x.into()));
         Tick {
             warming,
             ..Tick::new(candidate, baseline, f64::from(seconds))

@@ -93,7 +93,7 @@ impl Evidence {
 
     /// The factor by which pods alike may differ, for as many as take part.
     fn pod_factor(&self) -> f64 {
-        (POD_QUANTILE * self.background().pod_spread() / f64::from(self.candidate_pods).sqrt()).exp()
+        (POD_QUANTILE * self.background().pod_spread() / f64::from(self.given.candidate_pods).sqrt()).exp()
     }
 
     pub(super) fn tolerated(&self) -> Margin {

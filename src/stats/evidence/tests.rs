@@ -338,6 +338,10 @@ fn counts_that_wait_are_not_cut_however_many_there_are() {
         evidence.observe(tick((9_000_000_000, 9_000_000), (1_000_000_000, 1_000_000), 0.5));
     }
     assert_ne!(evidence.verdict(), Verdict::Fail);
+    assert_eq!(
+        evidence.in_step.candidate,
+        Counts::new(3_600_000_000_000, 3_600_000_000)
+    );
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn as_many_pods_take_part_as_were_told_of_their_metric() {
     let mut panel = panel();
     panel.set_candidate_pods(1, 7);
     panel.set_candidate_pods(2, 9);
-    let pods: Vec<u32> = panel.evidence().map(|it| it.candidate_pods).collect();
+    let pods: Vec<u32> = panel.evidence().map(|it| it.given.candidate_pods).collect();
     assert_eq!(pods, [1, 7, 7]);
 }
 
