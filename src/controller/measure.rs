@@ -140,6 +140,7 @@ impl Measure {
                     self.search = None;
                 }
                 Report {
+                    evidence: self.hand_over(&look, &state.phase).await,
                     residual,
                     ..Report::nothing()
                 }
@@ -249,7 +250,9 @@ impl Measure {
         };
         if release.stage == Stage::Judging {
             trial.enter(look.plan, place);
-            gauges.enter(look.plan, place);
+            // What pods have piled up while they served alone is no leak.
+            let entered = release.since();
+            gauges.enter(look.plan, Place { entered, ..place });
         }
         let pods = ready::newcomers(look.snapshot, &release.revision);
         trial.young.see(pods, trial.step(look.plan));
@@ -267,6 +270,19 @@ impl Measure {
         Evidence {
             gauges: self.seen.0.clone(),
             ..trial.judge.evidence()
+        }
+    }
+
+    /// Until the Deployment rolls the candidate is compared as on its way up, for as long as that was: no proof is awaited,
+    /// but what shows only now still turns it back.
+    async fn hand_over(&mut self, look: &Look<'_>, phase: &Phase) -> Evidence {
+        let handed = cached::handed_over(phase);
+        match &mut self.trial {
+            Some(trial) if handed.is_some_and(|revision| trial.key == (revision.clone(), false)) => {
+                trial.read(look.plan, look.source().as_deref(), look.now).await;
+                cached::beside(trial)
+            }
+            Some(_) | None => Evidence::none(),
         }
     }
 
@@ -379,7 +395,8 @@ impl Measure {
 fn reads(phase: &Phase) -> Option<bool> {
     match phase {
         Phase::Releasing(_) => Some(true),
-        Phase::Promoting(promotion) => promotion.stage.is_judged().then_some(true),
+        Phase::Promoting(promotion) if promotion.stage.is_judged() => Some(true),
+        Phase::Promoting(_) => cached::handed_over(phase).map(|_| true),
         Phase::RollingBack(_) => Some(false),
         Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => None,
     }

@@ -42,9 +42,9 @@ impl Advice {
     }
 }
 
-/// From this error rate on a promotion is ruled out: that of the margin, or what the traffic can prove.
+/// From this error rate on a promotion is ruled out: that of the margin, or what the traffic can prove; at 1 no rate is.
 pub fn excluded(setting: &Setting, summary: &Summary) -> f64 {
-    setting.lines().1.max(summary.provable.unwrap_or(0.0))
+    setting.lines().1.max(summary.provable.unwrap_or(0.0)).min(1.0)
 }
 
 /// What is wrong with the releases of a Rollout, if anything, and which changes help in up to `runs` simulated releases

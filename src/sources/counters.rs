@@ -238,6 +238,11 @@ impl Counters {
         }
     }
 
+    /// The first evaluation that can be read sets the base, whenever it is.
+    pub(super) const fn begin_in_the_middle(&mut self) {
+        self.candidate.begin_in_the_middle();
+    }
+
     /// The last evaluation whose samples were usable.
     pub fn at(&self) -> Option<Timestamp> {
         self.at

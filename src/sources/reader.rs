@@ -126,11 +126,15 @@ impl Reader {
         self.alone = since;
     }
 
-    /// The same, but the first point is the one at `from` or the next after it.
+    /// The same, but the first point is the one at `from` or the next after it. A candidate that was fresh has served by
+    /// then: what the first point shows is the base, and each series that comes later counts from 0 all the same.
     #[must_use]
     pub fn from(mut self, from: Timestamp) -> Self {
         let before = from.checked_sub(Duration::from_nanos(1)).unwrap_or(from);
         self.done = (before >= self.grid.start()).then_some(before);
+        if self.done.is_some() {
+            self.counters.begin_in_the_middle();
+        }
         self
     }
 

@@ -21,7 +21,7 @@ pub(super) const HELP: &str = r#"--output json gives one object. Shares and erro
   steps[]{step,weights,holdSeconds,deadlineSeconds,minutes,noVerdict}
   caught{errorRate,share,minutes,failedRequests}          the smallest error rate rolled back in 0.9 of releases
   slipsThrough{errorRate,share}                           the largest one promoted in 0.05 of releases
-  excludes                                                a promotion rules out this error rate and those above it
+  excludes                                                a promotion rules out this error rate and those above it; 1: none
   trouble                                                 a sentence, or null
   advice[]{sentence,patch,promoted,rolledBack,held,minutesTo100,excludes}
                                                           patch: for `kubectl patch --type merge`"#;

@@ -46,8 +46,14 @@ impl Measure {
                 residual,
                 ..Report::nothing()
             },
-            Phase::Promoting(_)
-            | Phase::Adopting
+            Phase::Promoting(_) => Report {
+                evidence: handed_over(&state.phase)
+                    .and_then(|revision| on_trial((revision, false)))
+                    .map_or_else(Evidence::none, beside),
+                residual,
+                ..Report::nothing()
+            },
+            Phase::Adopting
             | Phase::Idle
             | Phase::RollingBack(_)
             | Phase::RolledBack(_)
@@ -76,6 +82,33 @@ impl Measure {
 pub(super) fn is_excused(trial: &Trial, release: &Release) -> bool {
     let standing = trial.judge.standing();
     standing.by_past && release.excuses(standing.at)
+}
+
+/// The candidate to which all traffic is being handed over.
+pub(super) fn handed_over(phase: &Phase) -> Option<&Revision> {
+    match phase {
+        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => {
+            Some(&promotion.revision)
+        }
+        Phase::Promoting(_)
+        | Phase::Releasing(_)
+        | Phase::Adopting
+        | Phase::Idle
+        | Phase::RollingBack(_)
+        | Phase::RolledBack(_)
+        | Phase::Deleting(_) => None,
+    }
+}
+
+/// What a trial says by what runs beside the candidate. With all traffic there is soon nothing, and the past alone takes
+/// no proven version back.
+pub(super) fn beside(trial: &Trial) -> Evidence {
+    let evidence = trial.judge.evidence();
+    if evidence.by_past {
+        Evidence::none()
+    } else {
+        evidence
+    }
 }
 
 /// Whether a trial is of a return before the one that begins now. All traffic may come back at once, without shares before:

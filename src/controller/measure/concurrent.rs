@@ -57,5 +57,6 @@ pub(super) async fn read(
     if late {
         gauges.cut_off(&grid, look.now);
     }
-    gauges.take(served.drain(..), &trial.young);
+    let ordinary = |from, until| trial.is_ordinary(look.plan, from, until);
+    gauges.take(served.drain(..), ordinary);
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::look::Look;
 use super::trial::{Place, Served};
-use super::warm_up::Young;
 use crate::api;
 use crate::engine::gauge::{self, Room};
 use crate::engine::{Moment, Plan, Revision};
@@ -209,8 +208,13 @@ impl Gauges {
         self.fetched.push(Point { at: last, answers });
     }
 
-    /// Takes what the metrics have counted meanwhile, and then what was read while no pod was young.
-    pub(super) fn take(&mut self, served: impl Iterator<Item = Served>, young: &Young) {
+    /// Takes what the metrics have counted meanwhile, and then what was read in `ordinary` times: while no pod was young,
+    /// and others served beside the candidate.
+    pub(super) fn take(
+        &mut self,
+        served: impl Iterator<Item = Served>,
+        ordinary: impl Fn(Moment, Moment) -> bool,
+    ) {
         for (at, [mine, theirs]) in served {
             let before = self.served.range(..at).next_back().map_or([0, 0], |(_, it)| *it);
             self.served
@@ -222,7 +226,7 @@ impl Gauges {
         }
         for point in std::mem::take(&mut self.fetched) {
             for (line, answer) in self.lines.iter_mut().zip(&point.answers) {
-                line.take(point.at, answer.as_ref(), (&self.served, young));
+                line.take(point.at, answer.as_ref(), (&self.served, &ordinary));
             }
         }
     }

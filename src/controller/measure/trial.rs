@@ -4,6 +4,7 @@
 //! read on ends in the same bits as one that never stopped, as long as the server keeps its history.
 
 mod checkpoint;
+mod gaps;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::sources::reader::{Grid, Point, Reader};
 use crate::stats;
 pub(super) use checkpoint::Kept;
 use checkpoint::KeptLine;
+use gaps::{Gaps, Within};
 
 /// How long before the last reading a resumed trial begins to read again, to know each series' last value.
 const LEAD: Duration = Duration::from_secs(3600);
@@ -57,10 +59,8 @@ pub(super) struct Trial {
     lines: Vec<Line>,
     /// When pods of the version on trial were young.
     pub(super) young: Young,
-    /// Readings that touch this time are no evidence.
-    void: Option<(Moment, Moment)>,
-    /// When only gross faults count, because stable pods have just come back.
-    warming: Option<(Moment, Moment)>,
+    /// When the candidate was away, or alone.
+    gaps: Gaps,
 }
 
 /// One metric's readings.
@@ -74,6 +74,8 @@ struct Line {
     lead: Option<Moment>,
     /// The rung has changed, and readings that straddle the change still belong to the rung before.
     straddling: bool,
+    /// What was before the next reading is lost: none of that time was read.
+    lost: bool,
     /// What was read and not judged yet.
     read: Vec<Point>,
 }
@@ -105,6 +107,7 @@ impl Trial {
                 last: None,
                 lead: None,
                 straddling: false,
+                lost: false,
                 read: Vec::new(),
             })
         };
@@ -120,8 +123,7 @@ impl Trial {
             place,
             lines,
             young: Young::default(),
-            void: None,
-            warming: None,
+            gaps: Gaps::default(),
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -138,13 +140,13 @@ impl Trial {
         let line = |line: KeptLine| {
             let lead = |last: Moment| grid.before(last.checked_sub(LEAD).unwrap_or(last));
             let from = line.last.map_or_else(|| grid.start(), lead);
-            let fresh = kept.fresh && from == grid.start();
             Ok(Line {
-                reader: reader(&line.subject, arms, grid, fresh)?.from(from),
+                reader: reader(&line.subject, arms, grid, kept.fresh)?.from(from),
                 subject: line.subject,
                 last: line.last,
                 lead: line.last,
                 straddling: line.straddling,
+                lost: false,
                 read: Vec::new(),
             })
         };
@@ -164,8 +166,7 @@ impl Trial {
             },
             lines,
             young: Young::resume(kept.young),
-            void: None,
-            warming: None,
+            gaps: kept.gaps,
         };
         trial.expect_baseline(plan);
         Ok(trial)
@@ -188,6 +189,7 @@ impl Trial {
             entered: self.place.entered,
             pods: self.place.pods,
             young: self.young.spans().to_vec(),
+            gaps: self.gaps.clone(),
             lines: self.lines.iter().map(line).collect(),
             judge: self.judge.save(plan),
         }
@@ -214,20 +216,14 @@ impl Trial {
         }
     }
 
-    /// Somebody had removed the candidate, or nobody else served: what was counted then, and until the new pods are warm and
-    /// scraped, speaks neither for the version nor against it. Where stable pods have come back, gross faults beside them
-    /// count at once: else one of them that keeps failing would shield a bad candidate for ever.
+    /// Notes when the candidate was away, or alone: what was counted then is no evidence.
     pub(super) fn leave_out(&mut self, gap: Option<Gap>, plan: &Plan) {
-        let grace = plan.analysis.warm_up.max(plan.analysis.interval) + plan.propagation;
-        let later = |until: Moment, by: Duration| until.checked_add(by).unwrap_or(Moment::MAX);
-        let end = |gap: Gap, by: Duration| gap.until.map_or(Moment::MAX, |until| later(until, by));
-        self.void = gap.map(|gap| {
-            (
-                gap.from,
-                end(gap, if gap.alone { plan.propagation } else { grace }),
-            )
-        });
-        self.warming = gap.filter(|gap| gap.alone).map(|gap| (gap.from, end(gap, grace)));
+        let read = self
+            .lines
+            .iter()
+            .map(|line| line.last.unwrap_or(self.start))
+            .min();
+        self.gaps.note(gap, plan, read.unwrap_or(self.start));
     }
 
     /// Whether a clock that was ahead of this one has made it: nothing would be read before its time comes.
@@ -256,6 +252,11 @@ impl Trial {
             entered: self.place.entered,
             warm_up: plan.analysis.warm_up,
         }
+    }
+
+    /// Whether the time from one reading to the next says something of pods that are warm and have others beside them.
+    pub(super) fn is_ordinary(&self, plan: &Plan, from: Moment, until: Moment) -> bool {
+        !self.young.between(from, until) && self.gaps.between(plan, from, until) == Within::None
     }
 
     /// When there is something to read again.
@@ -340,7 +341,9 @@ impl Trial {
 
     /// The present rung's evidence starts anew, and says why.
     pub(super) fn begin_anew(&mut self, plan: &Plan, why: &str) {
-        self.lines.iter_mut().for_each(|line| line.straddling = false);
+        for line in &mut self.lines {
+            (line.straddling, line.lost) = (false, true);
+        }
         self.judge
             .begin_anew(plan, (self.place.rung, self.place.pods), why);
     }
@@ -348,12 +351,16 @@ impl Trial {
     fn judge(&mut self, plan: &Plan, index: usize, reading: &Reading) {
         let line = &mut self.lines[index];
         let before = line.last.replace(reading.at);
-        let seconds = before.map_or(0.0, |before| reading.at.duration_since(before).as_secs_f64());
         let from = before.unwrap_or(reading.at);
-        let within = |(begins, ends): (Moment, Moment)| from < ends && begins < reading.at;
-        let warming = self.young.between(from, reading.at) || self.warming.is_some_and(within);
-        let void = self.void.is_some_and(within);
-        if void {
+        let counted = if std::mem::take(&mut line.lost) {
+            reading.at
+        } else {
+            from
+        };
+        let seconds = reading.at.duration_since(counted).as_secs_f64();
+        let within = self.gaps.between(plan, from, reading.at);
+        let warming = within == Within::WarmUp || self.young.between(from, reading.at);
+        if within == Within::Gap {
             self.judge.leave_out(index);
         } else {
             self.judge

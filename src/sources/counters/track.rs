@@ -73,6 +73,13 @@ impl Track {
         }
     }
 
+    /// Its first values are those of requests that were counted before.
+    pub(super) const fn begin_in_the_middle(&mut self) {
+        if self.fresh.is_some() {
+            self.fresh = Some(Timestamp::MAX);
+        }
+    }
+
     pub(super) const fn is_fresh(&self) -> bool {
         self.fresh.is_some()
     }

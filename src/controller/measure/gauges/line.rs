@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::super::look::Look;
-use super::super::warm_up::Young;
 use crate::api;
 use crate::engine::Moment;
 use crate::engine::gauge::{Gauge, Kind, Reading, set_of};
@@ -35,19 +34,19 @@ impl Line {
     }
 
     /// Takes what both arms gave at one time; `served`: requests of both up to each reading of the metrics. What pods use
-    /// while they are young is left out.
+    /// in times that are not `ordinary` is left out.
     pub(super) fn take(
         &mut self,
         at: Moment,
         answer: Option<&[Vec<Sample>; 2]>,
-        (served, young): (&BTreeMap<Moment, [u64; 2]>, &Young),
+        (served, ordinary): (&BTreeMap<Moment, [u64; 2]>, &impl Fn(Moment, Moment) -> bool),
     ) {
         let Some([candidate, baseline]) = answer else {
             self.gauge.miss();
             return;
         };
         match self.meter.advance(at, [candidate, baseline]) {
-            Ok(Some(levels)) if young.between(levels.from, levels.at) => {}
+            Ok(Some(levels)) if !ordinary(levels.from, levels.at) => {}
             Ok(Some(levels)) => match self.reading(&levels, served) {
                 Some(reading) => self.gauge.read(&reading),
                 None => self.gauge.miss(),
@@ -182,7 +181,7 @@ mod tests {
             meter: Meter::new(Form::Single),
             limit: 20.0,
         };
-        let young = Young::resume(vec![(second(1), second(45))]);
+        let ordinary = |from: Moment, _| from >= second(45);
         let sample = |pod: &str| Sample {
             labels: [("pod".to_owned(), pod.to_owned())].into(),
             value: 3.0,
@@ -192,7 +191,7 @@ mod tests {
         let served = (0..7).map(|turn| (second(15 * turn), [turn.unsigned_abs(), 3 * turn.unsigned_abs()]));
         let served: BTreeMap<Moment, [u64; 2]> = served.collect();
         for at in served.keys() {
-            line.take(*at, Some(&answer), (&served, &young));
+            line.take(*at, Some(&answer), (&served, &ordinary));
         }
         let view = line.gauge.view(&Place {
             weights: [10.0, 25.0],

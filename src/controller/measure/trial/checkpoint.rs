@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::subject::Subject;
 use super::super::warm_up;
+use super::gaps::Gaps;
 use crate::engine::Moment;
 use crate::engine::judge::Saved;
 
@@ -23,6 +24,9 @@ pub(in crate::controller::measure) struct Kept {
     /// When pods were young.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::controller::measure) young: Vec<warm_up::Span>,
+    /// When the candidate was away, or alone.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub(super) gaps: Gaps,
     pub(super) lines: Vec<KeptLine>,
     pub(in crate::controller::measure) judge: Saved,
 }

@@ -360,3 +360,4 @@ fn what_is_kept_is_small() {
 
 mod away;
 mod excused;
+mod history;
