@@ -16,8 +16,8 @@ use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 4;
-const WHOLES: usize = 21;
+const VERSION: u64 = 5;
+const WHOLES: usize = 22;
 /// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
 const BURSTY: u32 = 5;
@@ -137,6 +137,7 @@ fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
     for few in [
         &mut e.guard.touched,
         &mut e.guard.lasting,
+        &mut e.guard.shared,
         &mut e.learned.ticks,
         &mut e.learned.run,
         &mut e.learned.longest,

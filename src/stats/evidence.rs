@@ -274,10 +274,12 @@ impl Evidence {
                 .mean(tick.baseline, self.in_release.baseline.requests);
         }
         let before = self.flags.amiss;
-        self.flags.amiss = self.is_environment(rates).then_some(Amiss::SharedFault);
+        let both = self.is_environment(rates);
+        let expected = self.guard.expects_shared_fault(both, rates.1 > self.outage());
+        self.flags.amiss = (both || expected).then_some(Amiss::SharedFault);
         self.observe_fail(tick);
         if !tick.warming {
-            self.observe_pass(tick);
+            self.observe_pass(tick, expected);
         }
         // What both arms share is no clump of either, nor is its end.
         if !known && before.or(self.flags.amiss).is_none() {
@@ -320,8 +322,13 @@ impl Evidence {
     /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
     /// baseline, is not held for it.
     fn is_environment(&self, (candidate, baseline): (f64, f64)) -> bool {
-        let limit = (10.0 * self.usual_rate()).max(0.05);
+        let limit = self.outage();
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
+    }
+
+    /// A rate above this is far above normal.
+    fn outage(&self) -> f64 {
+        (10.0 * self.usual_rate()).max(0.05)
     }
 
     /// The baseline's normal rate: that of its history, or else of this release so far.

@@ -5,6 +5,7 @@ mod edits;
 mod figures;
 mod frozen;
 mod gauges;
+mod handover;
 mod idle_backends;
 mod native;
 mod outage;

@@ -70,6 +70,8 @@ pub(in crate::stats) struct Guard {
     pub(in crate::stats) touched: u8,
     /// Ticks that must be bad before trouble has outlasted any burst.
     pub(in crate::stats) lasting: u8,
+    /// Ticks for which a fault that both arms had is still believed, though the candidate looks well.
+    pub(in crate::stats) shared: u8,
 }
 
 /// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
@@ -160,6 +162,30 @@ impl Guard {
     /// The rate of an arm in the last tick.
     pub(in crate::stats) fn rate(&self, arm: usize) -> f64 {
         f64::from(self.last[0].rates[arm])
+    }
+
+    /// The mean rate of an arm over all ticks that are remembered.
+    pub(in crate::stats) fn recent_rate(&self, arm: usize) -> f64 {
+        let seconds: f32 = self.last.iter().map(|tick| tick.seconds).sum();
+        let bad: f32 = self.last.iter().map(|tick| tick.seconds * tick.rates[arm]).sum();
+        if seconds > 0.0 {
+            f64::from(bad / seconds)
+        } else {
+            0.0
+        }
+    }
+
+    /// Takes in whether this tick shows a fault that both arms have, and whether the baseline has one. Gives whether the
+    /// fault was to be expected: few requests look well by luck, so it is over when the baseline is well again, or when the
+    /// candidate was for longer than any burst.
+    pub(in crate::stats) const fn expects_shared_fault(&mut self, both: bool, baseline: bool) -> bool {
+        let expected = self.shared > 0 && baseline;
+        self.shared = match (both, expected) {
+            (true, _) => self.touched,
+            (false, true) => self.shared - 1,
+            (false, false) => 0,
+        };
+        expected
     }
 
     /// The rate of an arm that has outlasted any burst.

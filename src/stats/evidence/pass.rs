@@ -8,7 +8,9 @@ use crate::stats::evalue::pass_log_e;
 use crate::stats::settings::Margin;
 
 impl Evidence {
-    pub(super) fn observe_pass(&mut self, tick: &Tick) {
+    /// Takes a tick. One in a shared fault that was `expected` says nothing at all: what is decided before the candidate's
+    /// failures are seen, and keeps only ticks in which the baseline is well, can make nothing look better than it is.
+    pub(super) fn observe_pass(&mut self, tick: &Tick, expected: bool) {
         let dispersion = self.past().dispersion();
         // A burst in the baseline must not speak for the candidate. Known clumps are no burst: cutting them would make
         // the baseline look better than it is and hold good candidates.
@@ -22,8 +24,12 @@ impl Evidence {
         let environment = self.flags.amiss == Some(Amiss::SharedFault);
         let tempered = |margin: Margin, bet: f64| {
             let e = pass_log_e(&tick, margin, bet) / dispersion;
-            // A shared fault proves nothing in the candidate's favour; what speaks against it still counts.
-            if environment { e.min(0.0) } else { e }
+            // A shared fault proves nothing in the candidate's favour. Its first tick still counts against it.
+            match (environment, expected) {
+                (_, true) => 0.0,
+                (true, false) => e.min(0.0),
+                (false, false) => e,
+            }
         };
         let (strict, wide) = (self.unacceptable(), self.unacceptable_in_step());
         for (process, margin) in [(&mut self.release, strict), (&mut self.step, wide)] {

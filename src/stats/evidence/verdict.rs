@@ -1,5 +1,6 @@
 //! What the evidence allows and what it still lacks.
 
+use super::guard::BASELINE;
 use super::without_baseline::surely;
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
@@ -189,13 +190,22 @@ impl Evidence {
     /// as long as few bad requests were seen.
     fn expected_rates(&self) -> (f64, f64) {
         const FIRMNESS: f64 = 4.0;
+        const OVER: f64 = 3.0;
         let (c, b) = (self.in_release.candidate, self.in_release.baseline);
         let common = c.plus(b).rate().unwrap_or(0.0);
         if common <= 0.0 {
             return (0.0, 0.0);
         }
         let candidate = (c.bad as f64 + FIRMNESS) / (c.requests as f64 + FIRMNESS / common);
-        (candidate, b.rate().unwrap_or(common))
+        let baseline = b.rate().unwrap_or(common);
+        // What both have failed in an outage that is over is not to be expected again.
+        let present = self.guard.recent_rate(BASELINE).max(self.usual_rate());
+        let over = if baseline > OVER * present {
+            present / baseline
+        } else {
+            1.0
+        };
+        (candidate * over, baseline * over)
     }
 
     /// Seconds of the step's own warm-up that are still to come.

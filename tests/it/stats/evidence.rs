@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use serin::stats::evidence::step_multiplier;
-use serin::stats::{Amiss, Background, Checkpoint, Counts, Evidence, Margin, Settings, Tick, Verdict};
+use serin::stats::{
+    Amiss, Background, Bursts, Checkpoint, Counts, Evidence, Margin, Settings, Tick, Verdict,
+};
 
 /// A small seeded generator; `stats` has no randomness of its own to lean on.
 struct Random(u64);
@@ -209,6 +211,43 @@ fn one_burst_does_not_convict_and_a_shared_outage_neither_convicts_nor_proves() 
                 && now.release.evidence <= before + 1e-9
         );
     }
+}
+
+/// One arm has few requests, which look well by luck now and then.
+#[test]
+fn nothing_passes_in_an_outage_that_both_arms_have_and_what_is_missing_after_it_is_told_aright() {
+    let (mut told, mut waited, mut early) = (0.0, 0.0, 0);
+    for seed in 0..400 {
+        let past = Background::new(Some(0.001), 1.0, 1, 0.0).with_bursts(Bursts::None);
+        let mut evidence = Evidence::new(Settings::default()).with_background(past);
+        evidence.begin_step(10.0, 25.0, false);
+        let mut random = Random(seed);
+        (0..6).for_each(|_| evidence.observe(random.tick((75, 675), (0.001, 0.001))));
+        if evidence.verdict() == Verdict::Pass {
+            continue;
+        }
+        for t in 0..20 {
+            evidence.observe(random.tick((75, 675), (0.12, 0.12)));
+            // At its very beginning nobody can tell luck from health.
+            early += u32::from(t > 0 && evidence.verdict() == Verdict::Pass);
+        }
+        // As the rates of both say that they are well again.
+        (0..6).for_each(|_| evidence.observe(random.tick((75, 675), (0.001, 0.001))));
+        let missing = evidence.assessment().missing.seconds;
+        let mut ticks = 0;
+        while evidence.verdict() == Verdict::Continue && ticks < 400 {
+            evidence.observe(random.tick((75, 675), (0.001, 0.001)));
+            ticks += 1;
+        }
+        if let Some(missing) = missing {
+            (told, waited) = (told + missing, waited + 15.0 * f64::from(ticks));
+        }
+    }
+    assert!(early <= 2, "{early} passed within it");
+    assert!(
+        waited < 2.0 * told && told < 2.0 * waited,
+        "told {told}, waited {waited}"
+    );
 }
 
 #[test]
