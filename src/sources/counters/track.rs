@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Kind;
 use super::samples::{EDGE_LABEL, Labels, Target, Values};
 use super::series::{ResetCheck, Series};
+use super::{Carry, Kind};
 use crate::ports::{Increment, Sample};
 
 /// One arm.
@@ -21,8 +21,8 @@ pub(super) struct Track {
     last: Vec<BTreeMap<Labels, Series>>,
     /// What each of these has grown by, and is not emitted yet.
     pending: Vec<u64>,
-    /// So many of the bad requests that are not emitted yet have had a reading to be in.
-    late: u64,
+    /// Bad ones that no reading had room for; a histogram has none.
+    carry: Carry,
 }
 
 /// What decides where the count of an unknown series begins.
@@ -69,7 +69,7 @@ impl Track {
             seen: false,
             last: vec![BTreeMap::new(); parts],
             pending: vec![0; parts],
-            late: 0,
+            carry: Carry::default(),
         }
     }
 
@@ -149,38 +149,18 @@ impl Track {
     pub(super) fn take(&mut self) -> Increment {
         let requests = self.pending[0];
         let parts = self.pending[1..].iter();
-        let (bad, kept) = match self.kind {
-            Kind::Share => {
-                let bad = parts.map(|bad| *bad.min(&requests)).collect();
-                (bad, self.keep(requests))
-            }
-            Kind::Histogram(_) => (parts.map(|within| requests.saturating_sub(*within)).collect(), 0),
+        let bad = match self.kind {
+            Kind::Share => parts.map(|bad| self.carry.take(requests, *bad)).collect(),
+            Kind::Histogram(_) => parts.map(|within| requests.saturating_sub(*within)).collect(),
         };
         self.pending.fill(0);
-        if kept > 0 {
-            self.pending[1] = kept;
-        }
         Increment { requests, bad }
-    }
-
-    /// Bad requests carried to the next reading. Where another job counts them, their totals may appear one reading earlier
-    /// or later. They are carried to the next reading that has requests and no further, so that a query that counts more
-    /// bad requests than there are cannot build up a backlog. Those after a step's last reading count in the next step's
-    /// first.
-    fn keep(&mut self, requests: u64) -> u64 {
-        let all = self.pending[1];
-        let left = all.saturating_sub(requests);
-        if requests > 0 {
-            self.late = left.min(all.saturating_sub(self.late));
-            return self.late;
-        }
-        left
     }
 
     /// Discards growth that was not handed on.
     pub(super) fn forget(&mut self) {
         self.pending.fill(0);
-        self.late = 0;
+        self.carry = Carry::default();
     }
 }
 
