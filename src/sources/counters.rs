@@ -17,8 +17,8 @@ use jiff::Timestamp;
 
 use crate::ports::{Increment, Sample, SourceError};
 pub use carry::Carry;
-pub(super) use samples::EDGE_LABEL;
 use samples::Values;
+pub(super) use samples::{EDGE_LABEL, wrong};
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, RESETS_WITHIN, Target};
 use series::ResetCheck;
 use track::{Birth, Track};

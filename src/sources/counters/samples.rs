@@ -174,7 +174,7 @@ fn values(
 }
 
 /// What is wrong with a counter's value, in words.
-fn wrong(value: f64) -> Option<&'static str> {
+pub(in crate::sources) fn wrong(value: f64) -> Option<&'static str> {
     if value.is_nan() {
         Some("NaN")
     } else if value.is_infinite() {
