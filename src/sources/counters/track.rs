@@ -102,21 +102,26 @@ impl Track {
     }
 
     /// Each value of a series that was seen before, with its labels.
-    fn known<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = (&'a Series, &'a Labels, f64)> {
+    fn known<'a, 'v>(&'a self, values: &'v Values) -> impl Iterator<Item = (&'a Series, &'v Labels, f64)> {
         let parts = self.last.iter().zip(&values.parts);
         let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
         series.filter_map(|(known, (labels, value))| Some((known?, labels, *value)))
     }
 
     /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that counts
-    /// a backend anew does so with all its series, and a rare one may have passed by now what it had.
-    fn reset<'a>(&self, values: &'a Values) -> BTreeSet<&'a Labels> {
-        let lower = self
-            .known(values)
-            .filter(|(series, labels, value)| *value < series.value() && values.fallen.contains(*labels));
+    /// a backend anew does so with all its series, and a rare one may have passed by now what it had. A fall that was acted
+    /// on before is none.
+    fn reset<'a>(&self, values: &'a Values, at: Timestamp) -> BTreeSet<&'a Labels> {
+        let anew = |series: &Series, labels: &Labels| {
+            let falls = values.fallen.get(labels);
+            falls.is_some_and(|falls| series.has_fallen_anew(*falls, at))
+        };
+        let known = self.known(values);
+        let fallen: Vec<_> = known.filter(|(series, labels, _)| anew(series, labels)).collect();
+        let lower = fallen.iter().filter(|(series, _, value)| *value < series.value());
         let targets: BTreeSet<Target> = lower.map(|(_, labels, _)| Target::of(labels)).collect();
-        let fallen = values.fallen.iter();
-        fallen
+        let labels = fallen.iter().map(|(_, labels, _)| *labels);
+        labels
             .filter(|labels| targets.contains(&Target::of(labels)))
             .collect()
     }
@@ -137,10 +142,10 @@ impl Track {
             Kind::Share => BTreeSet::new(),
             Kind::Histogram(_) => restarted(&self.last, &values.parts, begun),
         };
-        restarted.extend(self.reset(values));
+        restarted.extend(self.reset(values, birth.at));
         let fresh = self.is_fresh();
         for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
-            let grown = difference(last, now, (begun, &restarted), (fresh, birth));
+            let grown = difference(last, now, (begun, &restarted, &values.fallen), (fresh, birth));
             *pending = pending.saturating_add(grown);
         }
     }
@@ -183,11 +188,11 @@ fn restarted<'a>(
 
 /// What the series have counted since their last values, which become those of `now`. A series that is gone keeps its
 /// last value until it returns, and one whose sample is older keeps it too. `begun`: targets that have begun again;
-/// `restarted`: series that have, though they may show more than before.
+/// `restarted`: series that have, though they may show more than before; `fallen`: how often the server has seen them do so.
 fn difference(
     last: &mut BTreeMap<Labels, Series>,
     now: &BTreeMap<Labels, f64>,
-    (begun, restarted): (&BTreeSet<Target>, &BTreeSet<&Labels>),
+    (begun, restarted, fallen): (&BTreeSet<Target>, &BTreeSet<&Labels>, &BTreeMap<Labels, u64>),
     (fresh, birth): (bool, &Birth<'_>),
 ) -> u64 {
     let (at, mut sum) = (birth.at, 0.0);
@@ -206,7 +211,7 @@ fn difference(
         };
         if restarted.contains(labels) || (value < series.value() && begun.contains(&Target::of(labels))) {
             sum += value;
-            *series = Series::new(value, at);
+            series.restart(value, at, fallen.get(labels).copied().unwrap_or_default());
         } else if value >= series.value() {
             sum += value - series.value();
             series.grow(value, at);
