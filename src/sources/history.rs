@@ -191,7 +191,7 @@ fn fold(total: &Samples, bad: &Samples, edges: Option<&[f64]>, span: Span) -> Pa
     let mut last: BTreeMap<(usize, Labels), f64> = BTreeMap::new();
     let (mut ticks, mut known): (Vec<Vec<Vec<u64>>>, bool) = (Vec::new(), false);
     for at in span.times() {
-        let mut grown = vec![vec![0; 1 + parts]; targets.len()];
+        let mut grown = vec![vec![0_u64; 1 + parts]; targets.len()];
         let now = |all: &Samples| all.get(&at).cloned().unwrap_or_default();
         let all = now(total)
             .into_iter()
