@@ -143,10 +143,11 @@ mod tests {
         assert_eq!(two(Some(0.0), Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
         // Also if it is the first time that its start is told, but only if that is after the line before.
         assert_eq!(two(None, Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
-        assert_eq!(two(None, Some(14.0)), [(0, 0), (10, 10), (10, 1)]);
+        // The errors that exceed the ten requests of the same process wait for the next ten.
+        assert_eq!(two(None, Some(14.0)), [(0, 0), (10, 10), (10, 10)]);
         // A start that is rounded, that is not told any more, or that is told earlier is no other process.
         for second in [Some(1.0), None, Some(-20.0)] {
-            assert_eq!(two(Some(0.0), second), [(0, 0), (10, 10), (10, 1)], "{second:?}");
+            assert_eq!(two(Some(0.0), second), [(0, 0), (10, 10), (10, 10)], "{second:?}");
         }
         // What was told once is not forgotten with one silent line.
         let silent = taken(&[
