@@ -111,6 +111,24 @@ async fn a_good_release_is_counted() {
     );
 }
 
+/// Otherwise an alert on their increase would not see the first time.
+#[tokio::test(start_paused = true)]
+async fn what_alerts_count_is_there_at_0_before_the_first_time() {
+    let world = shop();
+    let (_tasks, metrics) = operate(&world);
+    comes_to(&world, "Idle").await;
+    for series in [
+        format!(r#"serin_rollbacks_total{{{OF},reason="Regression"}}"#),
+        format!(r#"serin_rollbacks_total{{{OF},reason="Reverted"}}"#),
+        format!(r#"serin_drift_corrections_total{{{OF},object="HTTPRoute"}}"#),
+        format!("serin_breaches_total{{{OF}}}"),
+        r#"serin_provider_query_errors_total{provider="default",reason="unreachable"}"#.to_owned(),
+        r#"serin_provider_query_errors_total{provider="default",reason="unusable"}"#.to_owned(),
+    ] {
+        assert_eq!(value(&metrics, &series), Some(0.0), "{series}");
+    }
+}
+
 /// As the API server has counted them.
 #[tokio::test(start_paused = true)]
 async fn every_request_to_the_api_server_is_counted() {
