@@ -191,6 +191,14 @@ impl Metrics {
         }
     }
 
+    /// The provider is gone: its series go, as far as they are of these reasons.
+    pub fn forget_provider(&self, provider: &str, reasons: impl IntoIterator<Item = &'static str>) {
+        self.query_seconds.remove(&[("provider", provider.to_owned())]);
+        for reason in reasons {
+            self.query_errors.remove(&query_error(provider, reason));
+        }
+    }
+
     /// A release ended: `serin_rollout_duration_seconds`.
     pub fn ended(&self, outcome: &'static str, took: Duration) {
         self.release_seconds

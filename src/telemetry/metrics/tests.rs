@@ -170,6 +170,17 @@ fn what_alerts_count_is_there_at_0_before_the_first_time() {
 }
 
 #[test]
+fn a_provider_takes_its_series_along() {
+    let metrics = filled();
+    metrics.queried("team", Duration::from_millis(7), Some("late"));
+    metrics.forget_provider("default", ["late", "unreachable"]);
+    let text = metrics.render();
+    assert!(!text.contains(r#"provider="default""#), "{text}");
+    let left = r#"serin_provider_query_errors_total{provider="team",reason="late"}"#;
+    assert_eq!(value(&text, left), Some(1.0));
+}
+
+#[test]
 fn an_unknown_weight_has_no_series() {
     let metrics = filled();
     metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, None);
