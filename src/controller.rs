@@ -13,7 +13,7 @@ mod sweep;
 mod undone_writes;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::cluster::events::{Events, events};
 use crate::cluster::lease::{self, Epoch, Leadership, Lost, Stamp};
 use crate::cluster::watches;
 use crate::engine::plan::GateMode;
-use crate::ports::{Clock, Providers};
+use crate::ports::{Clock, Providers, SourceError};
 use crate::telemetry::{Gate, Metrics, Readiness};
 pub use live::Live;
 
@@ -172,8 +172,14 @@ async fn supervise(shared: Arc<Shared>) {
     let mut changes = shared.cache.changes("");
     let mut tasks: JoinSet<(String, String)> = JoinSet::new();
     let mut workers: BTreeMap<(String, String), AbortHandle> = BTreeMap::new();
+    let mut providers = BTreeSet::new();
     while shared.leadership.check().is_some() {
         changes.borrow_and_update();
+        let known: BTreeSet<_> = shared.cache.keys(Kind::MetricProvider).into_iter().collect();
+        for (_, gone) in providers.difference(&known) {
+            shared.metrics.forget_provider(gone, SourceError::LABELS);
+        }
+        providers = known;
         for key in shared.cache.keys(Kind::Rollout) {
             if workers.get(&key).is_none_or(AbortHandle::is_finished) {
                 let worker = worker::Worker::new(Arc::clone(&shared), key.clone());

@@ -102,7 +102,18 @@ impl SourceError {
         }
     }
 
-    /// One word, for metrics.
+    /// Every [`SourceError::label`].
+    pub const LABELS: [&str; 7] = [
+        "unreachable",
+        "late",
+        "credentials",
+        "denied",
+        "refused",
+        "status",
+        "unusable",
+    ];
+
+    /// One word, for metrics; one of [`SourceError::LABELS`].
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable | Self::UnknownHost | Self::NotListening | Self::Untrusted => "unreachable",

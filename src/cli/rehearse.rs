@@ -86,6 +86,7 @@ impl Rehearse {
         let assumed = self.assumed();
         let setting = Setting::of(&rollout.spec, &assumed)
             .map_err(|wrong| input::refused(&self.file, &rollout.title, &wrong.join("; ")))?;
+        self.bearable(&setting)?;
         let summary = summarize(&setting, &courses(&setting, 0..self.runs, Stop::AtEnd));
         if summary.breaches > 0 {
             return Err(Failure::failed(

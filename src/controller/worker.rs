@@ -31,6 +31,7 @@ use crate::engine::observation::{Gate, Observation, Problem, Route};
 use crate::engine::plan::GateMode;
 use crate::engine::state::Phase;
 use crate::engine::{Moment, Revision, State, Weight, check, decide, reason};
+use crate::ports::SourceError;
 use crate::render::names;
 use crate::stats::Trouble;
 use crate::telemetry::Metrics;
@@ -306,7 +307,14 @@ impl Worker {
             .shared
             .providers
             .source(name, &snapshot.namespace, object.as_deref());
-        source.err().map(|message| Problem {
+        let message = match source {
+            Ok(_) => {
+                self.shared.metrics.expect_provider(name, SourceError::LABELS);
+                return None;
+            }
+            Err(message) => message,
+        };
+        Some(Problem {
             reason: "ProviderNotFound",
             message,
         })

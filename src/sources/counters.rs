@@ -5,6 +5,7 @@
 //! - an increment is emitted once, and for both arms over the same span;
 //! - the result depends on the snapshots alone, not on their order within a query nor on when they were fetched.
 
+mod carry;
 mod samples;
 mod series;
 mod track;
@@ -15,8 +16,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::ports::{Increment, Sample, SourceError};
-pub(super) use samples::EDGE_LABEL;
+pub use carry::Carry;
 use samples::Values;
+pub(super) use samples::{EDGE_LABEL, wrong};
 pub use samples::{Labels, MAX_AGE, MAX_SERIES, RESETS_WITHIN, Target};
 use series::ResetCheck;
 use track::{Birth, Track};

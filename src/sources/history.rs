@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::counters::{EDGE_LABEL, Labels, Target};
+use super::counters::{EDGE_LABEL, Labels, Target, wrong};
 use super::native;
 use super::promql::{Arm, TemplateError};
 use super::queries::{ArmQueries, Queries};
@@ -144,9 +144,10 @@ pub async fn histogram(
 
 /// By how much the cumulative buckets of all series have grown, edge by edge in rising order.
 fn grown(now: &[Sample], before: &[Sample]) -> Vec<(f64, u64)> {
-    let before: BTreeMap<&Labels, f64> = before.iter().map(|it| (&it.labels, it.value)).collect();
+    let before = before.iter().filter(|it| can_count(it));
+    let before: BTreeMap<&Labels, f64> = before.map(|it| (&it.labels, it.value)).collect();
     let mut edges: Vec<(f64, f64)> = Vec::new();
-    for sample in now {
+    for sample in now.iter().filter(|it| can_count(it)) {
         let Some(edge) = edge(&sample.labels) else {
             continue;
         };
@@ -160,6 +161,11 @@ fn grown(now: &[Sample], before: &[Sample]) -> Vec<(f64, u64)> {
     edges.sort_by(|a, b| a.0.total_cmp(&b.0));
     let whole = |(edge, count): (f64, f64)| (edge, count.max(0.0).round() as u64);
     edges.into_iter().map(whole).collect()
+}
+
+/// Whether a counter can have this value. One that cannot is left out: it does not end what the others teach.
+fn can_count(sample: &Sample) -> bool {
+    wrong(sample.value).is_none()
 }
 
 fn edge(labels: &Labels) -> Option<f64> {
@@ -185,14 +191,14 @@ fn fold(total: &Samples, bad: &Samples, edges: Option<&[f64]>, span: Span) -> Pa
     let mut last: BTreeMap<(usize, Labels), f64> = BTreeMap::new();
     let (mut ticks, mut known): (Vec<Vec<Vec<u64>>>, bool) = (Vec::new(), false);
     for at in span.times() {
-        let mut grown = vec![vec![0; 1 + parts]; targets.len()];
+        let mut grown = vec![vec![0_u64; 1 + parts]; targets.len()];
         let now = |all: &Samples| all.get(&at).cloned().unwrap_or_default();
         let all = now(total)
             .into_iter()
             .filter_map(|sample| Some((part(&sample, edges)?, sample)))
             .chain(now(bad).into_iter().map(|sample| (1, sample)));
         let mut seen = false;
-        for (part, sample) in all.filter(|(_, sample)| sample.value.is_finite()) {
+        for (part, sample) in all.filter(|(_, sample)| can_count(sample)) {
             seen = true;
             let target = Target::of(&sample.labels);
             let index = targets.iter().position(|it| *it == target);
@@ -210,7 +216,8 @@ fn fold(total: &Samples, bad: &Samples, edges: Option<&[f64]>, span: Span) -> Pa
                 None if known && !new => sample.value,
                 None => 0.0,
             };
-            grown[index][part] += step.round() as u64;
+            let count = &mut grown[index][part];
+            *count = count.saturating_add(step.round() as u64);
         }
         if known {
             ticks.push(grown);
@@ -236,7 +243,8 @@ fn finish(ticks: Vec<Vec<Vec<u64>>>, targets: usize, histogram: bool, span: Span
         }
     };
     let seconds = ticks.len() as f64 * span.step.as_secs_f64();
-    let requests: u64 = ticks.iter().flatten().map(|grown| grown[0]).sum();
+    let each = ticks.iter().flatten().map(|grown| grown[0]);
+    let requests = each.fold(0, u64::saturating_add);
     let pace = if seconds > 0.0 {
         requests as f64 / seconds
     } else {
@@ -334,6 +342,51 @@ mod tests {
                 bad: vec![6, 2]
             }]]
         );
+    }
+
+    #[test]
+    fn what_no_counter_can_be_is_left_out() {
+        let mut rows: Vec<(i64, &str, (&str, &str), f64)> = Vec::new();
+        for (at, a) in [
+            (0, 5.0),
+            (10, 1.8e19),
+            (20, 105.0),
+            (30, -7.0),
+            (40, f64::NAN),
+            (50, 110.0),
+        ] {
+            rows.push((at, "a", ("code", "200"), a));
+            rows.push((at, "a", ("code", "204"), a));
+        }
+        let past = fold(&samples(&rows), &samples(&rows), None, span(6));
+        let counted: Vec<(u64, u64)> = past
+            .ticks
+            .iter()
+            .map(|tick| (tick[0].requests, tick[0].bad[0]))
+            .collect();
+        assert_eq!(counted, [(0, 0), (200, 200), (0, 0), (0, 0), (10, 10)]);
+        let labels: Labels = [("le".to_owned(), "1".to_owned())].into();
+        let bucket = |value| Sample {
+            labels: labels.clone(),
+            value,
+            at: second(0),
+        };
+        assert_eq!(grown(&[bucket(1.8e19)], &[]), []);
+        assert_eq!(grown(&[bucket(9.0)], &[bucket(-2.0)]), [(1.0, 9)]);
+    }
+
+    #[test]
+    fn the_greatest_counters_are_summed_without_overflow() {
+        let most = 9_007_199_254_740_992.0;
+        let pods: Vec<String> = (0..1_500).map(|pod| pod.to_string()).collect();
+        let mut rows: Vec<(i64, &str, (&str, &str), f64)> = Vec::new();
+        for at in [0, 10, 20] {
+            let value = if at == 10 { most } else { 0.0 };
+            rows.extend(pods.iter().map(|pod| (at, "a", ("series", pod.as_str()), value)));
+            rows.extend(pods.iter().map(|pod| (at, "b", ("series", pod.as_str()), value)));
+        }
+        let past = fold(&samples(&rows), &Samples::new(), None, span(3));
+        assert!(past.pace > 1e17, "{}", past.pace);
     }
 
     #[test]

@@ -166,6 +166,39 @@ impl Metrics {
         self.rollouts.forget(rollout);
     }
 
+    /// These may be counted of it: reasons of rollbacks, and kinds of objects under care. They are there, at 0, before the
+    /// first time: otherwise an increase would not see that one.
+    pub fn expect(
+        &self,
+        rollout: &RolloutKey,
+        reasons: impl IntoIterator<Item = &'static str>,
+        objects: impl IntoIterator<Item = &'static str>,
+    ) {
+        self.rollouts.change(rollout, |series| {
+            for reason in reasons {
+                series.rollbacks.entry(reason).or_default();
+            }
+            for object in objects {
+                series.drift.entry(object).or_default();
+            }
+        });
+    }
+
+    /// The same of a provider: reasons why a query gives nothing.
+    pub fn expect_provider(&self, provider: &str, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            let _ = self.query_errors.get_or_create(&query_error(provider, reason));
+        }
+    }
+
+    /// The provider is gone: its series go, as far as they are of these reasons.
+    pub fn forget_provider(&self, provider: &str, reasons: impl IntoIterator<Item = &'static str>) {
+        self.query_seconds.remove(&[("provider", provider.to_owned())]);
+        for reason in reasons {
+            self.query_errors.remove(&query_error(provider, reason));
+        }
+    }
+
     /// A release ended: `serin_rollout_duration_seconds`.
     pub fn ended(&self, outcome: &'static str, took: Duration) {
         self.release_seconds
@@ -179,7 +212,7 @@ impl Metrics {
             .get_or_create(&[("provider", provider.to_owned())])
             .observe(took.as_secs_f64());
         if let Some(reason) = error {
-            let labels = [("provider", provider.to_owned()), ("reason", reason.to_owned())];
+            let labels = query_error(provider, reason);
             self.query_errors.get_or_create(&labels).inc();
         }
     }
@@ -225,6 +258,10 @@ impl Metrics {
         self.leader.set(i64::from(leads));
         self.conventional.leads(lease, leads);
     }
+}
+
+fn query_error(provider: &str, reason: &str) -> ProviderError {
+    [("provider", provider.to_owned()), ("reason", reason.to_owned())]
 }
 
 fn add(to: &mut Registry, about: About, metric: impl Metric) {

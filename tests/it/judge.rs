@@ -6,6 +6,7 @@ mod edges;
 mod gauges;
 mod gone;
 mod input;
+mod late;
 mod plot;
 mod prometheus;
 mod silence;

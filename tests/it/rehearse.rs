@@ -469,6 +469,18 @@ fn what_cannot_be_rehearsed_is_refused_in_one_line() {
         (&[minimal, "--scenario", "G99"], "", "B1 to B14"),
         (&[minimal, "--scrape", "15"], "", "1s to 5m"),
         (&[minimal, "--hours", "0"], "", "at most 720"),
+        (
+            &[
+                minimal, "--runs", "1", "--rps", "0.000001", "--scrape", "1s", "--hours", "720",
+            ],
+            "",
+            "2592000 looks at the metrics, at most 1000000 are simulated; hint: give at most --hours 277, or a longer --scrape",
+        ),
+        (
+            &[minimal, "--runs", "100000", "--hours", "720"],
+            "",
+            "hint: give at most --runs 2893, fewer --hours or a longer --scrape",
+        ),
         (&[], "", "not provided: <FILE>"),
     ];
     for (arguments, input, want) in cases {

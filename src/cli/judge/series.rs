@@ -2,11 +2,13 @@
 //!
 //! A counter that fell was reset and counts from 0, and so does one whose process began anew though it may have grown beyond
 //! what it was. A series that is new counts from 0 only if it began after the last line; otherwise its first sample is no more
-//! than a base.
+//! than a base. Errors may show a line earlier or later than their requests, or in another series: the arm is clipped as a
+//! whole, and what exceeds its requests waits for the next ones.
 
 use std::collections::BTreeMap;
 
 use super::line::Series;
+use crate::sources::counters::Carry;
 use crate::stats::Counts;
 
 /// A start that is told later than before by no more than this is the same one, in seconds: many reckon it from an uptime in
@@ -42,12 +44,13 @@ impl Sample {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     last: BTreeMap<Box<str>, Sample>,
+    carry: Carry,
 }
 
 impl Counters {
     /// The arm's increments at `t` since the last line, which was at `since` (`None` for the first line).
     pub(super) fn take(&mut self, series: &[Series<'_>], since: Option<f64>, t: f64) -> Counts {
-        let mut sum = Counts::default();
+        let (mut sum, mut all_bad) = (0_u64, 0_u64);
         for one in series {
             let mut now = Sample {
                 requests: one.n.0,
@@ -73,13 +76,14 @@ impl Counters {
             if let Some((requests, bad)) = from {
                 // Errors that fell by themselves are what came since.
                 let bad = if now.bad < bad { now.bad } else { now.bad - bad };
-                sum = sum.plus(Counts::new(now.requests - requests, bad));
+                sum = sum.saturating_add(now.requests - requests);
+                all_bad = all_bad.saturating_add(bad);
             }
         }
         if self.last.len() > series.len() {
             self.last.retain(|_, sample| t - sample.at <= MEMORY);
         }
-        sum
+        Counts::new(sum, self.carry.take(sum, all_bad))
     }
 }
 
@@ -139,10 +143,11 @@ mod tests {
         assert_eq!(two(Some(0.0), Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
         // Also if it is the first time that its start is told, but only if that is after the line before.
         assert_eq!(two(None, Some(16.0)), [(0, 0), (100, 80), (10, 1)]);
-        assert_eq!(two(None, Some(14.0)), [(0, 0), (10, 10), (10, 1)]);
+        // The errors that exceed the ten requests of the same process wait for the next ten.
+        assert_eq!(two(None, Some(14.0)), [(0, 0), (10, 10), (10, 10)]);
         // A start that is rounded, that is not told any more, or that is told earlier is no other process.
         for second in [Some(1.0), None, Some(-20.0)] {
-            assert_eq!(two(Some(0.0), second), [(0, 0), (10, 10), (10, 1)], "{second:?}");
+            assert_eq!(two(Some(0.0), second), [(0, 0), (10, 10), (10, 10)], "{second:?}");
         }
         // What was told once is not forgotten with one silent line.
         let silent = taken(&[

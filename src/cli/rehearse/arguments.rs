@@ -1,12 +1,19 @@
 //! The values of the command line: each is read strictly, and refused with what to write instead.
 
+use std::time::Duration;
+
 use super::Rehearse;
 use crate::api::{self, duration};
-use crate::rehearsal::Assumed;
+use crate::cli::Failure;
+use crate::rehearsal::{Assumed, Setting};
 use crate::trials::scenario::Extra;
 use crate::trials::{MATRIX, Scenario};
 
 const HOUR: f64 = 3600.0;
+/// Looks at the metrics that one release may take: the searches play it some thirty times, which takes half a minute then.
+const MOST_LOOKS: u64 = 1_000_000;
+/// And all releases together: a thousand of three days with a look each second.
+const MOST_LOOKS_OF_ALL: u64 = 500_000_000;
 
 impl Rehearse {
     /// What is assumed of the service: what is written, else what the scenario says, else the defaults.
@@ -33,6 +40,36 @@ impl Rehearse {
             seed: self.seed,
         }
     }
+
+    /// That the releases can be simulated in a bearable time.
+    ///
+    /// # Errors
+    /// They cannot; what to ask for instead.
+    pub(super) fn bearable(&self, setting: &Setting) -> Result<(), Failure> {
+        bearable(setting.horizon, setting.plan.analysis.interval, self.runs)
+            .map_err(|(message, hint)| Failure::usage(message, hint))
+    }
+}
+
+/// What is too much, and what to give instead.
+fn bearable(horizon: Duration, interval: Duration, runs: u64) -> Result<(), (String, String)> {
+    let interval = interval.as_secs_f64().max(1e-3);
+    let looks = (horizon.as_secs_f64() / interval).ceil() as u64;
+    if looks > MOST_LOOKS {
+        let hours = (MOST_LOOKS as f64 * interval / HOUR).floor();
+        return Err((
+            format!("a release of {looks} looks at the metrics, at most {MOST_LOOKS} are simulated"),
+            format!("give at most --hours {hours}, or a longer --scrape"),
+        ));
+    }
+    let most = MOST_LOOKS_OF_ALL / looks.max(1);
+    if runs > most {
+        return Err((
+            format!("{runs} releases of up to {looks} looks at the metrics would take too long"),
+            format!("give at most --runs {most}, fewer --hours or a longer --scrape"),
+        ));
+    }
+    Ok(())
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -119,6 +156,28 @@ mod tests {
         ] {
             assert!(rate(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_refused_and_what_is_usual_is_not() {
+        let asked = |hours, seconds, runs| {
+            let (horizon, interval) = (Duration::from_hours(hours), Duration::from_secs(seconds));
+            bearable(horizon, interval, runs).map_err(|(_, hint)| hint)
+        };
+        // The last: what a Rollout with long deadlines comes to without any argument.
+        for (hours, seconds, runs) in [
+            (2, 5, 1_000),
+            (24, 15, 1_000),
+            (4, 15, 100_000),
+            (720, 15, 1_000),
+            (72, 1, 1_000),
+        ] {
+            assert_eq!(asked(hours, seconds, runs), Ok(()), "{hours} {seconds} {runs}");
+        }
+        let hint = |asked: Result<(), String>| asked.unwrap_err();
+        assert!(hint(asked(720, 1, 1)).contains("--hours 277,"));
+        assert!(hint(asked(72, 1, 100_000)).contains("--runs 1929,"));
+        assert_eq!((asked(277, 1, 1), asked(72, 1, 1_929)), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -12,9 +12,26 @@ use crate::controller::contest::Contest;
 use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::observation::{Observation, Route};
 use crate::engine::reason::{self, Note};
+use crate::engine::state::Cause;
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::render::json::text;
 use crate::telemetry::metrics::{Rate, RateArm, WeightArm, WeightKind};
+
+/// Why a candidate may be rolled back.
+const CAUSES: [Cause; 10] = [
+    Cause::Regression,
+    Cause::Leaking,
+    Cause::NotReady,
+    Cause::CapacityLost,
+    Cause::Crashing,
+    Cause::Inconclusive,
+    Cause::NoData,
+    Cause::Aborted,
+    Cause::Superseded,
+    Cause::Reverted,
+];
+/// The kind of object whose drift is corrected.
+const ROUTE: &str = "HTTPRoute";
 
 impl Worker {
     /// After the commit, never before.
@@ -41,6 +58,9 @@ impl Worker {
     /// The gauges: as things stand, whether or not the status says so yet.
     pub(super) fn show(&mut self, decision: &Decision, seen: &Observation) {
         self.count_verdict(&seen.evidence);
+        self.shared
+            .metrics
+            .expect(&self.key, CAUSES.map(Cause::label), [ROUTE]);
         let phases = api::Phase::NAMES;
         self.shared
             .metrics
@@ -151,7 +171,7 @@ impl Worker {
         let Some(undone) = self.contest.wrote(weight, changed, now) else {
             return;
         };
-        self.shared.metrics.drift_corrected(&self.key, "HTTPRoute");
+        self.shared.metrics.drift_corrected(&self.key, ROUTE);
         if let Some(problem) = undone.news {
             self.publish(snapshot, &Note::warning(problem.reason, problem.message));
         }
@@ -222,6 +242,24 @@ mod tests {
             reason: "evidence grows".into(),
             numbers,
         }
+    }
+
+    #[test]
+    fn every_cause_is_expected() {
+        // A new one makes this match incomplete: it belongs into the list too.
+        let place = |cause: Cause| match cause {
+            Cause::Regression => 0,
+            Cause::Leaking => 1,
+            Cause::NotReady => 2,
+            Cause::CapacityLost => 3,
+            Cause::Crashing => 4,
+            Cause::Inconclusive => 5,
+            Cause::NoData => 6,
+            Cause::Aborted => 7,
+            Cause::Superseded => 8,
+            Cause::Reverted => 9,
+        };
+        assert_eq!(CAUSES.map(place), std::array::from_fn(|at| at));
     }
 
     #[test]

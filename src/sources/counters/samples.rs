@@ -1,6 +1,6 @@
 //! Samples, checked: what passes here can be counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -56,8 +56,8 @@ pub(super) struct Values {
     /// All requests, then each part that is counted by itself: bad ones, or those within an edge.
     pub(super) parts: Vec<BTreeMap<Labels, f64>>,
     pub(super) starts: BTreeMap<Target, Timestamp>,
-    /// The series that have fallen lately; a histogram's without their label `le`.
-    pub(super) fallen: BTreeSet<Labels>,
+    /// How often the series that have fallen lately did so; a histogram's without their label `le`.
+    pub(super) fallen: BTreeMap<Labels, u64>,
 }
 
 impl Values {
@@ -82,17 +82,19 @@ impl Values {
             }
         }
         let resets = values(arm, Role::Resets, at, &samples.resets)?;
-        let fallen = resets.into_iter().filter(|(_, falls)| *falls > 0.0);
-        let fallen = fallen.map(|(mut labels, _)| {
+        let mut fallen: BTreeMap<Labels, u64> = BTreeMap::new();
+        for (mut labels, falls) in resets.into_iter().filter(|(_, falls)| *falls > 0.0) {
             if matches!(kind, Kind::Histogram(_)) {
                 labels.remove(EDGE_LABEL);
             }
-            labels
-        });
+            // Its buckets fall together, but one that has passed its old value may not show it.
+            let most = fallen.entry(labels).or_default();
+            *most = (falls as u64).max(*most);
+        }
         Ok(Self {
             parts,
             starts,
-            fallen: fallen.collect(),
+            fallen,
         })
     }
 
@@ -174,7 +176,7 @@ fn values(
 }
 
 /// What is wrong with a counter's value, in words.
-fn wrong(value: f64) -> Option<&'static str> {
+pub(in crate::sources) fn wrong(value: f64) -> Option<&'static str> {
     if value.is_nan() {
         Some("NaN")
     } else if value.is_infinite() {

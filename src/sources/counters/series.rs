@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::MAX_AGE;
+use super::{MAX_AGE, RESETS_WITHIN};
 
 /// What is known of a counter.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(super) struct Series {
     firsts: [Option<f64>; 3],
     /// The series existed before our first reading of it; nobody knows since when.
     predates_us: bool,
+    /// The falls that were acted on lately: at which evaluations, and how many.
+    falls: Vec<(Timestamp, u64)>,
 }
 
 /// What a value says about the process behind a counter.
@@ -40,6 +42,7 @@ impl Series {
             stretch: stretch(at),
             firsts: [Some(value), None, None],
             predates_us: false,
+            falls: Vec::new(),
         }
     }
 
@@ -76,6 +79,28 @@ impl Series {
         }
     }
 
+    /// Whether one of the `falls` that the server has seen within [`RESETS_WITHIN`] was not acted on: it remembers them for
+    /// so long, and an older sample must not count in full again for that.
+    pub(super) fn has_fallen_anew(&self, falls: u64, at: Timestamp) -> bool {
+        let known = self.falls.iter().filter(|(when, _)| is_recent(*when, at));
+        falls > known.fold(0, |sum, (_, falls)| falls.saturating_add(sum))
+    }
+
+    /// The counter has begun again at 0, and the server has seen so many `falls`: perhaps not yet this one, which it will
+    /// tell later.
+    pub(super) fn restart(&mut self, value: f64, at: Timestamp, falls: u64) {
+        let mut known = std::mem::take(&mut self.falls);
+        known.retain(|(when, _)| is_recent(*when, at));
+        let before = known
+            .iter()
+            .fold(0, |sum: u64, (_, falls)| sum.saturating_add(*falls));
+        known.push((at, falls.saturating_sub(before).max(1)));
+        *self = Self {
+            falls: known,
+            ..Self::new(value, at)
+        };
+    }
+
     /// The same process counts on.
     pub(super) fn grow(&mut self, value: f64, at: Timestamp) {
         let stretch = stretch(at);
@@ -88,6 +113,11 @@ impl Series {
         };
         (self.value, self.stretch) = (value, stretch);
     }
+}
+
+/// Whether what the server saw `when` is among what it tells of at `at`.
+fn is_recent(when: Timestamp, at: Timestamp) -> bool {
+    at.duration_since(when).unsigned_abs() < RESETS_WITHIN
 }
 
 /// Aligned to the Unix epoch, so that a replay of the same samples finds the same stretches.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Kind;
 use super::samples::{EDGE_LABEL, Labels, Target, Values};
 use super::series::{ResetCheck, Series};
+use super::{Carry, Kind};
 use crate::ports::{Increment, Sample};
 
 /// One arm.
@@ -21,8 +21,8 @@ pub(super) struct Track {
     last: Vec<BTreeMap<Labels, Series>>,
     /// What each of these has grown by, and is not emitted yet.
     pending: Vec<u64>,
-    /// So many of the bad requests that are not emitted yet have had a reading to be in.
-    late: u64,
+    /// Bad ones that no reading had room for; a histogram has none.
+    carry: Carry,
 }
 
 /// What decides where the count of an unknown series begins.
@@ -69,7 +69,7 @@ impl Track {
             seen: false,
             last: vec![BTreeMap::new(); parts],
             pending: vec![0; parts],
-            late: 0,
+            carry: Carry::default(),
         }
     }
 
@@ -109,21 +109,26 @@ impl Track {
     }
 
     /// Each value of a series that was seen before, with its labels.
-    fn known<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = (&'a Series, &'a Labels, f64)> {
+    fn known<'a, 'v>(&'a self, values: &'v Values) -> impl Iterator<Item = (&'a Series, &'v Labels, f64)> {
         let parts = self.last.iter().zip(&values.parts);
         let series = parts.flat_map(|(last, now)| now.iter().map(move |it| (last.get(it.0), it)));
         series.filter_map(|(known, (labels, value))| Some((known?, labels, *value)))
     }
 
     /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that counts
-    /// a backend anew does so with all its series, and a rare one may have passed by now what it had.
-    fn reset<'a>(&self, values: &'a Values) -> BTreeSet<&'a Labels> {
-        let lower = self
-            .known(values)
-            .filter(|(series, labels, value)| *value < series.value() && values.fallen.contains(*labels));
+    /// a backend anew does so with all its series, and a rare one may have passed by now what it had. A fall that was acted
+    /// on before is none.
+    fn reset<'a>(&self, values: &'a Values, at: Timestamp) -> BTreeSet<&'a Labels> {
+        let anew = |series: &Series, labels: &Labels| {
+            let falls = values.fallen.get(labels);
+            falls.is_some_and(|falls| series.has_fallen_anew(*falls, at))
+        };
+        let known = self.known(values);
+        let fallen: Vec<_> = known.filter(|(series, labels, _)| anew(series, labels)).collect();
+        let lower = fallen.iter().filter(|(series, _, value)| *value < series.value());
         let targets: BTreeSet<Target> = lower.map(|(_, labels, _)| Target::of(labels)).collect();
-        let fallen = values.fallen.iter();
-        fallen
+        let labels = fallen.iter().map(|(_, labels, _)| *labels);
+        labels
             .filter(|labels| targets.contains(&Target::of(labels)))
             .collect()
     }
@@ -144,10 +149,10 @@ impl Track {
             Kind::Share => BTreeSet::new(),
             Kind::Histogram(_) => restarted(&self.last, &values.parts, begun),
         };
-        restarted.extend(self.reset(values));
+        restarted.extend(self.reset(values, birth.at));
         let fresh = self.is_fresh();
         for ((last, now), pending) in self.last.iter_mut().zip(&values.parts).zip(&mut self.pending) {
-            let grown = difference(last, now, (begun, &restarted), (fresh, birth));
+            let grown = difference(last, now, (begun, &restarted, &values.fallen), (fresh, birth));
             *pending = pending.saturating_add(grown);
         }
     }
@@ -156,38 +161,18 @@ impl Track {
     pub(super) fn take(&mut self) -> Increment {
         let requests = self.pending[0];
         let parts = self.pending[1..].iter();
-        let (bad, kept) = match self.kind {
-            Kind::Share => {
-                let bad = parts.map(|bad| *bad.min(&requests)).collect();
-                (bad, self.keep(requests))
-            }
-            Kind::Histogram(_) => (parts.map(|within| requests.saturating_sub(*within)).collect(), 0),
+        let bad = match self.kind {
+            Kind::Share => parts.map(|bad| self.carry.take(requests, *bad)).collect(),
+            Kind::Histogram(_) => parts.map(|within| requests.saturating_sub(*within)).collect(),
         };
         self.pending.fill(0);
-        if kept > 0 {
-            self.pending[1] = kept;
-        }
         Increment { requests, bad }
-    }
-
-    /// Bad requests carried to the next reading. Where another job counts them, their totals may appear one reading earlier
-    /// or later. They are carried to the next reading that has requests and no further, so that a query that counts more
-    /// bad requests than there are cannot build up a backlog. Those after a step's last reading count in the next step's
-    /// first.
-    fn keep(&mut self, requests: u64) -> u64 {
-        let all = self.pending[1];
-        let left = all.saturating_sub(requests);
-        if requests > 0 {
-            self.late = left.min(all.saturating_sub(self.late));
-            return self.late;
-        }
-        left
     }
 
     /// Discards growth that was not handed on.
     pub(super) fn forget(&mut self) {
         self.pending.fill(0);
-        self.late = 0;
+        self.carry = Carry::default();
     }
 }
 
@@ -210,11 +195,11 @@ fn restarted<'a>(
 
 /// What the series have counted since their last values, which become those of `now`. A series that is gone keeps its
 /// last value until it returns, and one whose sample is older keeps it too. `begun`: targets that have begun again;
-/// `restarted`: series that have, though they may show more than before.
+/// `restarted`: series that have, though they may show more than before; `fallen`: how often the server has seen them do so.
 fn difference(
     last: &mut BTreeMap<Labels, Series>,
     now: &BTreeMap<Labels, f64>,
-    (begun, restarted): (&BTreeSet<Target>, &BTreeSet<&Labels>),
+    (begun, restarted, fallen): (&BTreeSet<Target>, &BTreeSet<&Labels>, &BTreeMap<Labels, u64>),
     (fresh, birth): (bool, &Birth<'_>),
 ) -> u64 {
     let (at, mut sum) = (birth.at, 0.0);
@@ -233,7 +218,7 @@ fn difference(
         };
         if restarted.contains(labels) || (value < series.value() && begun.contains(&Target::of(labels))) {
             sum += value;
-            *series = Series::new(value, at);
+            series.restart(value, at, fallen.get(labels).copied().unwrap_or_default());
         } else if value >= series.value() {
             sum += value - series.value();
             series.grow(value, at);

@@ -147,6 +147,40 @@ fn a_rollout_takes_its_series_along() {
 }
 
 #[test]
+fn what_alerts_count_is_there_at_0_before_the_first_time() {
+    let metrics = Metrics::new();
+    metrics.expect(&key("a"), ["Regression", "Aborted"], ["HTTPRoute"]);
+    metrics.expect_provider("team", ["late"]);
+    let of = |text: &str, more: &str| value(text, &format!(r#"{more}"}}"#));
+    let series = [
+        r#"serin_rollbacks_total{namespace="shop",name="a",reason="Regression"#,
+        r#"serin_rollbacks_total{namespace="shop",name="a",reason="Aborted"#,
+        r#"serin_drift_corrections_total{namespace="shop",name="a",object="HTTPRoute"#,
+        r#"serin_breaches_total{namespace="shop",name="a"#,
+        r#"serin_provider_query_errors_total{provider="team",reason="late"#,
+    ];
+    for series in series {
+        assert_eq!(of(&metrics.render(), series), Some(0.0), "{series}");
+    }
+    metrics.rolled_back(&key("a"), "Regression");
+    metrics.expect(&key("a"), ["Regression", "Aborted"], ["HTTPRoute"]);
+    assert_eq!(of(&metrics.render(), series[0]), Some(1.0));
+    metrics.forget(&key("a"));
+    assert!(!metrics.render().contains(r#"name="a""#));
+}
+
+#[test]
+fn a_provider_takes_its_series_along() {
+    let metrics = filled();
+    metrics.queried("team", Duration::from_millis(7), Some("late"));
+    metrics.forget_provider("default", ["late", "unreachable"]);
+    let text = metrics.render();
+    assert!(!text.contains(r#"provider="default""#), "{text}");
+    let left = r#"serin_provider_query_errors_total{provider="team",reason="late"}"#;
+    assert_eq!(value(&text, left), Some(1.0));
+}
+
+#[test]
 fn an_unknown_weight_has_no_series() {
     let metrics = filled();
     metrics.weight(&key("a"), WeightArm::Stable, WeightKind::Observed, None);

@@ -1,5 +1,7 @@
 //! The operator's own metrics: every family has a value once there is something to count, and the right one.
 
+use kube::api::DeleteParams;
+use serin::api::MetricProvider;
 use serin::telemetry::metrics::FAMILIES;
 
 use super::drift::sync;
@@ -109,6 +111,52 @@ async fn a_good_release_is_counted() {
         ended("error"),
         sum(&metrics, "controller_runtime_reconcile_errors_total")
     );
+}
+
+/// Otherwise an alert on their increase would not see the first time.
+#[tokio::test(start_paused = true)]
+async fn what_alerts_count_is_there_at_0_before_the_first_time() {
+    let world = shop();
+    let (_tasks, metrics) = operate(&world);
+    comes_to(&world, "Idle").await;
+    for series in [
+        format!(r#"serin_rollbacks_total{{{OF},reason="Regression"}}"#),
+        format!(r#"serin_rollbacks_total{{{OF},reason="Reverted"}}"#),
+        format!(r#"serin_drift_corrections_total{{{OF},object="HTTPRoute"}}"#),
+        format!("serin_breaches_total{{{OF}}}"),
+        r#"serin_provider_query_errors_total{provider="default",reason="unreachable"}"#.to_owned(),
+        r#"serin_provider_query_errors_total{provider="default",reason="unusable"}"#.to_owned(),
+    ] {
+        assert_eq!(value(&metrics, &series), Some(0.0), "{series}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metric_provider_that_is_gone_has_no_figures() {
+    let world = shop();
+    let provider = "
+apiVersion: serin.dev/v1alpha1
+kind: MetricProvider
+metadata: {name: team}
+spec: {address: http://prometheus:9090, allowedNamespaces: [shop]}
+";
+    world.apply_yaml(provider).unwrap();
+    let (_tasks, metrics) = operate(&world);
+    comes_to(&world, "Idle").await;
+    for provider in ["team", "default"] {
+        metrics.queried(provider, Duration::from_millis(1), Some("late"));
+    }
+    let late = |provider: &str| {
+        let series = format!(r#"serin_provider_query_errors_total{{provider="{provider}",reason="late"}}"#);
+        value(&metrics, &series)
+    };
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!((late("team"), late("default")), (Some(1.0), Some(1.0)));
+    let providers: kube::Api<MetricProvider> = kube::Api::all(world.client());
+    providers.delete("team", &DeleteParams::default()).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!((late("team"), late("default")), (None, Some(1.0)));
+    assert!(!metrics.render().contains(r#"provider="team""#));
 }
 
 /// As the API server has counted them.

@@ -134,3 +134,44 @@ async fn only_selectors_of_a_preset_are_asked_for_resets() {
     let asked = source.asked.lock().expect("unpoisoned");
     assert!(asked.iter().all(|(query, _)| !query.starts_with("resets(")));
 }
+
+/// A real reset, and later a sample of a server that is behind; the server has seen one fall all the time.
+#[tokio::test]
+async fn a_fall_is_acted_on_once() {
+    let mut source = script(&[(0, 0), (90, 1), (180, 3), (40, 4), (130, 5), (85, 4), (220, 6)]);
+    for at in [30, 50] {
+        source.put(RESETS, at, Ok(codes(at, &[(200, 1), (500, 1)])));
+    }
+    let points = read(&mut reader(true), &source, 60).await;
+    assert_eq!(
+        counted(&points),
+        [(91, 1), (92, 2), (44, 4), (91, 1), (0, 0), (91, 1)]
+    );
+}
+
+#[tokio::test]
+async fn what_has_fallen_once_may_fall_again() {
+    // The second time the first series only: the other goes on though its old fall is remembered.
+    let mut source = script(&[(0, 0), (90, 1), (180, 3), (40, 4), (130, 5), (20, 7), (60, 8)]);
+    source.put(RESETS, 30, Ok(codes(30, &[(200, 1), (500, 1)])));
+    source.put(RESETS, 50, Ok(codes(50, &[(200, 2), (500, 1)])));
+    let points = read(&mut reader(true), &source, 60).await;
+    assert_eq!(
+        counted(&points),
+        [(91, 1), (92, 2), (44, 4), (91, 1), (22, 2), (41, 1)]
+    );
+}
+
+#[tokio::test]
+async fn a_fall_that_the_server_has_forgotten_hides_no_other() {
+    // Two falls at 30, whose readings lie 60 and more than 360 s before the others.
+    let mut samples = vec![(0, 0), (90, 1), (180, 3), (40, 4)];
+    samples.extend((1..=36).map(|k| (40 + 10 * k, 4)));
+    samples.push((30, 5));
+    let at = 10 * (i64::try_from(samples.len()).expect("few") - 1);
+    let mut source = script(&samples);
+    source.put(RESETS, 30, Ok(codes(30, &[(200, 2), (500, 2)])));
+    source.put(RESETS, at, Ok(codes(at, &[(200, 1), (500, 1)])));
+    let points = read(&mut reader(true), &source, at).await;
+    assert_eq!(counted(&points).last(), Some(&(35, 5)));
+}
