@@ -13,7 +13,7 @@ const CRASHES_MAX: u32 = 3;
 
 impl Turn<'_> {
     /// Ready pods are gone under traffic: all of it goes back in this decision, the third time for good. Where somebody
-    /// has removed the candidate the version is not to blame, however often.
+    /// has removed the candidate the version is not to blame, however often, nor where stable pods are missing too.
     pub(super) fn lose_capacity(&mut self, release: Release, needed: u32) -> Option<Waiting> {
         if let Some(object) = self.removed(&release.revision) {
             self.note(Note::warning(
@@ -42,13 +42,14 @@ impl Turn<'_> {
             return None;
         }
         let ready = self.seen.candidate.ready;
-        let lost = release.lost.saturating_add(1);
+        // Where stable pods are missing too, something that both need is gone: it is no fault of this version.
+        let lost = release.lost.saturating_add(u8::from(!self.incumbent_short()));
         let detail = format!(
             "{ready} of {needed} candidate pods are ready under {}",
             release.weight
         );
         let why = self.fallen(&release);
-        if lost >= LOST_MAX {
+        if lost >= LOST_MAX && lost > release.lost {
             return self.retreat(
                 &release.revision,
                 release.started,
@@ -136,7 +137,7 @@ impl Turn<'_> {
     }
 
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
-    fn incumbent_short(&self) -> bool {
+    pub(super) fn incumbent_short(&self) -> bool {
         let pods = match (&self.seen.workload, &self.next.stable) {
             (Some(workload), Some(stable)) => workload.pods(stable),
             _ => return false,
