@@ -103,11 +103,11 @@ impl Turn<'_> {
         })
     }
 
-    /// Where stable pods fall as well, something that both need is gone: what crashes meanwhile is not the candidate's
-    /// fault.
+    /// Where many stable pods fall as well, something that both need is gone: what crashes meanwhile is not the candidate's
+    /// fault. One of many that is not ready, maybe for ever, excuses nothing.
     pub(super) fn forgive(&mut self, mut release: Release, workload: &Workload) -> Release {
         let stable = self.next.stable.as_ref().map(|stable| workload.pods(stable));
-        let fallen = stable.is_some_and(|pods| pods.ready < pods.desired);
+        let fallen = stable.is_some_and(|pods| pods.desired > 0) && self.incumbent_short();
         let now = self.seen.candidate.crashes.restarts;
         if fallen && release.restarts.is_some_and(|before| now > before) {
             release.restarts = Some(now);
