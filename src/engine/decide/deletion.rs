@@ -4,7 +4,7 @@ use super::super::observation::{Candidate, Route, Workload};
 use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Promotion, PromotionStage, Release, Removal};
-use super::Turn;
+use super::{Turn, after};
 
 impl Turn<'_> {
     pub(super) fn begin_removal(&mut self, phase: &Phase) -> Option<Waiting> {
@@ -26,9 +26,7 @@ impl Turn<'_> {
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => (None, false),
         };
-        let drain = matches!(phase, Phase::RollingBack(_))
-            || weight > Weight::NONE
-            || self.next.stable.is_some() && self.seen.route.highest() > Weight::NONE;
+        let drain = weight > Weight::NONE || self.may_be_served(phase);
         // In mid-promotion the Deployment may be half rolled: the candidate serves until the approved pods do.
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
@@ -39,6 +37,19 @@ impl Turn<'_> {
             drain,
         });
         None
+    }
+
+    /// Whether requests to a candidate whose committed weight is zero may not have ended yet: a route to it can still be on its
+    /// way to the gateways, and what they had sent before goes on for a while.
+    fn may_be_served(&self, phase: &Phase) -> bool {
+        let (route, candidate) = (&self.seen.route, &self.seen.candidate);
+        let settled = route.settled(Weight::NONE, self.plan.propagation, self.now);
+        if settled.is_some_and(|since| after(since, self.plan.rollback.drain) <= self.now) {
+            return false;
+        }
+        let pods = candidate.revision.is_some() && candidate.desired > 0;
+        let led = route.highest() > Weight::NONE || pods && (route.touched() || self.route_unknown());
+        matches!(phase, Phase::RollingBack(_)) || self.next.stable.is_some() && led
     }
 
     pub(super) fn deleting(&mut self, removal: Removal) -> Option<Waiting> {
