@@ -17,8 +17,9 @@ impl Turn<'_> {
     /// What the end of `revision`'s candidate waits for, which would come at `end` if it got no request any more.
     pub(super) fn still_served(&mut self, revision: &Revision, end: Moment) -> Option<Waiting> {
         let promotes = matches!(self.next.phase, Phase::Promoting(_));
-        // Without pods there is nothing to keep, and a candidate that is in no route has had no request by one.
-        if self.seen.candidate.ready == 0 || !self.seen.route.touched() {
+        // Without pods there is nothing to keep (those that are not ready now may be in a moment), and a candidate that is in no
+        // route has had no request by one.
+        if self.lost() || !self.seen.route.touched() {
             return None;
         }
         let residual = self.seen.residual;
