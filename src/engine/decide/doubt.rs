@@ -2,7 +2,7 @@
 
 use super::super::gauge::{Leak, Room};
 use super::super::observation::{Route, Workload};
-use super::super::plan::OnSilence;
+use super::super::plan::{OnSilence, RungKind};
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Gap, Phase, Release, Stage};
@@ -283,14 +283,28 @@ impl Turn<'_> {
     /// The step's deadline came without a verdict, or the gauges stood in its way.
     pub(super) fn inconclusive(&mut self, release: &Release, gauges: Option<&str>) -> Option<Waiting> {
         let step = self.plan.rung(release.rung).step + 1;
-        let what = match gauges {
-            Some(why) => format!("at the deadline of step {step} its gauges still keep the weight ({why})"),
-            None => format!("no verdict at the deadline of step {step}"),
+        let suspect =
+            self.plan.rung(release.rung).kind == RungKind::Bake && self.seen.evidence.standing.suspect;
+        let (what, more) = match gauges {
+            Some(why) => (
+                format!("at the deadline of step {step} its gauges still keep the weight ({why})"),
+                "room",
+            ),
+            None if suspect => (
+                format!(
+                    "at the deadline of step {step} the candidate still looks worse in its bake, though not surely ({})",
+                    self.seen.evidence.summary
+                ),
+                "better readings",
+            ),
+            None => (
+                format!("no verdict at the deadline of step {step}"),
+                "more traffic",
+            ),
         };
         if self.plan.on_inconclusive == OnSilence::Rollback {
             return self.retreat(&release.revision, release.started, Cause::Inconclusive, what);
         }
-        let more = if gauges.is_some() { "room" } else { "more traffic" };
         let message = format!("{what}: waits for {more}, an abort, or a new template");
         Some(Waiting::on(reason::INCONCLUSIVE, message))
     }
