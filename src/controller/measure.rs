@@ -7,6 +7,7 @@ mod cached;
 mod concurrent;
 mod config;
 mod gauges;
+mod last_told;
 mod look;
 mod residual;
 pub(crate) mod search;
@@ -30,6 +31,7 @@ use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
 use config::Asked;
 use gauges::Gauges;
+use last_told::LastTold;
 use look::Look;
 use residual::{Watch, watched};
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
@@ -60,6 +62,7 @@ pub(super) struct Measure {
     served: Vec<Served>,
     /// What still comes to a candidate whose weight is zero.
     watch: Option<Watch>,
+    told: LastTold,
 }
 
 /// Stands in for a step's number while promoted pods have all traffic: above every real one, so that no edit of the steps
@@ -98,7 +101,11 @@ impl Measure {
     ) -> Report {
         self.looked = None;
         let Some(spec) = spec else {
-            return Report::nothing();
+            let of = watched(&state.phase);
+            return Report {
+                residual: of.map_or(Residual::Unknown, |of| self.told.note(of, Residual::Unknown, now)),
+                ..Report::nothing()
+            };
         };
         self.looked = reads(&state.phase).map(|judges| (now, judges));
         let look = Look {

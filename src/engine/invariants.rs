@@ -10,7 +10,7 @@ use super::decide::Decision;
 use super::effect::Effect;
 use super::gauge::{Leak, Room};
 use super::judge::Verdict;
-use super::observation::{Observation, Route, Verb};
+use super::observation::{Candidate, Observation, Route, Verb, Workload};
 use super::plan::Plan;
 use super::quantity::{Moment, Revision, Weight};
 use super::reason;
@@ -44,7 +44,7 @@ pub fn check(plan: &Plan, before: &State, seen: &Observation, decision: &Decisio
     );
     must(
         leaves_somebody(before, seen, &decision.next),
-        "traffic is taken from ready pods and given to nobody",
+        "traffic is taken from ready pods and given to nobody, or to too few",
     );
     must(
         has_capacity(seen, decision),
@@ -141,10 +141,13 @@ fn retreats_at_once(before: &State, seen: &Observation, next: &State) -> bool {
         .stable
         .as_ref()
         .is_none_or(|stable| workload.pods(stable).desired > 0);
-    // Where nobody else is ready to serve, only what a comparison has shown is a reason to serve nobody. (A candidate that is
-    // there and not ready may be so for a moment.) Nor does what the past said until somebody could.
+    // Where too few others are ready to serve, only what a comparison has shown is a reason to serve nobody. (A candidate that
+    // is there and not ready may be so for a moment.) Nor does what the past said until somebody could.
     let there = seen.candidate.revision.as_ref() == Some(revision) && seen.candidate.service;
-    let others = workload.endpoints > 0 || workload.replicas == 0 || !there || seen.candidate.desired == 0;
+    let others = workload.replicas == 0
+        || !there
+        || seen.candidate.desired == 0
+        || workload.endpoints >= enough_stable(workload, &seen.candidate);
     let evidence = &seen.evidence;
     let stale = match &before.phase {
         Phase::Releasing(Release { gap: Some(gap), .. }) => gap
@@ -171,8 +174,15 @@ fn is_aborted(before: &State, seen: &Observation, revision: &Revision) -> bool {
     })
 }
 
-/// Traffic leaves a candidate that has ready pods only for a Deployment that has one, unless a person or a comparison says so.
-/// (One that is gone or scaled to zero is to serve nobody; a route that another release has taken gives this one nothing.)
+/// Stable pods that take the traffic of a candidate without falling under it: as many as it has, or half of all.
+fn enough_stable(workload: &Workload, candidate: &Candidate) -> u32 {
+    let most = workload.replicas / 2 + workload.replicas % 2;
+    let stay = if candidate.going { 0 } else { candidate.ready };
+    most.min(stay).max(1)
+}
+
+/// Traffic leaves a candidate that has ready pods only for a Deployment that has some, before a promotion enough of them, unless
+/// a person or a comparison says so. (One that is gone or scaled to zero is to serve nobody; a route that another release has taken gives this one nothing.)
 fn leaves_somebody(before: &State, seen: &Observation, next: &State) -> bool {
     let Some(workload) = &seen.workload else {
         return true;
@@ -181,7 +191,12 @@ fn leaves_somebody(before: &State, seen: &Observation, next: &State) -> bool {
     let there = candidate.revision.is_some() && candidate.service && candidate.desired > 0;
     let mine = active.is_none_or(|active| candidate.revision.as_ref() == Some(active));
     let serves = there && mine && candidate.ready > 0;
-    let nobody = workload.replicas > 0 && workload.endpoints == 0;
+    let least = match &before.phase {
+        // Once the Deployment rolls, either side has what it has.
+        Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover => 1,
+        _ => enough_stable(workload, candidate),
+    };
+    let nobody = workload.replicas > 0 && workload.endpoints < least;
     let busy = matches!(&seen.route, Route::Unusable(problem) if problem.reason == reason::ROUTE_BUSY);
     if next.weight() >= before.weight() || !serves || !nobody || busy {
         return true;

@@ -51,6 +51,15 @@ pub enum Residual {
         /// Only requests that came by the route are counted.
         routed: bool,
     },
+    /// Some came when that could last be told, and nothing can be told since.
+    Came {
+        /// How many came, roughly.
+        per_second: f64,
+        /// Only requests that came by the route were counted.
+        routed: bool,
+        /// When that was last told.
+        told: Moment,
+    },
 }
 
 /// Something that stops a release, in words for the person who can cure it.

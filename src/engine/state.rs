@@ -304,7 +304,7 @@ pub struct Removal {
     pub ships: bool,
     /// The candidate's committed weight.
     pub weight: Weight,
-    /// A candidate bore traffic when it began, so connections must be drained.
+    /// A candidate may have borne traffic just before it began, so connections must be drained.
     pub drain: bool,
 }
 

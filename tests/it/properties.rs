@@ -103,10 +103,12 @@ fn lawful(plan: &Plan, state: &State, seen: &Observation, next: &State, now: Mom
         });
         // Where the stable pods are gone there is nothing that the traffic could go back to.
         let stable = state.stable.as_ref();
-        // Nor where none of them is ready and the candidate's are, or may be in a moment: a newer template is no reason to serve nobody.
+        // Nor where too few of them are ready and the candidate's are, or may be in a moment: a newer template is no reason to
+        // serve nobody.
         let candidate = &seen.candidate;
         let there = candidate.revision.as_ref() == Some(revision) && candidate.service;
-        let others = workload.endpoints > 0 || workload.replicas == 0 || !there || candidate.desired == 0;
+        let others =
+            workload.replicas == 0 || !there || candidate.desired == 0 || !too_few(workload, candidate);
         let replaced = workload.template != *revision
             && stable.is_none_or(|stable| workload.pods(stable).desired > 0)
             && others;
@@ -169,8 +171,15 @@ fn state_excuses(state: &State, evidence: &Evidence) -> bool {
     }
 }
 
-/// No decision moves weight from a side with ready pods to one without, but a person's abort, or a conviction beside a baseline
-/// that lives.
+/// Stable pods to which a candidate with so many ready ones would only give what they cannot bear.
+fn too_few(workload: &Workload, candidate: &Candidate) -> bool {
+    let stay = if candidate.going { 0 } else { candidate.ready };
+    let ready = workload.endpoints;
+    ready == 0 || ready < stay && ready < workload.replicas.div_ceil(2)
+}
+
+/// No decision moves weight from a side with ready pods to one without, or before a promotion to one with too few, but a person's
+/// abort, or a conviction beside a baseline that lives.
 fn served(state: &State, seen: &Observation, next: &State) -> Result<(), String> {
     let Some(workload) = seen.workload.as_ref().filter(|workload| workload.replicas > 0) else {
         return Ok(());
@@ -197,8 +206,11 @@ fn served(state: &State, seen: &Observation, next: &State) -> Result<(), String>
     };
     // Whoever has scaled it to zero has decided.
     let serves = ready(state) > 0 && candidate.desired > 0;
-    if to < from && serves && workload.endpoints == 0 && !says {
-        return Err("traffic goes to a Deployment without ready pods".to_owned());
+    let begun =
+        matches!(&state.phase, Phase::Promoting(promotion) if promotion.stage != PromotionStage::Handover);
+    let few = workload.endpoints == 0 || !begun && too_few(workload, candidate);
+    if to < from && serves && few && !says {
+        return Err("traffic goes to a Deployment with too few ready pods".to_owned());
     }
     Ok(())
 }
@@ -350,12 +362,16 @@ fn surprise(dice: &mut Dice, seen: &mut Observation, now: Moment) {
                 workload.paused = dice.chance(80);
             }
         }
-        // Nobody but the candidate is ready, and then somebody deletes the Rollout.
+        // Nobody but the candidate is ready, or one pod is, and then somebody deletes the Rollout.
         14 => {
             seen.deleting = dice.chance(50);
             if let Some(workload) = &mut seen.workload {
-                workload.endpoints = 0;
-                workload.revisions.values_mut().for_each(|pods| pods.ready = 0);
+                let left = dice.below(2);
+                workload.endpoints = left;
+                workload
+                    .revisions
+                    .values_mut()
+                    .for_each(|pods| pods.ready = pods.ready.min(left));
             }
         }
         _ => {}

@@ -171,7 +171,7 @@ impl Watch {
         let present = came / interval.as_secs_f64();
         let told = match self.found {
             Residual::Comes { per_second, .. } => Some(per_second),
-            Residual::Unknown | Residual::Awaited | Residual::Gone => None,
+            Residual::Unknown | Residual::Awaited | Residual::Gone | Residual::Came { .. } => None,
         };
         let same = told.filter(|told| (told / 2.0..=told * 2.0).contains(&present));
         Residual::Comes {
@@ -200,9 +200,19 @@ pub(super) fn watched(phase: &Phase) -> Option<(&Revision, Moment)> {
 impl Measure {
     /// What still comes to a candidate whose weight is zero, as far as metrics can tell.
     pub(super) async fn residual(&mut self, look: &Look<'_>, state: &State) -> Residual {
-        let Some(((revision, entered), since)) = watched(&state.phase).zip(look.settled) else {
+        let Some((of, since)) = watched(&state.phase).zip(look.settled) else {
             return Residual::Unknown;
         };
+        let found = self.find_residual(look, &state.phase, (of, since)).await;
+        self.told.note(of, found, look.now)
+    }
+
+    async fn find_residual(
+        &mut self,
+        look: &Look<'_>,
+        phase: &Phase,
+        ((revision, entered), since): ((&Revision, Moment), Moment),
+    ) -> Residual {
         let Ok(source) = look.source() else {
             return Residual::Unknown;
         };
@@ -214,7 +224,7 @@ impl Measure {
         if self.watch.as_ref().is_none_or(|watch| watch.key != key) {
             self.watch = None;
             // In a bake whoever judges looks for the metrics.
-            let found = if matches!(state.phase, Phase::RollingBack(_)) {
+            let found = if matches!(phase, Phase::RollingBack(_)) {
                 self.preflight(look, revision).await
             } else {
                 Some(Vec::new())
@@ -243,10 +253,7 @@ impl Measure {
 
     /// What is known of it without another look.
     pub(super) fn residual_known(&self, phase: &Phase) -> Residual {
-        let key = watched(phase);
-        let watch = self.watch.as_ref();
-        let watch = watch.filter(|watch| key == Some((&watch.key.revision, watch.key.entered)));
-        watch.map_or(Residual::Unknown, |watch| watch.found)
+        watched(phase).map_or(Residual::Unknown, |of| self.told.known(of))
     }
 }
 
@@ -307,6 +314,21 @@ mod tests {
 
     const fn comes(per_second: f64, routed: bool) -> Residual {
         Residual::Comes { per_second, routed }
+    }
+
+    /// Else whoever does not wait for a slow provider would take it that nothing can be told.
+    #[test]
+    fn before_the_first_look_at_a_phase_the_readings_are_awaited() {
+        let phase = Phase::RollingBack(crate::engine::state::Retreat {
+            revision: Revision::named("v2"),
+            started: second(0),
+            entered: second(0),
+            cause: crate::engine::state::Cause::Aborted,
+            detail: "a person asked for it".to_owned(),
+        });
+        let measure = Measure::default();
+        assert_eq!(measure.residual_known(&phase), Residual::Awaited);
+        assert_eq!(measure.residual_known(&Phase::Idle), Residual::Unknown);
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Nobody but the candidate serves: whoever took its traffic would give it to nobody, and what is counted meanwhile says
-//! nothing of its version, because nothing is beside it and what both have would look like its own.
+//! Nobody but the candidate serves, or hardly anybody: whoever took its traffic would give it to nobody, or to a few pods that
+//! fall under it. What is counted while nobody does says nothing of its version, because nothing is beside it and what both have
+//! would look like its own.
 
 use super::super::judge::Verdict;
 use super::super::observation::Workload;
@@ -15,6 +16,38 @@ impl Turn<'_> {
         let there = self.seen.candidate.revision.as_ref() == Some(revision) && !self.lost();
         let bears = self.next.weight() > Weight::NONE && there;
         bears && workload.replicas > 0 && workload.endpoints == 0
+    }
+
+    /// Whether the stable pods that requests reach could not bear what the candidate bears: there are fewer of them than ready
+    /// candidate pods, and than half of those that are wanted. A few pods that are there first after an outage would get
+    /// everything, and fall again.
+    pub(super) fn outnumbers(&self, revision: &Revision, workload: &Workload) -> bool {
+        let there = self.seen.candidate.revision.as_ref() == Some(revision) && !self.lost();
+        let bears = self.next.weight() > Weight::NONE && there && workload.replicas > 0;
+        bears && workload.endpoints < self.enough_beside(revision, workload)
+    }
+
+    /// How many stable pods must be in reach before `revision`'s candidate gives up its traffic.
+    fn enough_beside(&self, revision: &Revision, workload: &Workload) -> u32 {
+        let most = workload.replicas.div_ceil(2);
+        self.candidate_ready(revision).min(most).max(1)
+    }
+
+    /// Which pods are missing beside a candidate that [outnumbers](Self::outnumbers) them, and until when it keeps its weight.
+    pub(super) fn until_enough(&self, revision: &Revision, workload: &Workload) -> String {
+        let weight = self.next.weight();
+        let until = match self.enough_beside(revision, workload) {
+            1 => "one is".to_owned(),
+            more => format!("{more} are"),
+        };
+        let there = match workload.endpoints {
+            0 => "no pod of the stable revision is ready".to_owned(),
+            some => format!(
+                "only {some} of {} stable pods can be reached, and the candidate has more",
+                workload.replicas
+            ),
+        };
+        format!("{there}: the candidate keeps {weight} until {until}")
     }
 
     /// Whether a cause takes the traffic back whoever is left to serve: a person's word, and what a comparison has shown.
@@ -33,14 +66,34 @@ impl Turn<'_> {
         }
     }
 
-    /// What a candidate that serves alone waits for, though `cause` would take it back.
+    /// What a candidate waits for that serves alone, or beside too few, though `cause` would take it back.
     pub(super) fn spared(&self, revision: &Revision, cause: Cause, detail: &str) -> Option<Waiting> {
         let workload = self.seen.workload.as_ref()?;
-        let spared = !self.is_certain(cause) && self.serves_alone(revision, workload);
+        let spared = !self.is_certain(cause) && self.outnumbers(revision, workload);
         spared.then(|| {
+            let message = format!("{detail}; but {}", self.until_enough(revision, workload));
+            Waiting::on(reason::STABLE_NOT_READY, message)
+        })
+    }
+
+    /// Ready candidate pods, and those that its weight was granted on, where they have become too few.
+    pub(super) fn lacking(&self, release: &Release, workload: &Workload) -> Option<(u32, u32)> {
+        let kept = release.weight.share_of(workload.replicas).min(release.granted);
+        let ready = self.candidate_ready(&release.revision);
+        (ready < kept).then_some((ready, kept))
+    }
+
+    /// What a candidate waits for that has lost pods, beside stable pods that are fewer still: they would get more than they can
+    /// bear, and it would be no better off.
+    pub(super) fn lacking_wait(&self, release: &Release, workload: &Workload) -> Option<Waiting> {
+        let (ready, kept) = self.lacking(release, workload)?;
+        let beside = workload.endpoints;
+        let fewer = beside < ready && self.incumbent_short();
+        (fewer || self.outnumbers(&release.revision, workload)).then(|| {
             let message = format!(
-                "{detail}; but no pod of the stable revision is ready: the candidate keeps {} until one is",
-                self.next.weight()
+                "{ready} of {kept} candidate pods are ready under {}, and no more than {beside} of {} stable pods can be \
+                 reached: the weight stays until they are as many as the candidate's",
+                release.weight, workload.replicas
             );
             Waiting::on(reason::STABLE_NOT_READY, message)
         })
@@ -92,8 +145,7 @@ impl Turn<'_> {
             return Some(Waiting::on(problem.reason, &problem.message));
         }
         let weight = release.weight;
-        let kept = weight.share_of(workload.replicas).min(release.granted);
-        let message = if self.candidate_ready(&release.revision) < kept {
+        let message = if self.lacking(release, workload).is_some() {
             format!(
                 "candidate pods are missing under {weight}, and no pod of the stable revision is ready: the weight stays \
                  until one is"

@@ -4,7 +4,7 @@ use super::super::observation::{Candidate, Route, Workload};
 use super::super::quantity::{Moment, Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Promotion, PromotionStage, Release, Removal};
-use super::Turn;
+use super::{Turn, after};
 
 impl Turn<'_> {
     pub(super) fn begin_removal(&mut self, phase: &Phase) -> Option<Waiting> {
@@ -26,9 +26,7 @@ impl Turn<'_> {
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => (None, false),
         };
-        let drain = matches!(phase, Phase::RollingBack(_))
-            || weight > Weight::NONE
-            || self.next.stable.is_some() && self.seen.route.highest() > Weight::NONE;
+        let drain = weight > Weight::NONE || self.may_be_served(phase);
         // In mid-promotion the Deployment may be half rolled: the candidate serves until the approved pods do.
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
@@ -39,6 +37,19 @@ impl Turn<'_> {
             drain,
         });
         None
+    }
+
+    /// Whether requests to a candidate whose committed weight is zero may not have ended yet: a route to it can still be on its
+    /// way to the gateways, and what they had sent before goes on for a while.
+    fn may_be_served(&self, phase: &Phase) -> bool {
+        let (route, candidate) = (&self.seen.route, &self.seen.candidate);
+        let settled = route.settled(Weight::NONE, self.plan.propagation, self.now);
+        if settled.is_some_and(|since| after(since, self.plan.rollback.drain) <= self.now) {
+            return false;
+        }
+        let pods = candidate.revision.is_some() && candidate.desired > 0;
+        let led = route.highest() > Weight::NONE || pods && (route.touched() || self.route_unknown());
+        matches!(phase, Phase::RollingBack(_)) || self.next.stable.is_some() && led
     }
 
     pub(super) fn deleting(&mut self, removal: Removal) -> Option<Waiting> {
@@ -90,13 +101,13 @@ impl Turn<'_> {
     }
 
     /// Before anything has rolled, the revision whose pods must serve before traffic returns from a candidate that serves
-    /// alone; `None`: it can at once.
+    /// alone, or beside too few; `None`: it can at once.
     fn in_place_of(&self, revision: &Revision) -> Option<Revision> {
         let workload = self.seen.workload.as_ref()?;
         // One that is found worse than what is beside it in this very turn keeps nothing, whoever is left to serve.
         let convicted = self.seen.evidence.convicts(revision);
         let worse = convicted.is_some_and(|(cause, _)| self.is_certain(cause));
-        if !self.serves_alone(revision, workload) || worse {
+        if !self.outnumbers(revision, workload) || worse {
             return None;
         }
         self.to_ship(workload)
@@ -165,21 +176,25 @@ impl Turn<'_> {
     }
 
     /// Whether the Deployment can have the traffic: its pods of `approved` are all ready, or the candidate can bear it no
-    /// longer. Pods may never become ready: then it is enough that most do, or that no fewer serve than now.
+    /// longer. Pods may never become ready: then it is enough that most do, or that no fewer serve than now; of those that served
+    /// before the release, half.
     fn can_serve(&mut self, workload: &Workload, approved: &Revision, entered: Moment) -> bool {
         let runs = self.seen.candidate.revision.clone();
         let candidate = runs.map_or(0, |revision| self.candidate_ready(&revision));
         let (endpoints, replicas) = (u64::from(workload.endpoints), u64::from(workload.replicas));
         // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
         let clean = workload.template == *approved || !workload.stray(approved);
-        let empty = workload.replicas > 0 && workload.endpoints == 0;
-        let whole = workload.pods(approved).ready >= workload.replicas && !empty;
+        // Ready pods that no request reaches yet do not serve.
+        let reached = workload.endpoints >= candidate.min(workload.replicas.div_ceil(2)).max(1);
+        let whole = workload.pods(approved).ready >= workload.replicas && (reached || workload.replicas == 0);
         let late = self.over(entered, self.plan.promotion.deadline);
         // Where nobody serves, traffic stays with those who may come back.
         let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints
             || candidate == 0 && self.lost();
         let most = endpoints * 10 >= replicas * 9;
-        let enough = late && (most || workload.endpoints >= candidate.max(1));
+        let served = self.next.stable.as_ref() == Some(approved) && workload.endpoints > 0;
+        let half = served && endpoints * 2 >= replicas;
+        let enough = late && (most || half || workload.endpoints >= candidate.max(1));
         clean && (whole || forsaken || enough)
     }
 

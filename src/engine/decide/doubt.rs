@@ -2,7 +2,7 @@
 
 use super::super::gauge::{Leak, Room};
 use super::super::observation::{Route, Workload};
-use super::super::plan::OnSilence;
+use super::super::plan::{OnSilence, RungKind};
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Cause, Gap, Phase, Release, Stage};
@@ -13,7 +13,7 @@ const CRASHES_MAX: u32 = 3;
 
 impl Turn<'_> {
     /// Ready pods are gone under traffic: all of it goes back in this decision, the third time for good. Where somebody
-    /// has removed the candidate the version is not to blame, however often.
+    /// has removed the candidate the version is not to blame, however often, nor where stable pods are missing too.
     pub(super) fn lose_capacity(&mut self, release: Release, needed: u32) -> Option<Waiting> {
         if let Some(object) = self.removed(&release.revision) {
             self.note(Note::warning(
@@ -42,13 +42,14 @@ impl Turn<'_> {
             return None;
         }
         let ready = self.seen.candidate.ready;
-        let lost = release.lost.saturating_add(1);
+        // Where stable pods are missing too, something that both need is gone: it is no fault of this version.
+        let lost = release.lost.saturating_add(u8::from(!self.incumbent_short()));
         let detail = format!(
             "{ready} of {needed} candidate pods are ready under {}",
             release.weight
         );
         let why = self.fallen(&release);
-        if lost >= LOST_MAX {
+        if lost >= LOST_MAX && lost > release.lost {
             return self.retreat(
                 &release.revision,
                 release.started,
@@ -102,11 +103,11 @@ impl Turn<'_> {
         })
     }
 
-    /// Where stable pods fall as well, something that both need is gone: what crashes meanwhile is not the candidate's
-    /// fault.
+    /// Where many stable pods fall as well, something that both need is gone: what crashes meanwhile is not the candidate's
+    /// fault. One of many that is not ready, maybe for ever, excuses nothing.
     pub(super) fn forgive(&mut self, mut release: Release, workload: &Workload) -> Release {
         let stable = self.next.stable.as_ref().map(|stable| workload.pods(stable));
-        let fallen = stable.is_some_and(|pods| pods.ready < pods.desired);
+        let fallen = stable.is_some_and(|pods| pods.desired > 0) && self.incumbent_short();
         let now = self.seen.candidate.crashes.restarts;
         if fallen && release.restarts.is_some_and(|before| now > before) {
             release.restarts = Some(now);
@@ -136,7 +137,7 @@ impl Turn<'_> {
     }
 
     /// Whether the stable pods could not take all traffic back: more than a tenth of them are not ready.
-    fn incumbent_short(&self) -> bool {
+    pub(super) fn incumbent_short(&self) -> bool {
         let pods = match (&self.seen.workload, &self.next.stable) {
             (Some(workload), Some(stable)) => workload.pods(stable),
             _ => return false,
@@ -282,14 +283,28 @@ impl Turn<'_> {
     /// The step's deadline came without a verdict, or the gauges stood in its way.
     pub(super) fn inconclusive(&mut self, release: &Release, gauges: Option<&str>) -> Option<Waiting> {
         let step = self.plan.rung(release.rung).step + 1;
-        let what = match gauges {
-            Some(why) => format!("at the deadline of step {step} its gauges still keep the weight ({why})"),
-            None => format!("no verdict at the deadline of step {step}"),
+        let suspect =
+            self.plan.rung(release.rung).kind == RungKind::Bake && self.seen.evidence.standing.suspect;
+        let (what, more) = match gauges {
+            Some(why) => (
+                format!("at the deadline of step {step} its gauges still keep the weight ({why})"),
+                "room",
+            ),
+            None if suspect => (
+                format!(
+                    "at the deadline of step {step} the candidate still looks worse in its bake, though not surely ({})",
+                    self.seen.evidence.summary
+                ),
+                "better readings",
+            ),
+            None => (
+                format!("no verdict at the deadline of step {step}"),
+                "more traffic",
+            ),
         };
         if self.plan.on_inconclusive == OnSilence::Rollback {
             return self.retreat(&release.revision, release.started, Cause::Inconclusive, what);
         }
-        let more = if gauges.is_some() { "room" } else { "more traffic" };
         let message = format!("{what}: waits for {more}, an abort, or a new template");
         Some(Waiting::on(reason::INCONCLUSIVE, message))
     }

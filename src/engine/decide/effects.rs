@@ -249,7 +249,7 @@ impl Turn<'_> {
     }
 
     /// It cannot be used, and may still send requests to a candidate.
-    fn route_unknown(&self) -> bool {
+    pub(super) fn route_unknown(&self) -> bool {
         matches!(self.seen.route, Route::Unusable(_)) && !self.seen.route.gone()
     }
 

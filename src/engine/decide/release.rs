@@ -45,11 +45,15 @@ impl Turn<'_> {
         if let Some(detail) = self.crashing(&release) {
             return self.retreat(&release.revision, release.started, Cause::Crashing, detail);
         }
-        let kept = release.weight.share_of(workload.replicas).min(release.granted);
-        if self.candidate_ready(&release.revision) < kept {
+        if let Some((_, kept)) = self.lacking(&release, workload)
+            && self.lacking_wait(&release, workload).is_none()
+        {
             return self.lose_capacity(release, kept);
         }
         if let Some(wait) = self.bypass(workload) {
+            return Some(wait);
+        }
+        if let Some(wait) = self.lowered_wait(&release, workload) {
             return Some(wait);
         }
         if let Some(placed) = self.placed_anew(&release) {
@@ -248,9 +252,13 @@ impl Turn<'_> {
                 RungKind::Bake => !self.seen.evidence.standing.suspect,
             };
             if open || !self.over(begun, rung.deadline) {
-                return Some(self.judging_wait(&release, deadline, since));
+                let lacking = self.lacking_wait(&release, workload);
+                return lacking.or_else(|| Some(self.judging_wait(&release, deadline, since)));
             }
             return self.inconclusive(&release, None);
+        }
+        if let Some(wait) = self.lacking_wait(&release, workload) {
+            return Some(wait);
         }
         if let Some(wait) = self.too_tight(&release, deadline) {
             return wait;

@@ -17,10 +17,14 @@ impl Turn<'_> {
     /// What the end of `revision`'s candidate waits for, which would come at `end` if it got no request any more.
     pub(super) fn still_served(&mut self, revision: &Revision, end: Moment) -> Option<Waiting> {
         let promotes = matches!(self.next.phase, Phase::Promoting(_));
-        // Without pods there is nothing to keep, and a candidate that is in no route has had no request by one.
-        if self.seen.candidate.ready == 0 || !self.seen.route.touched() {
+        // Without pods there is nothing to keep (those that are not ready now may be in a moment), and a candidate that is in no
+        // route has had no request by one.
+        if self.lost() || !self.seen.route.touched() {
             return None;
         }
+        let template = self.seen.workload.as_ref().map(|workload| &workload.template);
+        let rests = !promotes && template == self.next.stable.as_ref();
+        let newer = !rests && template.is_some_and(|template| template != revision);
         let residual = self.seen.residual;
         let (per_second, routed) = match residual {
             Residual::Unknown | Residual::Gone => return None,
@@ -37,14 +41,16 @@ impl Turn<'_> {
                 return Some(Waiting::on(ordinary, message).until(Some(after(end, KEPT_MAX))));
             }
             Residual::Comes { per_second, routed } => (per_second, routed),
+            Residual::Came {
+                per_second,
+                routed,
+                told,
+            } => {
+                let since = if routed && !newer { end.max(told) } else { end };
+                return self.last_served(revision, per_second, since);
+            }
         };
-        let what = format!(
-            "{} still come to the candidate of {revision}, though its weight is 0",
-            words::requests(per_second)
-        );
-        let template = self.seen.workload.as_ref().map(|workload| &workload.template);
-        let rests = !promotes && template == self.next.stable.as_ref();
-        let newer = !rests && template.is_some_and(|template| template != revision);
+        let what = still_come(revision, per_second);
         let ends = !routed || newer;
         if ends && self.over(end, KEPT_MAX) {
             let kept = words::span(KEPT_MAX.as_secs_f64());
@@ -65,4 +71,30 @@ impl Turn<'_> {
         let until = ends.then(|| after(end, KEPT_MAX));
         Some(Waiting::on(reason::SHARE_NOT_HONOURED, message).until(until))
     }
+
+    /// The same where requests came when the metrics were last read: that these have gone away says nothing of the requests.
+    fn last_served(&mut self, revision: &Revision, per_second: f64, since: Moment) -> Option<Waiting> {
+        let what = still_come(revision, per_second);
+        if self.over(since, KEPT_MAX) {
+            let kept = words::span(KEPT_MAX.as_secs_f64());
+            let message = format!(
+                "{what}, as far as the metrics told, which tell nothing any more: its pods were kept {kept} longer, and go now"
+            );
+            self.note(Note::warning(reason::SHARE_NOT_HONOURED, message));
+            return None;
+        }
+        let message = format!(
+            "{what}, as far as the metrics told, which tell nothing any more: the pods stay for now. Look at the metrics and at \
+             the gateway's proxies; scale the candidate's Deployment to 0 to go on without them"
+        );
+        let until = after(since, KEPT_MAX);
+        Some(Waiting::on(reason::SHARE_NOT_HONOURED, message).until(Some(until)))
+    }
+}
+
+fn still_come(revision: &Revision, per_second: f64) -> String {
+    format!(
+        "{} still come to the candidate of {revision}, though its weight is 0",
+        words::requests(per_second)
+    )
 }

@@ -1,8 +1,9 @@
 //! The owner changed the steps in mid-release: where the release stands on the new ladder.
 
+use super::super::observation::Workload;
 use super::super::plan::RungKind;
 use super::super::quantity::Weight;
-use super::super::reason::{self, Note};
+use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Release, Stage};
 use super::Turn;
 
@@ -11,8 +12,7 @@ impl Turn<'_> {
     /// counts as proof: the release goes on with the lowest rung that is not proven yet, judged anew. It gets that rung's
     /// weight, be it less or more than now, as if it had climbed so far on this ladder.
     pub(super) fn placed_anew(&mut self, release: &Release) -> Option<Release> {
-        // A spec with problems has no ladder to go by.
-        if !self.seen.problems.is_empty() || self.plan.ladder().eq(release.ladder.iter().copied()) {
+        if !self.edited(release) {
             return None;
         }
         let noted = Release {
@@ -49,6 +49,24 @@ impl Turn<'_> {
             approved: false,
             ..noted
         })
+    }
+
+    /// Lower steps take traffic from the candidate: not while it would go to stable pods that are too few for it.
+    pub(super) fn lowered_wait(&self, release: &Release, workload: &Workload) -> Option<Waiting> {
+        let lower = self.edited(release) && self.plan.rung(self.proven(release)).weight < release.weight;
+        let few = self.outnumbers(&release.revision, workload) && !self.waits_its_turn(release);
+        (lower && few).then(|| {
+            let missing = self.until_enough(&release.revision, workload);
+            Waiting::on(
+                reason::STABLE_NOT_READY,
+                format!("the steps were changed; but {missing}"),
+            )
+        })
+    }
+
+    /// Whether the steps are others than those that the release has climbed. A spec with problems has none to go by.
+    fn edited(&self, release: &Release) -> bool {
+        self.seen.problems.is_empty() && !self.plan.ladder().eq(release.ladder.iter().copied())
     }
 
     /// Whether a rung asks for the same proof as on another ladder: that follows from its weight, the next one's, and

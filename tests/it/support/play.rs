@@ -308,7 +308,7 @@ impl Play {
             ["metrics", rest @ ..] => self.cluster.say(metrics(rest, now)),
             ["gauges", rest @ ..] => self.cluster.gauges = gauges(rest),
             ["share", percent] => self.cluster.share = percent.parse().ok().map(Weight::clamped),
-            ["residual", rest @ ..] => self.cluster.residual = residual(rest),
+            ["residual", rest @ ..] => self.cluster.residual = residual(rest, now),
             ["template", name] => self.cluster.change_template(Revision::named(*name), gate),
             ["action", first, "then", second] => {
                 self.ask(first, &[]);
@@ -492,13 +492,18 @@ fn gauges(words: &[&str]) -> Gauges {
     }
 }
 
-fn residual(words: &[&str]) -> Residual {
+fn residual(words: &[&str], now: Moment) -> Residual {
     match words {
         ["awaited"] => Residual::Awaited,
         ["gone"] => Residual::Gone,
         [count, "by", "the", "route"] => Residual::Comes {
             per_second: count.parse().unwrap(),
             routed: true,
+        },
+        [count, "by", "the", "route", "when", "last", "told"] => Residual::Came {
+            per_second: count.parse().unwrap(),
+            routed: true,
+            told: now,
         },
         [count, "in", "the", "pods"] => Residual::Comes {
             per_second: count.parse().unwrap(),

@@ -233,13 +233,19 @@ impl Dice {
         }
     }
 
-    fn residual(&mut self) -> Residual {
+    fn residual(&mut self, now: Moment) -> Residual {
         let (per_second, routed) = (15.0, self.chance(50));
+        let told = now;
         self.one(&[
             Residual::Unknown,
             Residual::Awaited,
             Residual::Gone,
             Residual::Comes { per_second, routed },
+            Residual::Came {
+                per_second,
+                routed,
+                told,
+            },
         ])
     }
 
@@ -279,7 +285,7 @@ impl Dice {
             gate: self.gate(),
             preflight: self.maybe(80, |dice| dice.maybe(20, Self::problem).into_iter().collect()),
             evidence: self.evidence(now),
-            residual: self.residual(),
+            residual: self.residual(now),
             actions,
             refusal: self.maybe(8, Self::problem),
         }

@@ -1,0 +1,99 @@
+//! What was last told of requests to a candidate whose weight is zero. Metrics that go away say nothing of the requests: who
+//! forgot these would take the pods from under them.
+
+use crate::engine::observation::Residual;
+use crate::engine::{Moment, Revision};
+
+/// What was last told of one version, while one process watches it.
+#[derive(Debug, Default)]
+pub(super) struct LastTold {
+    /// Whose requests, and since when they should come no more.
+    of: Option<(Revision, Moment)>,
+    found: Residual,
+    /// That some came, when this was last told; `None` once none do.
+    came: Option<Residual>,
+}
+
+impl LastTold {
+    /// What is known now that this was `found`.
+    pub(super) fn note(&mut self, of: (&Revision, Moment), found: Residual, now: Moment) -> Residual {
+        if !self.is_of(of) {
+            *self = Self {
+                of: Some((of.0.clone(), of.1)),
+                ..Self::default()
+            };
+        }
+        match found {
+            Residual::Comes { per_second, routed } => {
+                self.came = Some(Residual::Came {
+                    per_second,
+                    routed,
+                    told: now,
+                });
+            }
+            Residual::Gone => self.came = None,
+            Residual::Unknown | Residual::Awaited | Residual::Came { .. } => {}
+        }
+        let unknown = found == Residual::Unknown;
+        self.found = self.came.filter(|_| unknown).unwrap_or(found);
+        self.found
+    }
+
+    /// What is known without another look: before the first one everything is still to be told.
+    pub(super) fn known(&self, of: (&Revision, Moment)) -> Residual {
+        if self.is_of(of) {
+            self.found
+        } else {
+            Residual::Awaited
+        }
+    }
+
+    fn is_of(&self, of: (&Revision, Moment)) -> bool {
+        self.of.as_ref().map(|(revision, since)| (revision, *since)) == Some(of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Moment {
+        Moment::from_second(1_700_000_000 + second).expect("in range")
+    }
+
+    #[test]
+    fn requests_are_not_forgotten_with_the_metrics_that_showed_them() {
+        let (revision, mut last) = (Revision::named("v2"), LastTold::default());
+        let of = (&revision, second(0));
+        let comes = Residual::Comes {
+            per_second: 10.0,
+            routed: true,
+        };
+        assert_eq!(last.note(of, comes, second(60)), comes);
+        let came = Residual::Came {
+            per_second: 10.0,
+            routed: true,
+            told: second(60),
+        };
+        for later in [700, 800] {
+            assert_eq!(last.note(of, Residual::Unknown, second(later)), came);
+            assert_eq!(last.known(of), came);
+        }
+        assert_eq!(last.note(of, Residual::Gone, second(900)), Residual::Gone);
+        assert_eq!(
+            last.note(of, Residual::Unknown, second(960)),
+            Residual::Unknown,
+            "none came when that was last told"
+        );
+    }
+
+    #[test]
+    fn what_nobody_has_looked_at_yet_is_still_to_be_told() {
+        let (revision, mut last) = (Revision::named("v2"), LastTold::default());
+        let (before, of) = ((&revision, second(0)), (&revision, second(60)));
+        assert_eq!(last.known(before), Residual::Awaited);
+        last.note(before, Residual::Unknown, second(30));
+        assert_eq!(last.known(before), Residual::Unknown);
+        assert_eq!(last.known(of), Residual::Awaited, "of another try");
+    }
+}
