@@ -47,6 +47,7 @@ struct Shared {
     request: reqwest::Request,
     /// The number of the next request, which says when it is due.
     next: AtomicU32,
+    left_out: AtomicU32,
     stopped: AtomicBool,
     samples: Mutex<Vec<Sample>>,
 }
@@ -64,6 +65,7 @@ impl Load {
             client,
             request,
             next: AtomicU32::new(0),
+            left_out: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
             samples: Mutex::default(),
         });
@@ -89,6 +91,7 @@ impl Load {
     pub(crate) fn report(&self) -> Report {
         Report {
             samples: self.shared.samples.lock().unwrap().clone(),
+            left_out: self.shared.left_out.load(Ordering::Relaxed) as usize,
         }
     }
 
@@ -110,6 +113,7 @@ impl Shared {
                 return;
             }
             if due.elapsed() > LATE {
+                self.left_out.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             let sent = start.elapsed();
@@ -148,6 +152,8 @@ fn sample(sent: Duration, answer: reqwest::Result<reqwest::Response>) -> Sample 
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     pub(crate) samples: Vec<Sample>,
+    /// Requests that were due and never sent.
+    pub(crate) left_out: usize,
 }
 
 impl Report {
@@ -159,7 +165,7 @@ impl Report {
             .filter(|it| (from..to).contains(&it.sent))
             .cloned()
             .collect();
-        Self { samples }
+        Self { samples, left_out: 0 }
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -195,8 +201,15 @@ impl Report {
             .max()
     }
 
-    /// An error that lists the first failures, if there is any.
+    /// An error that lists the first failures, if there is any; or if so few requests were sent that none says little.
     pub(crate) fn no_failures(&self) -> Outcome {
+        if self.left_out > self.total() {
+            let (sent, left_out) = (self.total(), self.left_out);
+            return Err(format!(
+                "only {sent} requests were sent, and {left_out} left out: the machine is too busy"
+            )
+            .into());
+        }
         let failed = self.failures().count();
         if failed == 0 {
             return Ok(());

@@ -47,6 +47,11 @@ async fn good(scenario: Scenario) -> Outcome {
     care.told(&reasons).await?;
     care.nothing_left().await?;
     let (course, report) = care.end().await?;
+    println!(
+        "figures: of the requests of a good release {} were sent, {} left out",
+        report.total(),
+        report.left_out
+    );
     report.no_failures()?;
     course.rises_through(&[10, 25, 80, 0])?;
     course.first("Returning")?;
