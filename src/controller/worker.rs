@@ -307,12 +307,9 @@ impl Worker {
             .shared
             .providers
             .source(name, &snapshot.namespace, object.as_deref());
-        let message = match source {
-            Ok(_) => {
-                self.shared.metrics.expect_provider(name, SourceError::LABELS);
-                return None;
-            }
-            Err(message) => message,
+        let Err(message) = source else {
+            self.shared.metrics.expect_provider(name, SourceError::LABELS);
+            return None;
         };
         Some(Problem {
             reason: "ProviderNotFound",
