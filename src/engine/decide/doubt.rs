@@ -59,7 +59,7 @@ impl Turn<'_> {
         }
         self.note(Note::warning(
             reason::CAPACITY_LOST,
-            format!("{detail}: all traffic goes to the incumbent{why}"),
+            format!("{detail}: all traffic goes to the stable pods{why}"),
         ));
         self.next.phase = Phase::Releasing(Release {
             stage: Stage::Scaling,

@@ -233,9 +233,10 @@ impl Turn<'_> {
         let held = self.over(since, rung.hold) && self.is_watched(rung);
         let evidence = &self.seen.evidence;
         let proven = match rung.kind {
-            RungKind::Proof => evidence.clears(&release.revision, release.rung, begun),
+            // What was read before the gateway had taken the weight over is not of this weight.
+            RungKind::Proof => evidence.clears(&release.revision, release.rung, since),
             RungKind::Bake => {
-                evidence.current(&release.revision, release.rung, begun) && !evidence.standing.suspect
+                evidence.current(&release.revision, release.rung, since) && !evidence.standing.suspect
             }
         } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
         if let Some(wait) = self.silence(&release, since) {
@@ -246,7 +247,7 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
-            // A bake is inconclusive only by what speaks against the candidate; what was not read is missed elsewhere.
+            // A bake is inconclusive only by what speaks against the candidate.
             let open = match rung.kind {
                 RungKind::Proof => proven,
                 RungKind::Bake => !self.seen.evidence.standing.suspect,
@@ -381,6 +382,12 @@ impl Turn<'_> {
             RungKind::Proof => {
                 let evidence = &self.seen.evidence;
                 let young = evidence.young && evidence.verdict == Verdict::Continue;
+                let end = after(since, rung.hold);
+                if evidence.verdict == Verdict::Pass && self.now < end {
+                    let (step, weight) = (rung.step + 1, release.weight);
+                    let message = format!("step {step} passed, and is held at {weight}{anew}");
+                    return Waiting::on(reason::JUDGING, message).until(Some(end));
+                }
                 let message = format!("{}{anew}", words::waits_for(release.weight, young));
                 Waiting::on(reason::JUDGING, message).until(Some(deadline))
             }
