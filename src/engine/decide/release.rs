@@ -247,7 +247,6 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
-            // A bake is inconclusive only by what speaks against the candidate.
             let open = match rung.kind {
                 RungKind::Proof => proven,
                 RungKind::Bake => !self.seen.evidence.standing.suspect,
@@ -380,16 +379,14 @@ impl Turn<'_> {
         let anew = anew(release);
         match rung.kind {
             RungKind::Proof => {
-                let evidence = &self.seen.evidence;
-                let young = evidence.young && evidence.verdict == Verdict::Continue;
-                let end = after(since, rung.hold);
-                if evidence.verdict == Verdict::Pass && self.now < end {
-                    let (step, weight) = (rung.step + 1, release.weight);
-                    let message = format!("step {step} passed, and is held at {weight}{anew}");
+                let (evidence, weight) = (&self.seen.evidence, release.weight);
+                let (end, passed) = (after(since, rung.hold), evidence.verdict == Verdict::Pass);
+                if passed && self.now < end {
+                    let message = format!("step {} passed, and is held at {weight}{anew}", rung.step + 1);
                     return Waiting::on(reason::JUDGING, message).until(Some(end));
                 }
-                let message = format!("{}{anew}", words::waits_for(release.weight, young));
-                Waiting::on(reason::JUDGING, message).until(Some(deadline))
+                let message = words::waits_for(weight, evidence.young && !passed);
+                Waiting::on(reason::JUDGING, format!("{message}{anew}")).until(Some(deadline))
             }
             RungKind::Bake => self.baking_wait(release, (since, deadline), anew),
         }
