@@ -11,6 +11,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
+use super::check::documents::without_mark;
 use super::connect::{Connection, block_on, refused};
 use super::{Exit, Failure, text};
 use crate::api::{self, Rollout};
@@ -93,7 +94,7 @@ fn from_file(path: &std::path::Path, input: &mut dyn Read) -> Result<Rollout, Fa
             "`kubectl get rollouts.serin.dev NAME -o yaml` prints one",
         )
     };
-    let object: Value = serde_yaml::from_str(&text).map_err(|error| none(error.to_string()))?;
+    let object: Value = serde_yaml::from_str(without_mark(&text)).map_err(|error| none(error.to_string()))?;
     let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (field("apiVersion"), field("kind"));
     let ours = version.split('/').next() == Some(api::GROUP) && kind == "Rollout";
