@@ -22,7 +22,7 @@ const WIDTH: std::ops::RangeInclusive<usize> = 60..=110;
 /// The width where nobody tells one.
 const USUAL_WIDTH: usize = 100;
 
-/// Tells how a release went, or goes: each step, its verdict's numbers, what was missing in between, and a chart.
+/// Tell how a release went, or goes: each step, its verdict's numbers, what was missing in between, and a chart.
 ///
 /// The release under way is told, or else the last one. Times count from its start.
 #[derive(Args, Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Explain {
     /// The Rollout.
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     name: Option<String>,
-    /// Reads the Rollout from a file instead, as `kubectl get rollouts.serin.dev NAME -o yaml` gives it; `-` is standard input.
+    /// Read the Rollout from a file instead, as `kubectl get rollouts.serin.dev NAME -o yaml` gives it; `-` is standard input.
     #[arg(short, long)]
     file: Option<PathBuf>,
     /// Characters of a line, 60 to 110.

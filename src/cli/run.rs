@@ -19,10 +19,10 @@ use crate::ports::Clock;
 use crate::sources::registry::Registry;
 use crate::telemetry;
 
-/// Runs the operator.
+/// Run the operator.
 #[derive(Args, Debug)]
 pub(super) struct Run {
-    /// Watches this namespace; may be given several times. By default all are watched.
+    /// Watch this namespace; may be given several times. By default all are watched.
     #[arg(short, long, env = "SERIN_NAMESPACE", value_delimiter = ',')]
     namespace: Vec<String>,
     /// Address of the Prometheus that the provider `default` stands for, unless a MetricProvider has that name.
