@@ -40,13 +40,13 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Lets the release leave a step that waits for approval.
+    /// Let the release leave a step that waits for approval.
     Approve(act::Act),
-    /// Keeps the release where it is.
+    /// Keep the release where it is.
     Pause(act::Act),
-    /// Ends a pause.
+    /// End a pause.
     Resume(act::Act),
-    /// Takes the candidate back.
+    /// Take the candidate back.
     Abort(act::Act),
     #[command(hide = true)]
     Bench(bench::Bench),
@@ -273,6 +273,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_commands_are_told_in_the_imperative() {
+        let shown = Cli::command();
+        for command in shown.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let about = command.get_about().unwrap().to_string();
+            let verb = about.split(' ').next().unwrap();
+            assert!(!verb.ends_with('s'), "{}: {about}", command.get_name());
+        }
     }
 
     #[test]

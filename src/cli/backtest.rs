@@ -41,7 +41,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "A past window")]
 pub struct Past {
-    /// Judges what this Prometheus-compatible server remembers, instead of a file.
+    /// Judge what this Prometheus-compatible server remembers, instead of a file.
     #[arg(long, value_name = "URL", requires_all = ["rollout", "from"])]
     pub prometheus: Option<String>,
     /// A file with the Rollout whose analysis is tried.

@@ -8,7 +8,14 @@ use kube::Client;
 
 use super::Failure;
 use crate::cluster::client::{Clients, Target};
-use crate::cluster::error::chain;
+use crate::cluster::error::{Unreached, chain};
+
+/// What to check where the API server gives no answer.
+pub(super) const UNREACHED: &str = "does the cluster run, and is its server address in the kubeconfig right? `kubectl config \
+                                    view --minify` shows it";
+/// What to check where its certificate is not accepted.
+const UNTRUSTED: &str = "check the server address and the certificate authority in the kubeconfig: `kubectl config view \
+                         --minify` shows them";
 
 /// Which cluster, and which namespace.
 #[derive(Args, Clone, Debug, Default)]
@@ -57,7 +64,10 @@ pub(super) async fn clients(target: &Target) -> Result<Clients, Failure> {
                 format!("there is no cluster to talk to: {files} is not there"),
                 "name a kubeconfig with --kubeconfig or in KUBECONFIG",
             ),
-            None => Failure::failed(error.to_string(), "name a cluster with --kubeconfig or --context"),
+            None => Failure::failed(
+                error.to_string(),
+                "correct the kubeconfig, or name another with --kubeconfig, or another --context",
+            ),
         })
 }
 
@@ -110,10 +120,12 @@ pub(super) fn refused(what: &str, error: &kube::Error) -> Failure {
         };
         (status.message.clone(), hint)
     } else {
-        (
-            chain(error),
-            "is the cluster reachable? `kubectl cluster-info` tells",
-        )
+        let hint = if Unreached::of(error) == Some(Unreached::Untrusted) {
+            UNTRUSTED
+        } else {
+            UNREACHED
+        };
+        (chain(error), hint)
     };
     Failure::failed(format!("cannot {what}: {message}"), hint)
 }

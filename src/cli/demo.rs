@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// No release of the demo takes longer.
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 
-/// Shows a release from beginning to end.
+/// Show a release from beginning to end.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
     /// What happens.

@@ -11,6 +11,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, ListParams};
 use serde_json::Value;
 
+use super::check::documents::without_mark;
 use super::connect::{Connection, block_on, refused};
 use super::{Exit, Failure, text};
 use crate::api::{self, Rollout};
@@ -21,7 +22,7 @@ const WIDTH: std::ops::RangeInclusive<usize> = 60..=110;
 /// The width where nobody tells one.
 const USUAL_WIDTH: usize = 100;
 
-/// Tells how a release went, or goes: each step, its verdict's numbers, what was missing in between, and a chart.
+/// Tell how a release went, or goes: each step, its verdict's numbers, what was missing in between, and a chart.
 ///
 /// The release under way is told, or else the last one. Times count from its start.
 #[derive(Args, Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Explain {
     /// The Rollout.
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     name: Option<String>,
-    /// Reads the Rollout from a file instead, as `kubectl get rollouts.serin.dev NAME -o yaml` gives it; `-` is standard input.
+    /// Read the Rollout from a file instead, as `kubectl get rollouts.serin.dev NAME -o yaml` gives it; `-` is standard input.
     #[arg(short, long)]
     file: Option<PathBuf>,
     /// Characters of a line, 60 to 110.
@@ -93,7 +94,7 @@ fn from_file(path: &std::path::Path, input: &mut dyn Read) -> Result<Rollout, Fa
             "`kubectl get rollouts.serin.dev NAME -o yaml` prints one",
         )
     };
-    let object: Value = serde_yaml::from_str(&text).map_err(|error| none(error.to_string()))?;
+    let object: Value = serde_yaml::from_str(without_mark(&text)).map_err(|error| none(error.to_string()))?;
     let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (field("apiVersion"), field("kind"));
     let ours = version.split('/').next() == Some(api::GROUP) && kind == "Rollout";

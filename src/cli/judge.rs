@@ -60,7 +60,7 @@ A past window, instead of a file (docs/judge-cli.md):
   serin judge --prometheus URL --rollout FILE --from '3h ago' --to '1h ago' --revision 9hjnd4zdst
   serin judge --prometheus URL --rollout FILE --from 2026-10-02T13:00:00Z --at 2026-10-02T14:00:00Z --plot incident.svg"#;
 
-/// Judges releases from counts: one line a scrape and stream (JSON Lines or CSV), one answer a line.
+/// Judge releases from counts: one line a scrape and stream (JSON Lines or CSV), one answer a line.
 ///
 /// Exit status: 0 if every stream passed, 1 if one failed, 4 if none failed and one is undecided (or there is no line at
 /// all), 2 if lines could not be used or answers not be written.
@@ -82,7 +82,7 @@ pub struct Judge {
     /// How to answer; by default a table on a terminal and JSON elsewhere.
     #[arg(long, short, value_enum)]
     pub output: Option<Output>,
-    /// Draws the evidence over time, as SVG.
+    /// Draw the evidence over time, as SVG.
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<String>,
     /// The stream that --plot draws, where there are several.

@@ -23,7 +23,7 @@ const TRIED: u64 = 150;
 /// Simulated releases for each change that is tried.
 const ADVISED: u64 = 200;
 
-/// Simulates releases of a Rollout at given traffic: how they end, how long they take, what to change.
+/// Simulate releases of a Rollout at given traffic: how they end, how long they take, what to change.
 ///
 /// Engine and judge are those of the operator; cluster and traffic are simulated. The same seed gives the same answer.
 /// RATE is a share of requests that fail: 0.1% or 0.001. Exit status: 0 rehearsed, 2 the input cannot be used.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::connect::{block_on_all, clients};
+use super::connect::{UNREACHED, block_on_all, clients};
 use super::{Exit, Failure};
 use crate::admin::Admin;
 use crate::cluster::client::{Clients, Target};
@@ -19,10 +19,10 @@ use crate::ports::Clock;
 use crate::sources::registry::Registry;
 use crate::telemetry;
 
-/// Runs the operator.
+/// Run the operator.
 #[derive(Args, Debug)]
 pub(super) struct Run {
-    /// Watches this namespace; may be given several times. By default all are watched.
+    /// Watch this namespace; may be given several times. By default all are watched.
     #[arg(short, long, env = "SERIN_NAMESPACE", value_delimiter = ',')]
     namespace: Vec<String>,
     /// Address of the Prometheus that the provider `default` stands for, unless a MetricProvider has that name.
@@ -152,10 +152,12 @@ impl Run {
 /// The server may still be coming up, so a few tries are worth it; then the process ends and is started again.
 async fn detect(clients: &Clients) -> Result<GateMode, Failure> {
     gate::detect(&clients.read).await.map_err(|error| {
-        Failure::failed(
-            error.to_string(),
-            "is the API server reachable? choose with --gate otherwise",
-        )
+        let hint = if error.is_unanswered() {
+            UNREACHED // naming the gate would not help: everything else needs the server too
+        } else {
+            "name the gate with --gate, and it is not looked for"
+        };
+        Failure::failed(error.to_string(), hint)
     })
 }
 

@@ -19,7 +19,7 @@ use follow::Following;
 use leader::{Leader, Place};
 use list::List;
 
-/// Shows one Rollout, or all of a namespace.
+/// Show one Rollout, or all of a namespace.
 #[derive(Args, Debug)]
 pub(super) struct Status {
     /// The Rollout; all of the namespace when left out.

@@ -5,13 +5,15 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use kube::client::AuthError;
 use kube::core::Status;
+
+pub use self::words::{Unreached, chain};
 
 /// The call that failed: the words of RBAC and of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +194,11 @@ impl Error {
             })
     }
 
+    /// The API server gave no answer at all: its address may be wrong, or it is down.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.label(), "connection" | "deadline")
+    }
+
     /// RBAC's own refusal, as opposed to a quota's or an admission policy's, which are 403 as well.
     fn is_rbac(&self, status: &Status) -> bool {
         let words = format!(" cannot {} resource ", self.call.verb);
@@ -308,26 +315,6 @@ fn client_label(error: &kube::Error) -> &'static str {
         | kube::Error::ProxyProtocolDisabled { .. } => "credentials",
         _ => "connection",
     }
-}
-
-/// A client's error with its causes, in one line: "no connection" alone helps nobody. Of credentials it tells no more than
-/// that they failed, because their errors quote commands, variables and answers.
-pub fn chain(error: &kube::Error) -> String {
-    let first: &(dyn std::error::Error + 'static) = error;
-    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
-    if causes.any(<dyn std::error::Error>::is::<AuthError>) || matches!(error, kube::Error::Auth(_)) {
-        return "the credentials of the kubeconfig cannot be had: run its credential program, or read its token file, by hand".to_owned();
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
 }
 
 /// One line of at most [`MESSAGE_MAX`] characters.

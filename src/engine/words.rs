@@ -277,6 +277,16 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
+/// What a weight needs: `1 ready candidate pod is needed`.
+pub fn ready_pods(needed: u32) -> String {
+    let (pods, are) = if needed == 1 {
+        ("pod", "is")
+    } else {
+        ("pods", "are")
+    };
+    format!("{needed} ready candidate {pods} {are} needed")
+}
+
 /// How many requests come: `15 requests/s`.
 pub fn requests(per_second: f64) -> String {
     format!("{} requests/s", digits(per_second))

@@ -46,6 +46,12 @@ const CONTEXT: &str = "apiVersion: v1\nkind: Config\ncurrent-context: a\n\
 const CLUSTER: &str = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n\
                        users: [{name: u, user: {token: t}}]\n";
 
+/// Both in one file.
+fn whole() -> String {
+    let cluster = CLUSTER.replace("apiVersion: v1\nkind: Config\n", "");
+    format!("{CONTEXT}{cluster}")
+}
+
 #[test]
 fn the_files_of_kubeconfig_are_merged() {
     let folder = Folder::new();
@@ -54,13 +60,7 @@ fn the_files_of_kubeconfig_are_merged() {
     let told = status(&folder.0, both.to_str().unwrap(), &[]);
     assert!(told.contains("cannot list Rollouts"), "{told}");
     // The flag wins over the variable.
-    let whole = folder.write(
-        "c",
-        &format!(
-            "{CONTEXT}{}",
-            CLUSTER.replace("apiVersion: v1\nkind: Config\n", "")
-        ),
-    );
+    let whole = folder.write("c", &whole());
     let flag = ["--kubeconfig", whole.to_str().unwrap()];
     let told = status(&folder.0, "/does/not/exist", &flag);
     assert!(told.contains("cannot list Rollouts"), "{told}");
@@ -89,6 +89,77 @@ fn without_a_kubeconfig_one_line_says_what_to_do() {
         );
         assert_eq!(told, wanted);
     }
+}
+
+#[test]
+fn what_is_wrong_with_the_cluster_or_its_kubeconfig_is_told_in_one_line() {
+    let folder = Folder::new();
+    let whole = whole();
+    let unknown = whole.replace("127.0.0.1", "nowhere.invalid");
+    let connect = "error: cannot connect to the API server: the kubeconfig ";
+    for (text, told, hint) in [
+        (
+            whole.as_str(),
+            "error: cannot read Rollout `shop`: the API server cannot be reached: nothing listens at its address and port",
+            "server address in the kubeconfig",
+        ),
+        (
+            &unknown,
+            "error: cannot read Rollout `shop`: the API server cannot be reached: its host name is unknown to DNS",
+            "server address in the kubeconfig",
+        ),
+        (
+            "apiVersion: [v1\nusers: {token: SECRET",
+            "cannot be understood at line 1 column 13: it is no YAML, or not that of a kubeconfig",
+            "correct the kubeconfig",
+        ),
+        (
+            "apiVersion: v1\nkind: Config\n",
+            "has no current context",
+            "--context",
+        ),
+        (
+            CONTEXT,
+            "has no cluster `c`, which the context names",
+            "correct the kubeconfig",
+        ),
+    ] {
+        let file = folder.write("config", text);
+        let (file, begin) = (
+            file.to_str().unwrap(),
+            if told.starts_with("error") { "" } else { connect },
+        );
+        for (variable, flags) in [("", vec!["shop", "--kubeconfig", file]), (file, vec!["shop"])] {
+            let said = status(&folder.0, variable, &flags);
+            assert!(
+                said.starts_with(&format!("{begin}{told}; hint: ")) && said.contains(hint),
+                "{said}"
+            );
+            assert!(
+                said.trim_end().lines().count() == 1 && !said.contains("SECRET"),
+                "{said}"
+            );
+        }
+    }
+}
+
+/// To name the gate would help nobody: the operator needs the server for everything else.
+#[test]
+fn an_operator_without_an_api_server_is_told_to_check_its_address() {
+    let folder = Folder::new();
+    let file = folder.write("config", &whole());
+    let output = Command::new(env!("CARGO_BIN_EXE_serin"))
+        .args(["run", "--kubeconfig", file.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("nothing listens at its address and port; hint: ")
+            && told.contains("server address in the kubeconfig")
+            && !told.contains("--gate"),
+        "{told}"
+    );
 }
 
 #[test]

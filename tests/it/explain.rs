@@ -77,6 +77,12 @@ fn what_cannot_be_told_is_refused_in_one_line() {
                      spec: {workload: {name: checkout}, traffic: {gatewayAPI: {routes: [{name: checkout}]}}}}";
     for (object, code, said) in [
         (untouched, 1, "Rollout `checkout` has not seen a release yet"),
+        // As some editors begin a file.
+        (
+            "\u{feff}apiVersion: serin.dev/v1alpha1\nkind: Deployment\n",
+            2,
+            "it is `Deployment` of `serin.dev/v1alpha1`",
+        ),
         ("kind: [", 2, "- holds no Rollout"),
         ("", 2, "- holds no Rollout"),
         (

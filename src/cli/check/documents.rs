@@ -52,7 +52,13 @@ pub(in crate::cli) fn read(file: &str, input: &mut dyn Read) -> io::Result<Vec<D
     if u64::try_from(length).unwrap_or(u64::MAX) > LIMIT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 16 MiB"));
     }
-    Ok(parse(file, &text))
+    Ok(parse(file, without_mark(&text)))
+}
+
+/// What is written behind the byte order mark that some editors begin a file with, and that kubectl passes over. The parser
+/// would take it for a part of the first field's name.
+pub(in crate::cli) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn parse(file: &str, text: &str) -> Vec<Document> {
@@ -153,4 +159,20 @@ fn list(content: &Value) -> Option<Vec<Value>> {
             .cloned()
             .unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_text() {
+        for text in ["kind: Rollout\nspec: {}\n", r#"{"kind": "Rollout", "spec": {}}"#] {
+            let marked = format!("\u{feff}{text}");
+            let found = read("-", &mut marked.as_bytes()).unwrap();
+            assert_eq!(found.len(), 1, "{text}");
+            let content = found[0].content.as_ref().unwrap();
+            assert_eq!(content, &serde_json::json!({"kind": "Rollout", "spec": {}}));
+        }
+    }
 }

@@ -46,26 +46,25 @@ impl Chart<'_> {
         (0..self.height).rev().map(line).collect()
     }
 
-    /// Below the lines: where each weight begins.
-    pub(super) fn axis(&self) -> String {
-        let mut axis = " ".repeat(MARGIN);
+    /// Below the lines: where each weight begins. One that finds no place beside its neighbour stands a line lower.
+    pub(super) fn axis(&self) -> Vec<String> {
+        let mut rows = vec![String::new(); 2];
         let mut last = None;
         for (column, mark) in self.columns().into_iter().enumerate() {
-            let Some(mark) = mark else { continue };
-            if last == Some(mark.weight) {
+            let Some(mark) = mark.filter(|mark| last != Some(mark.weight)) else {
                 continue;
-            }
+            };
             last = Some(mark.weight);
             let at = MARGIN + column;
-            let used = axis.chars().count();
-            // A weight that was over at once finds no place between its neighbours.
-            if used > at && column > 0 {
-                continue;
+            let free = rows.iter_mut().find(|row| row.chars().count() <= at);
+            // A weight that was over at once may find no place in either.
+            if let Some(row) = free {
+                row.push_str(&" ".repeat(at - row.chars().count()));
+                row.push_str(&format!("{} % ", mark.weight));
             }
-            axis.push_str(&" ".repeat(at - used.min(at)));
-            axis.push_str(&format!("{} % ", mark.weight));
         }
-        axis.trim_end().to_owned()
+        let rows = rows.iter().map(|row| row.trim_end().to_owned());
+        rows.filter(|row| !row.is_empty()).collect()
     }
 
     fn cell(&self, mark: Option<&Mark>, row: usize) -> char {
@@ -133,7 +132,8 @@ mod tests {
         ];
         let chart = chart(&marks);
         assert_eq!(chart.lines(), ["100 % │  █    █", "    0 │▄███████"]);
-        assert_eq!(chart.axis(), "       10 %");
+        // The second begins before the first one's name has ended.
+        assert_eq!(chart.axis(), ["       10 %", "          25 %"]);
     }
 
     #[test]

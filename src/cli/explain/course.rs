@@ -222,7 +222,9 @@ impl<'a> Course<'a> {
                 let (scale, bars) = line.split_at(line.find('│').unwrap_or_default());
                 text.push_str(&format!("{scale}{}\n", look.painted(bars, colour)));
             }
-            text.push_str(&format!("{}\n", chart.axis()));
+            for line in chart.axis() {
+                text.push_str(&format!("{line}\n"));
+            }
         }
         text
     }

@@ -146,12 +146,14 @@ fn whole(gauge: &line::Gauge<'_>) -> Option<f64> {
 /// What is wrong with a gauge of a line.
 pub(super) fn sound(gauge: &line::Gauge<'_>) -> Result<(), String> {
     let limit = |limit: Option<f64>| match limit {
-        Some(limit) if !(limit.is_finite() && limit > 0.0) => Err(format!("limit must be above 0: {limit}")),
+        Some(limit) if !(limit.is_finite() && limit > 0.0) => Err(format!(
+            "limit must be above 0: {limit}: leave it out where there is none"
+        )),
         _ => Ok(()),
     };
     limit(gauge.limit)?;
     if gauge.idle.is_some_and(|idle| idle < 0.0) {
-        return Err("idle must not be negative".into());
+        return Err("idle must not be negative: leave it out where it is not known".into());
     }
     if let Some((idle, limit)) = gauge.idle.zip(whole(gauge)).filter(|(idle, limit)| idle > limit) {
         return Err(format!(
@@ -160,7 +162,9 @@ pub(super) fn sound(gauge: &line::Gauge<'_>) -> Result<(), String> {
     }
     for (arm, pods) in [("candidate", &gauge.candidate), ("baseline", &gauge.baseline)] {
         if let Some(name) = twice(pods.iter().filter_map(|pod| pod.name.as_deref())) {
-            return Err(format!("{arm}: the pod {name} is there twice"));
+            return Err(format!(
+                "{arm}: the pod {name} is there twice: give each pod one reading"
+            ));
         }
         for pod in pods {
             let named = pod.name.as_deref().unwrap_or("a pod");

@@ -202,7 +202,10 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Named<'a, T> {
                 }
                 all.sort_by(|a, b| a.0.cmp(&b.0));
                 match all.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-                    Some(twice) => Err(A::Error::custom(format!("{} is there twice", twice[0].0))),
+                    Some(twice) => Err(A::Error::custom(format!(
+                        "{} is there twice: leave one out",
+                        twice[0].0
+                    ))),
                     None => Ok(Named(all)),
                 }
             }
@@ -288,14 +291,18 @@ impl<'de> Deserialize<'de> for Whole {
                 if value <= LARGEST {
                     Ok(Whole(value))
                 } else {
-                    Err(E::custom(format!("a count is larger than 2^53: {value}")))
+                    Err(E::custom(format!(
+                        "a count is larger than 2^53: {value}: write requests since the line before"
+                    )))
                 }
             }
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<Whole, E> {
-                u64::try_from(value)
-                    .map(Whole)
-                    .map_err(|_| E::custom(format!("a count is negative: {value}")))
+                u64::try_from(value).map(Whole).map_err(|_| {
+                    E::custom(format!(
+                        "a count is negative: {value}: write requests since the line before, or series"
+                    ))
+                })
             }
 
             fn visit_f64<E: Error>(self, value: f64) -> Result<Whole, E> {

@@ -218,7 +218,9 @@ fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
         Arm::Series(list) => {
             let names = list.iter().map(|series| series.name.as_ref());
             if let Some(name) = twice(names) {
-                return Err(format!("the series {name} is there twice"));
+                return Err(format!(
+                    "the series {name} is there twice: give each a name of its own"
+                ));
             }
             list.iter().try_for_each(|s| pair(s.n.0, s.x.0))
         }
@@ -229,7 +231,7 @@ fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
 /// What is wrong with increments.
 pub(super) fn increments_sound(i: &Increments) -> Result<(), String> {
     match (&i.buckets, i.x) {
-        (Some(_), Some(_)) => Err("x and buckets exclude each other".into()),
+        (Some(_), Some(_)) => Err("x and buckets exclude each other: leave one out".into()),
         (None, None) => Err("x is missing, the bad ones among n; or buckets".into()),
         (None, Some(x)) => pair(i.n.0, x.0),
         (Some(list), None) => buckets_sound(i.n.0, list),
@@ -238,7 +240,9 @@ pub(super) fn increments_sound(i: &Increments) -> Result<(), String> {
 
 fn pair(n: u64, x: u64) -> Result<(), String> {
     if x > n {
-        Err(format!("x is {x} but n only {n}"))
+        Err(format!(
+            "x is {x} but n only {n}: n counts all requests, the bad ones of x among them"
+        ))
     } else {
         Ok(())
     }
@@ -247,11 +251,14 @@ fn pair(n: u64, x: u64) -> Result<(), String> {
 fn buckets_sound(n: u64, list: &[(f64, Whole)]) -> Result<(), String> {
     let rising = list.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1.0 <= w[1].1.0);
     match list.last() {
-        _ if !rising => Err("buckets must rise in edge and be cumulative".into()),
-        None => Err("buckets is empty".into()),
-        Some((edge, Whole(most))) if *most > n => {
-            Err(format!("{most} took at most {edge} s, but n is only {n}"))
-        }
+        _ if !rising => Err(
+            "buckets must rise in edge and be cumulative: each counts all requests that took at most so long"
+                .into(),
+        ),
+        None => Err("buckets is empty: give at least one [edge, count]".into()),
+        Some((edge, Whole(most))) if *most > n => Err(format!(
+            "{most} took at most {edge} s, but n is only {n}: n counts all requests"
+        )),
         Some(_) => Ok(()),
     }
 }

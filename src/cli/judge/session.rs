@@ -91,7 +91,9 @@ impl<'a> Session<'a> {
             if bare.len() > LONGEST_LINE {
                 let rest = skip_line(input, &text).map_err(|error| unreadable(self.number, &error))?;
                 let least = text.len() + rest;
-                self.refuse(&format!("the line is longer than 1 MiB ({least} bytes)"))?;
+                self.refuse(&format!(
+                    "the line is longer than 1 MiB ({least} bytes): one line is one scrape of one stream"
+                ))?;
             } else {
                 match std::str::from_utf8(bare) {
                     Ok(line) => self.take(line)?,
@@ -194,7 +196,7 @@ impl<'a> Session<'a> {
         };
         let beside = !line.metrics.is_empty() || !line.gauges.is_empty();
         let result = match &line.history {
-            Some(_) if beside => Err("history and metrics must be on lines of their own".to_owned()),
+            Some(_) if beside => Err("history and metrics must be on lines of their own: write the history first, then the scrapes".to_owned()),
             Some(past) => stream.learn(past, &self.rules).map(|()| None),
             None => stream.scrape(line, &self.rules).map(Some),
         };

@@ -52,11 +52,11 @@ impl Columns {
             .collect::<Result<Vec<_>, _>>()?;
         let twice = (1..columns.len()).find(|at| columns[..*at].contains(&columns[*at]));
         if let Some(at) = twice {
-            return Err(format!("the column {} is there twice", names[at]));
+            return Err(format!("the column {} is there twice: leave one out", names[at]));
         }
         for needed in [Column::Time, Column::Weight] {
             if !columns.contains(&needed) {
-                return Err("the header needs at least the columns t and weight".into());
+                return Err("the header needs at least the columns t and weight: add them".into());
             }
         }
         let mut counted = false;
@@ -68,7 +68,10 @@ impl Columns {
             for which in 0..COUNTS.len() {
                 let is_it = |it: &Column| matches!(it, Column::Count { metric: its, which: at } if its == metric && *at == which);
                 if !columns.iter().any(is_it) {
-                    return Err(format!("the header lacks {}", written(metric, which)));
+                    return Err(format!(
+                        "the header lacks {}: add that column",
+                        written(metric, which)
+                    ));
                 }
             }
         }
@@ -87,7 +90,7 @@ impl Columns {
         let cells = cells(row)?;
         if cells.len() != self.0.len() {
             return Err(format!(
-                "{} cells, but the header has {} columns",
+                "{} cells, but the header has {} columns: give every row a cell for each, empty where nothing is known",
                 cells.len(),
                 self.0.len()
             ));
@@ -207,7 +210,9 @@ fn number(what: &str, cell: &str) -> Result<f64, String> {
 
 fn whole(cell: &str) -> Result<u64, String> {
     if cell.starts_with('-') {
-        return Err(format!("a count is negative: {cell}"));
+        return Err(format!(
+            "a count is negative: {cell}: write requests since the row before, or 0"
+        ));
     }
     // Tables that once had an empty cell write whole numbers as 150.0.
     let digits = cell
@@ -232,7 +237,9 @@ fn yes(cell: &str) -> Result<bool, String> {
     match cell.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" => Ok(true),
         "false" | "0" | "no" | "" => Ok(false),
-        _ => Err(format!("final is neither true nor false: {cell:?}")),
+        _ => Err(format!(
+            "final is neither true nor false: {cell:?}: write one of them"
+        )),
     }
 }
 

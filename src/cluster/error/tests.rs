@@ -1,5 +1,6 @@
 //! Each answer has its class, its label and its words.
 
+use kube::client::AuthError;
 use kube::core::response::{StatusCause, StatusDetails};
 
 use super::*;

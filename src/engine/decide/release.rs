@@ -152,7 +152,8 @@ impl Turn<'_> {
                 .map(|why| format!("; {why}"))
                 .or(removed);
             let message = format!(
-                "{needed} ready candidate pods are needed for {}{}",
+                "{} for {}{}",
+                words::ready_pods(needed),
                 self.plan.rung(release.rung).weight,
                 why.unwrap_or_default()
             );
@@ -279,7 +280,7 @@ impl Turn<'_> {
         }
         let needed = self.needed(release.rung, workload);
         if self.candidate_ready(&release.revision) < needed {
-            let message = format!("{needed} ready candidate pods are needed to serve alone");
+            let message = format!("{} to serve alone", words::ready_pods(needed));
             return Some(Waiting::on(reason::SCALING, message));
         }
         self.climb(release);

@@ -59,7 +59,7 @@ impl Stream {
     /// Learns the baseline's past.
     pub(in crate::cli::judge) fn learn(&mut self, past: &[Past<'_>], rules: &Rules) -> Result<(), String> {
         if self.has_begun() {
-            return Err("history must come before the stream's first scrape".into());
+            return Err("history must come before the stream's first scrape: put its line first".into());
         }
         let (false, Some(latest)) = (self.past.is_some(), past.last()) else {
             let wrong = if past.is_empty() {
@@ -120,17 +120,20 @@ fn sound(past: &[Past<'_>]) -> Result<(), String> {
     for moment in past {
         if moment.t.abs() > LATEST {
             return Err(format!(
-                "history: t is out of range: it is in seconds: {:e}",
+                "history: t is out of range: {:e}: it is in seconds, not milliseconds",
                 moment.t
             ));
         }
         if before.is_some_and(|before| moment.t <= before) {
-            return Err(format!("history goes back in time at {}", moment.t));
+            return Err(format!(
+                "history goes back in time at {}: order its moments by t",
+                moment.t
+            ));
         }
         before = Some(moment.t);
         if let Some((n, x)) = moment.pods.iter().find(|(n, x)| x > n) {
             return Err(format!(
-                "history at {}: x is {} but n only {}",
+                "history at {}: x is {} but n only {}: write [n, x], all requests before the bad ones",
                 moment.t, x.0, n.0
             ));
         }
