@@ -7,6 +7,7 @@ mod cached;
 mod concurrent;
 mod config;
 mod gauges;
+mod handover;
 mod last_told;
 mod look;
 mod residual;
@@ -280,19 +281,6 @@ impl Measure {
         }
     }
 
-    /// Until the Deployment rolls the candidate is compared as on its way up, for as long as that was: no proof is awaited,
-    /// but what shows only now still turns it back.
-    async fn hand_over(&mut self, look: &Look<'_>, phase: &Phase) -> Evidence {
-        let handed = cached::handed_over(phase);
-        match &mut self.trial {
-            Some(trial) if handed.is_some_and(|revision| trial.key == (revision.clone(), false)) => {
-                trial.read(look.plan, look.source().as_deref(), look.now).await;
-                cached::beside(trial)
-            }
-            Some(_) | None => Evidence::none(),
-        }
-    }
-
     /// The judged return: the promoted pods are on trial, the candidate's stand beside them, until they have all traffic.
     async fn come_back(&mut self, look: &Look<'_>, promotion: &Promotion) -> Evidence {
         let bakes = promotion.stage == PromotionStage::Baking;
@@ -403,7 +391,7 @@ fn reads(phase: &Phase) -> Option<bool> {
     match phase {
         Phase::Releasing(_) => Some(true),
         Phase::Promoting(promotion) if promotion.stage.is_judged() => Some(true),
-        Phase::Promoting(_) => cached::handed_over(phase).map(|_| true),
+        Phase::Promoting(_) => handover::handed_over(phase).map(|_| true),
         Phase::RollingBack(_) => Some(false),
         Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => None,
     }

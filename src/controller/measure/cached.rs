@@ -1,5 +1,6 @@
 //! What is known of the metrics without another look.
 
+use super::handover::{beside, handed_over};
 use super::trial::Trial;
 use super::{Measure, Report};
 use crate::engine::judge::{Evidence, Verdict};
@@ -82,33 +83,6 @@ impl Measure {
 pub(super) fn is_excused(trial: &Trial, release: &Release) -> bool {
     let standing = trial.judge.standing();
     standing.by_past && release.excuses(standing.at)
-}
-
-/// The candidate to which all traffic is being handed over.
-pub(super) fn handed_over(phase: &Phase) -> Option<&Revision> {
-    match phase {
-        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => {
-            Some(&promotion.revision)
-        }
-        Phase::Promoting(_)
-        | Phase::Releasing(_)
-        | Phase::Adopting
-        | Phase::Idle
-        | Phase::RollingBack(_)
-        | Phase::RolledBack(_)
-        | Phase::Deleting(_) => None,
-    }
-}
-
-/// What a trial says by what runs beside the candidate. With all traffic there is soon nothing, and the past alone takes
-/// no proven version back.
-pub(super) fn beside(trial: &Trial) -> Evidence {
-    let evidence = trial.judge.evidence();
-    if evidence.by_past {
-        Evidence::none()
-    } else {
-        evidence
-    }
 }
 
 /// Whether a trial is of a return before the one that begins now. All traffic may come back at once, without shares before:

@@ -218,8 +218,7 @@ impl Turn<'_> {
     }
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
-        let rung = self.plan.rung(release.rung);
-        let begun = release.since();
+        let (rung, begun) = (self.plan.rung(release.rung), release.since());
         let deadline = after(begun, rung.deadline);
         let Some(settled) = self
             .seen
@@ -234,7 +233,7 @@ impl Turn<'_> {
         let held = self.over(since, rung.hold) && self.is_watched(rung);
         let evidence = &self.seen.evidence;
         let proven = match rung.kind {
-            // What was read before the gateway had taken the weight over is not of this weight.
+            // What was read before is of another weight.
             RungKind::Proof => evidence.clears(&release.revision, release.rung, since),
             RungKind::Bake => {
                 evidence.current(&release.revision, release.rung, since) && !evidence.standing.suspect
@@ -381,13 +380,14 @@ impl Turn<'_> {
         match rung.kind {
             RungKind::Proof => {
                 let (evidence, weight) = (&self.seen.evidence, release.weight);
-                let (end, passed) = (after(since, rung.hold), evidence.verdict == Verdict::Pass);
-                if passed && self.now < end {
+                let end = after(since, rung.hold);
+                if self.now < end && evidence.clears(&release.revision, release.rung, since) {
                     let message = format!("step {} passed, and is held at {weight}{anew}", rung.step + 1);
                     return Waiting::on(reason::JUDGING, message).until(Some(end));
                 }
-                let message = words::waits_for(weight, evidence.young && !passed);
-                Waiting::on(reason::JUDGING, format!("{message}{anew}")).until(Some(deadline))
+                let young = evidence.young && evidence.verdict == Verdict::Continue;
+                let message = format!("{}{anew}", words::waits_for(weight, young));
+                Waiting::on(reason::JUDGING, message).until(Some(deadline))
             }
             RungKind::Bake => self.baking_wait(release, (since, deadline), anew),
         }

@@ -1,0 +1,50 @@
+//! The candidate while all traffic is handed over to it.
+
+use super::Measure;
+use super::look::Look;
+use super::trial::Trial;
+use crate::engine::Revision;
+use crate::engine::judge::Evidence;
+use crate::engine::state::{Phase, PromotionStage};
+
+impl Measure {
+    /// Until the Deployment rolls the candidate is compared as on its way up, for as long as that was: no proof is awaited,
+    /// but what shows only now still turns it back.
+    pub(super) async fn hand_over(&mut self, look: &Look<'_>, phase: &Phase) -> Evidence {
+        let handed = handed_over(phase);
+        match &mut self.trial {
+            Some(trial) if handed.is_some_and(|revision| trial.key == (revision.clone(), false)) => {
+                trial.read(look.plan, look.source().as_deref(), look.now).await;
+                beside(trial)
+            }
+            Some(_) | None => Evidence::none(),
+        }
+    }
+}
+
+/// The candidate to which all traffic is being handed over.
+pub(super) fn handed_over(phase: &Phase) -> Option<&Revision> {
+    match phase {
+        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Handover => {
+            Some(&promotion.revision)
+        }
+        Phase::Promoting(_)
+        | Phase::Releasing(_)
+        | Phase::Adopting
+        | Phase::Idle
+        | Phase::RollingBack(_)
+        | Phase::RolledBack(_)
+        | Phase::Deleting(_) => None,
+    }
+}
+
+/// What a trial says by what runs beside the candidate. With all traffic there is soon nothing, and the past alone takes
+/// no proven version back.
+pub(super) fn beside(trial: &Trial) -> Evidence {
+    let evidence = trial.judge.evidence();
+    if evidence.by_past {
+        Evidence::none()
+    } else {
+        evidence
+    }
+}
