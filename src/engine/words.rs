@@ -19,11 +19,25 @@ const LOST: &str = "nothing comes to the baseline any more, and the past tells t
 /// Why evidence does not grow while pods that came in mid-step are young.
 const YOUNG: &str = "new pods warm up: only gross faults count meanwhile";
 
+/// The same where the whole step has just begun.
+const FRESH: &str = "the step warms up: only gross faults count meanwhile";
+
 /// What the judge says of one metric, for example
 /// `error-rate 2.1 % (31/1,480) against 0.11 % (15/13,302) beside it: 19× (9.4–38×); evidence 9.3 of 4.6 needed`, or with
 /// all traffic on the candidate `error-rate 2.1 % (31/1,480) with nothing beside it, 0.11 % in the past: up to 0.83 % is let
 /// through; evidence against it 9.3 of 4.6 needed`.
 pub fn sentence(metric: &str, seen: &Assessment) -> String {
+    told(metric, seen, true)
+}
+
+/// The same in a bake, or while traffic returns: the proof came before, and only what speaks against the candidate still
+/// counts.
+pub fn watched(metric: &str, seen: &Assessment) -> String {
+    told(metric, seen, false)
+}
+
+/// `awaited`: the weight is left by proof.
+fn told(metric: &str, seen: &Assessment, awaited: bool) -> String {
     let (candidate, baseline) = (seen.in_step.candidate, seen.in_step.baseline);
     if candidate.requests == 0 && baseline.requests == 0 {
         return format!("{metric}: no request yet");
@@ -55,7 +69,7 @@ pub fn sentence(metric: &str, seen: &Assessment) -> String {
         "{metric} {} against {} beside it{ratio}; {}",
         rate(candidate),
         rate(baseline),
-        standing(seen)
+        standing(seen, awaited)
     )
 }
 
@@ -174,32 +188,43 @@ pub fn waits_for(weight: Weight, young: bool) -> String {
 }
 
 /// Where the evidence stands, and what is missing.
-fn standing(seen: &Assessment) -> String {
+fn standing(seen: &Assessment, awaited: bool) -> String {
+    let stands = stands(seen, awaited);
     let stands = match seen.amiss {
-        _ if seen.idle => format!("{}; {IDLE}", stands(seen)),
-        Some(Amiss::BaselineGone) if seen.against == Against::Beside => format!("{}; {GONE}", stands(seen)),
-        Some(Amiss::BaselineGone | Amiss::SharedFault) | None => stands(seen),
+        _ if seen.idle => format!("{stands}; {IDLE}"),
+        Some(Amiss::BaselineGone) if seen.against == Against::Beside => format!("{stands}; {GONE}"),
+        Some(Amiss::BaselineGone | Amiss::SharedFault) | None => stands,
     };
-    if seen.verdict == Verdict::Continue && seen.warming == Some(Warming::Pods) {
-        format!("{stands}; {YOUNG}")
-    } else {
-        stands
+    match seen.warming {
+        Some(Warming::Pods) if seen.verdict == Verdict::Continue => format!("{stands}; {YOUNG}"),
+        // Else nobody would see why so little speaks against it.
+        Some(Warming::Step) if seen.verdict == Verdict::Continue && is_plainly_worse(seen) => {
+            format!("{stands}; {FRESH}")
+        }
+        Some(Warming::Pods | Warming::Step) | None => stands,
     }
 }
 
-fn stands(seen: &Assessment) -> String {
+fn stands(seen: &Assessment, awaited: bool) -> String {
     match seen.verdict {
         Verdict::Fail => against(seen),
         Verdict::Pass => format!("evidence for it {} needed", reaches(seen.step)),
         Verdict::Continue if seen.suspicion.reached() => {
-            format!(
+            let suspicion = format!(
                 "it looks worse over the release (suspicion {:.1}, where {:.1} keeps the weight)",
                 seen.suspicion.evidence, seen.suspicion.needed
-            )
+            );
+            if is_plainly_worse(seen) {
+                format!("{suspicion}; {}", against(seen))
+            } else {
+                suspicion
+            }
         }
         Verdict::Continue if seen.amiss == Some(Amiss::SharedFault) => {
             "both arms are far worse than usual: nothing advances meanwhile".to_owned()
         }
+        // What is missing for a proof is of no interest where none is awaited, or where it plainly fails.
+        Verdict::Continue if !awaited || is_plainly_worse(seen) => against(seen),
         // No number of requests would do, and none is foreseen.
         Verdict::Continue if seen.amiss == Some(Amiss::BaselineGone) => open(seen),
         Verdict::Continue => {
@@ -242,6 +267,11 @@ const fn at_least_none(seen: Evidenced) -> Evidenced {
         evidence: seen.evidence.max(0.0),
         ..seen
     }
+}
+
+/// Whether it looks like a regression that is not convicted yet.
+fn is_plainly_worse(seen: &Assessment) -> bool {
+    seen.fail.evidence > 0.0 || seen.ratio.is_some_and(|ratio| ratio.low > 1.0)
 }
 
 /// How much speaks against it.

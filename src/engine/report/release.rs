@@ -94,6 +94,8 @@ pub fn verdicts(plan: &Plan, judge: &Judge, returning: bool) -> Vec<api::Verdict
         plan.rung(judge.rung()).step + 1
     };
     let step = i32::try_from(step).unwrap_or(i32::MAX);
+    let awaited = !returning && plan.rung(judge.rung()).kind == RungKind::Proof;
+    let sentence = if awaited { words::sentence } else { words::watched };
     let entry = |(metric, seen): (&Metric, stats::Assessment)| api::VerdictStatus {
         step,
         metric: if returning {
@@ -106,7 +108,7 @@ pub fn verdicts(plan: &Plan, judge: &Judge, returning: bool) -> Vec<api::Verdict
             stats::Verdict::Fail => api::Verdict::Fail,
             stats::Verdict::Continue => api::Verdict::Continue,
         },
-        reason: bounded(&words::sentence(&metric.name, &seen)),
+        reason: bounded(&sentence(&metric.name, &seen)),
         numbers: Some(numbers(&seen)),
     };
     judge.assessments().map(entry).collect()

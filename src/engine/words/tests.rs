@@ -51,6 +51,76 @@ fn what_no_metric_proves_alone_is_told_as_the_evidence_of_all() {
     );
 }
 
+/// As `errors` of the demo is seen while it warms up: nobody reading 23 % against 0.14 % asks for the proof of a pass.
+#[test]
+fn what_plainly_fails_is_told_by_what_speaks_against_it() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(10.0, 25.0, false);
+    evidence.observe(Tick::new(Counts::new(129, 30), Counts::new(1406, 2), 30.0));
+    let failing = Assessment {
+        verdict: Verdict::Continue,
+        suspicion: Evidenced {
+            evidence: 0.0,
+            needed: 0.4,
+        },
+        warming: None,
+        ..evidence.assessment()
+    };
+    let weak = |evidence| Assessment {
+        fail: Evidenced {
+            evidence,
+            needed: 4.6,
+        },
+        ..failing
+    };
+    assert!(
+        sentence("e", &weak(-1.0)).ends_with("; evidence against it 0.0 of 4.6 needed"),
+        "the whole interval of the ratio lies above 1"
+    );
+    let by_evidence = Assessment {
+        ratio: None,
+        ..weak(2.3)
+    };
+    assert!(sentence("e", &by_evidence).ends_with("; evidence against it 2.3 of 4.6 needed"));
+    let fresh = Assessment {
+        warming: Some(Warming::Step),
+        ..weak(-1.0)
+    };
+    let why = "evidence against it 0.0 of 4.6 needed; the step warms up: only gross faults count meanwhile";
+    assert!(sentence("e", &fresh).ends_with(why));
+    let neither = Assessment {
+        ratio: None,
+        ..weak(-1.0)
+    };
+    assert!(sentence("e", &neither).contains("evidence for it"));
+    let suspected = Assessment {
+        suspicion: Evidenced {
+            evidence: 2.8,
+            needed: 0.4,
+        },
+        ..by_evidence
+    };
+    assert!(
+        sentence("e", &suspected)
+            .ends_with("(suspicion 2.8, where 0.4 keeps the weight); evidence against it 2.3 of 4.6 needed")
+    );
+}
+
+/// Where the proof is no longer awaited nobody is told how many requests it lacks.
+#[test]
+fn a_bake_is_told_by_what_speaks_against_it() {
+    let mut evidence = Evidence::new(Settings::default());
+    evidence.begin_step(95.0, 100.0, true);
+    evidence.observe(Tick::new(Counts::new(400, 0), Counts::new(30, 0), 15.0));
+    let seen = evidence.assessment();
+    assert!(sentence("e", &seen).contains("evidence for it"));
+    let said = watched("e", &seen);
+    assert!(
+        said.contains("; evidence against it 0.0 of ") && !said.contains("missing"),
+        "{said}"
+    );
+}
+
 #[test]
 fn silence_beside_the_candidate_is_told_in_place_of_a_forecast() {
     let mut evidence = Evidence::new(Settings::default());
