@@ -98,8 +98,9 @@ mod tests {
     #[test]
     fn a_gap_is_remembered_until_all_that_it_touches_has_been_read() {
         let plan = Plan::with_bake_share(5);
-        let after = plan.propagation.as_secs() as i64;
-        let warm = plan.analysis.warm_up.max(plan.analysis.interval).as_secs() as i64 + after;
+        let after = plan.propagation.as_secs().cast_signed();
+        let warm = plan.analysis.warm_up.max(plan.analysis.interval);
+        let warm = warm.as_secs().cast_signed() + after;
         let mut gaps = Gaps::default();
         gaps.note(Some(gap(100, None)), &plan, second(90));
         gaps.note(Some(gap(100, Some(140))), &plan, second(90));
