@@ -110,7 +110,7 @@ async fn other_forms(person: &Person) -> Outcome {
         lost.is_told(
             &[command, "app"],
             1,
-            &["Connection refused", "is the cluster reachable?"],
+            &["nothing listens at its address and port", "does the cluster run"],
         )
         .await?;
     }
