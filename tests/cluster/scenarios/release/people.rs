@@ -114,8 +114,12 @@ async fn other_forms(person: &Person) -> Outcome {
         )
         .await?;
     }
-    lost.is_told(&["status", "app", "-w"], 1, &["Connection refused"])
-        .await
+    lost.is_told(
+        &["status", "app", "-w"],
+        1,
+        &["nothing listens at its address and port"],
+    )
+    .await
 }
 
 /// What the commands say where there is nothing to decide about.
