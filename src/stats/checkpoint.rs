@@ -1,12 +1,11 @@
 //! The evidence as plain numbers, to be kept across restarts.
 //!
-//! Resuming is bit-exact: an evidence that is written, read and fed the same ticks ends in the same bits. The text
-//! form writes the bits of each number, because decimal parsers may be off by the last one.
+//! Resuming is bit-exact: an evidence that is written, read and fed the same ticks ends in the same bits.
 
+mod text;
 mod without_baseline;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::assessment::{Amiss, Warming};
@@ -264,53 +263,6 @@ impl Evidence {
         }
         evidence.flags = flags(*packed);
         Ok(evidence)
-    }
-}
-
-impl fmt::Display for Checkpoint {
-    /// Hexadecimal words separated by dots, whole parts first, zero as nothing; about 1 KiB.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self
-            .wholes
-            .iter()
-            .copied()
-            .chain(self.reals.iter().map(|x| x.to_bits()));
-        for (at, word) in words.enumerate() {
-            if at > 0 {
-                f.write_str(".")?;
-            }
-            if word != 0 {
-                write!(f, "{word:x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for Checkpoint {
-    type Err = CheckpointError;
-
-    fn from_str(text: &str) -> Result<Self, CheckpointError> {
-        let parse = |word: &str| {
-            if word.is_empty() {
-                Ok(0)
-            } else {
-                u64::from_str_radix(word, 16)
-            }
-        };
-        let words = text
-            .split('.')
-            .map(parse)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| CheckpointError::Shape)?;
-        if words.len() < WHOLES {
-            return Err(CheckpointError::Shape);
-        }
-        let (wholes, reals) = words.split_at(WHOLES);
-        Ok(Self {
-            wholes: wholes.to_vec(),
-            reals: reals.iter().copied().map(f64::from_bits).collect(),
-        })
     }
 }
 

@@ -196,13 +196,3 @@ fn what_no_evidence_can_have_is_made_possible_or_refused() {
         Ok(u8::MAX)
     );
 }
-
-#[test]
-fn a_text_has_at_least_all_whole_parts() {
-    let text = |words: usize| vec!["a"; words].join(".");
-    assert_eq!(text(21).parse::<Checkpoint>(), Err(CheckpointError::Shape));
-    let (wholes, none) = (vec![10; 22], Vec::<f64>::new());
-    assert_eq!(text(22).parse(), Ok(Checkpoint { wholes, reals: none }));
-    let one: Checkpoint = text(23).parse().unwrap();
-    assert_eq!(one.reals, [f64::from_bits(10)]);
-}

@@ -359,7 +359,7 @@ proptest! {
             }
             whole.observe(tick);
             let text = cut.checkpoint().to_string();
-            prop_assert!(text.len() <= 2048, "{}", text.len());
+            prop_assert!(text.len() <= 720, "{}", text.len());
             cut = Evidence::resume(Settings::default(), &text.parse::<Checkpoint>().unwrap()).unwrap();
             cut.observe(tick);
             prop_assert_eq!(&whole, &cut);
@@ -374,7 +374,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_checkpoint_is_refused_not_believed(cut in 0_usize..900, junk in "[0-9a-f.xZ ]{0,20}") {
+    fn a_damaged_checkpoint_is_refused_not_believed(cut in 0_usize..200, junk in "[0-9A-Za-z+/. ]{0,20}") {
         let text = Evidence::new(Settings::default()).checkpoint().to_string();
         let damaged = format!("{}{junk}", &text[..cut.min(text.len() - 1)]);
         if let Ok(parsed) = damaged.parse::<Checkpoint>()

@@ -125,12 +125,10 @@ fn a_checkpoint_of_another_layout_or_with_impossible_numbers_is_refused() {
         CheckpointError::Shape
     );
     assert_eq!(refused(|c| c.reals[3] = f64::NAN), CheckpointError::Value);
-    for text in ["", "1.2.3", "zz", "1..x"] {
+    for text in ["", "1.2.3", "zz", "AQ"] {
         assert_eq!(text.parse::<Checkpoint>(), Err(CheckpointError::Shape), "{text}");
     }
-    let text = good.to_string();
-    assert!(!text.starts_with('.') && !text.contains(".0."), "{text}");
-    assert_eq!(text.parse::<Checkpoint>(), Ok(good));
+    assert_eq!(good.to_string().parse::<Checkpoint>(), Ok(good));
 }
 
 /// A release whose state has something in every corner, so that a restart can lose nothing unseen.
