@@ -114,7 +114,8 @@ pub(super) fn block_on_all<T>(work: impl Future<Output = Result<T, Failure>>) ->
 pub(super) fn refused(what: &str, error: &kube::Error) -> Failure {
     let (message, hint) = if let kube::Error::Api(status) = error {
         let hint = if status.code == 404 {
-            "is the name right, and are Serin's CRDs installed (`serin crds`)?"
+            "is the name right, and the namespace (`-n`)? `serin status -A` lists all; without Serin's CRDs (`serin crds`) \
+             there is none"
         } else {
             "ask whoever administers the cluster for this right"
         };
