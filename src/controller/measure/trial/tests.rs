@@ -299,31 +299,6 @@ async fn what_is_read_but_not_waited_for_is_not_lost() {
     assert_eq!(hasty.judge.save(&plan), whole.judge.save(&plan));
 }
 
-#[tokio::test]
-async fn without_history_the_step_starts_anew_and_says_so() {
-    let plan = plan();
-    let mut whole = begin(&plan);
-    let kept = live(&plan, &mut whole, ENTERED[0], ENTERED[2]).await;
-    let mut other = resume(&plan, &kept[&ENTERED[2]]);
-    let amnesiac = Server {
-        since: 500,
-        gone: i64::MAX,
-    };
-    other.enter(&plan, place(2));
-    for now in (400..700).step_by(5) {
-        other.read(&plan, Ok(&amnesiac), second(now)).await;
-    }
-    let evidence = other.judge.evidence();
-    assert!(
-        evidence
-            .summary
-            .contains("restarted: the metric provider has lost the history"),
-        "{}",
-        evidence.summary
-    );
-    assert!(evidence.at.is_some_and(|at| at > second(500)));
-}
-
 /// The owner may change the steps while promoted pods have all traffic, which is beyond any ladder.
 #[tokio::test]
 async fn what_is_kept_of_a_bake_can_be_used_under_more_steps() {
@@ -360,4 +335,5 @@ fn what_is_kept_is_small() {
 
 mod away;
 mod excused;
+mod gauges;
 mod history;

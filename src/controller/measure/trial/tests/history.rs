@@ -2,21 +2,33 @@
 
 use super::*;
 
-#[tokio::test]
-async fn time_without_history_was_not_measured() {
-    let plan = plan();
-    let mut whole = begin(&plan);
-    let kept = live(&plan, &mut whole, ENTERED[0], ENTERED[2]).await;
-    let mut other = resume(&plan, &kept[&ENTERED[2]]);
-    let amnesiac = Server {
+/// A new leader in the last step, whose server remembers nothing before second 500.
+async fn amnesiac(plan: &Plan, until: i64) -> Trial {
+    let mut whole = begin(plan);
+    let kept = live(plan, &mut whole, ENTERED[0], ENTERED[2]).await;
+    let mut other = resume(plan, &kept[&ENTERED[2]]);
+    let server = Server {
         since: 500,
         gone: i64::MAX,
     };
-    other.enter(&plan, place(2));
-    for now in (400..600).step_by(5) {
-        other.read(&plan, Ok(&amnesiac), second(now)).await;
+    other.enter(plan, place(2));
+    for now in (400..until).step_by(5) {
+        other.read(plan, Ok(&server), second(now)).await;
     }
-    let measured = other.judge.evidence().standing.measured;
+    other
+}
+
+#[tokio::test]
+async fn without_history_the_step_starts_anew_and_says_so() {
+    let evidence = amnesiac(&plan(), 700).await.judge.evidence();
+    let why = "restarted: the metric provider has lost the history";
+    assert!(evidence.summary.contains(why), "{}", evidence.summary);
+    assert!(evidence.at.is_some_and(|at| at > second(500)));
+}
+
+#[tokio::test]
+async fn time_without_history_was_not_measured() {
+    let measured = amnesiac(&plan(), 600).await.judge.evidence().standing.measured;
     assert!((75..=95).contains(&measured.as_secs()), "{measured:?}");
 }
 
