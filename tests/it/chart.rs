@@ -242,3 +242,21 @@ fn its_pods_labels_are_merged_under_its_own() {
     assert!(template.contains("merge (include \"serin.labels\" . | fromYaml) .Values.podLabels"));
     assert_eq!(template.matches("podLabels").count(), 1);
 }
+
+/// The demo and the tests hold Deployments by the policy that people install.
+#[test]
+fn the_demos_gate_is_the_charts() {
+    let chart = read(&chart().join("templates/admission.yaml"));
+    let (_, chart) = chart.split_once("kind: MutatingAdmissionPolicy\n").unwrap();
+    let (_, spec) = chart.split_once("\nspec:\n").unwrap();
+    let (spec, _) = spec.split_once("\n---").unwrap();
+    let spec = spec.replace(
+        r#"{{ include "serin.user" . }}"#,
+        "system:serviceaccount:serin:serin",
+    );
+    let chart: Value = serde_yaml::from_str(&spec).unwrap();
+    let demo = include_str!("../../src/cli/demo/gate.yaml");
+    let policy = demo.split("---").nth(1).unwrap();
+    let demo: Value = serde_yaml::from_str(policy).unwrap();
+    assert_eq!(chart, demo["spec"]);
+}

@@ -16,7 +16,7 @@ pub(super) fn all() -> Vec<Trial> {
 
 /// The user's template change and un-pausing come out paused; ours do not; a scale is nobody's business.
 async fn policy(scenario: Scenario) -> Outcome {
-    scenario.apply(&[POLICY, RIGHTS].concat()).await?;
+    scenario.apply(&[&gate(), "---\n", RIGHTS].concat()).await?;
     scenario.apply(&deployment("app", "app:v1", 1)).await?;
     scenario.wait_deployed("app", 1).await?;
     let gated = json!({"metadata": {"labels": {"serin.test/gate": "held"}}});
@@ -60,6 +60,13 @@ async fn policy(scenario: Scenario) -> Outcome {
     let ours = User::Operator(OPERATOR_TOKENS);
     let operator = scenario.cluster.plane.client(ours).await?;
     let ours: Api<DynamicObject> = Api::namespaced_with(operator, &scenario.namespace, &resource);
+    // So Serin proves that the gate holds: its own template is paused too, though nothing of it is written.
+    let held = ours.patch("app", &dry_run(), &probe()).await?;
+    expect(
+        "our own change of the template comes out paused",
+        held.data["spec"]["paused"] == true,
+        &held.data,
+    )?;
     let resume = Patch::Merge(json!({"spec": {"paused": false}}));
     ours.patch("app", &PatchParams::default(), &resume).await?;
     scenario.wait_deployed("app", 2).await?;
@@ -82,15 +89,22 @@ async fn policy(scenario: Scenario) -> Outcome {
 async fn in_force(scenario: &Scenario) -> Outcome {
     let user = scenario.api(DEPLOYMENT).await?;
     wait::until("the policy to be in force", Duration::from_secs(15), || async {
-        let dry_run = PatchParams {
-            dry_run: true,
-            ..PatchParams::default()
-        };
-        let probe = json!({"spec": {"template": {"metadata": {"annotations": {"probe": "1"}}}}});
-        let answer = user.patch("app", &dry_run, &Patch::Merge(probe)).await?;
+        let answer = user.patch("app", &dry_run(), &probe()).await?;
         Ok((answer.data["spec"]["paused"] == true).then_some(()))
     })
     .await
+}
+
+fn dry_run() -> PatchParams {
+    PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    }
+}
+
+/// A change of the template.
+fn probe() -> Patch<Value> {
+    Patch::Merge(json!({"spec": {"template": {"metadata": {"annotations": {"probe": "1"}}}}}))
 }
 
 fn expect(what: &str, holds: bool, seen: &Value) -> Outcome {
@@ -101,36 +115,12 @@ fn expect(what: &str, holds: bool, seen: &Value) -> Outcome {
     }
 }
 
-/// The chart's policy under another name and label, so that it meets only this scenario's Deployment.
-const POLICY: &str = r#"
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingAdmissionPolicy
-metadata: {name: ground.serin.test}
-spec:
-  failurePolicy: Fail
-  reinvocationPolicy: IfNeeded
-  matchConstraints:
-    resourceRules:
-    - {apiGroups: [apps], apiVersions: [v1], resources: [deployments], operations: [UPDATE]}
-  matchConditions:
-  - name: gated
-    expression: has(oldObject.metadata.labels) && 'serin.test/gate' in oldObject.metadata.labels
-  - name: not-serin
-    expression: request.userInfo.username != 'system:serviceaccount:serin:serin'
-  - name: opens
-    expression: >-
-      object.spec.template != oldObject.spec.template ||
-      (has(oldObject.spec.paused) && oldObject.spec.paused && !(has(object.spec.paused) && object.spec.paused))
-  mutations:
-  - patchType: ApplyConfiguration
-    applyConfiguration: {expression: "Object{spec: Object.spec{paused: true}}"}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: MutatingAdmissionPolicyBinding
-metadata: {name: ground.serin.test}
-spec: {policyName: ground.serin.test}
----
-"#;
+/// The demo's policy, which is the chart's, under another name and label, so that it meets only this scenario's Deployment.
+fn gate() -> String {
+    include_str!("../../../src/cli/demo/gate.yaml")
+        .replace("gate.serin.dev", "ground.serin.test")
+        .replace("serin.dev/gate", "serin.test/gate")
+}
 
 const RIGHTS: &str = r"
 apiVersion: rbac.authorization.k8s.io/v1
