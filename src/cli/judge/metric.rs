@@ -3,7 +3,7 @@
 mod pending;
 
 use self::pending::Waited;
-use super::line::{Arm, Arms, Increments, Whole};
+use super::line::{Arm, Arms, Increments, Series, Whole};
 use super::series::Counters;
 use crate::stats::latency::{self, Bucket, Edge};
 use crate::stats::{Counts, Tick};
@@ -222,7 +222,9 @@ fn arm_sound(arm: &Arm<'_>) -> Result<(), String> {
                     "the series {name} is there twice: give each a name of its own"
                 ));
             }
-            list.iter().try_for_each(|s| pair(s.n.0, s.x.0))
+            // Errors may have a series of their own.
+            let sum = |of: fn(&Series<'_>) -> u64| list.iter().map(of).fold(0, u64::saturating_add);
+            pair(sum(|s| s.n.0), sum(|s| s.x.0))
         }
         Arm::Increments(increments) => increments_sound(increments),
     }

@@ -3,7 +3,8 @@
 //! A counter that fell was reset and counts from 0, and so does one whose process began anew though it may have grown beyond
 //! what it was. A series that is new counts from 0 only if it began after the last line; otherwise its first sample is no more
 //! than a base. Errors may show a line earlier or later than their requests, or in another series: the arm is clipped as a
-//! whole, and what exceeds its requests waits for the next ones.
+//! whole, and what exceeds its requests waits for the next ones. Errors that fall though their requests do not come from a
+//! sample that is older, and their counter stays where it was; only where most of them are gone has it begun anew.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +39,11 @@ impl Sample {
         // Requests and errors of one process fall together; a lower total means that both began anew.
         began_anew || later.requests < self.requests
     }
+
+    /// The errors from which a later total of the same process counts.
+    const fn bad_before(&self, later: u64) -> u64 {
+        if later < self.bad / 2 { 0 } else { self.bad }
+    }
 }
 
 /// The last samples of one arm's series.
@@ -62,22 +68,22 @@ impl Counters {
                 let before = *slot;
                 let reset = before.is_reset(&now, since);
                 now.started = now.started.or(before.started);
-                *slot = now;
-                Some(if reset {
+                let base = if reset {
                     (0, 0)
                 } else {
-                    (before.requests, before.bad)
-                })
+                    (before.requests, before.bad_before(now.bad))
+                };
+                now.bad = now.bad.max(base.1);
+                *slot = now;
+                Some(base)
             } else {
                 self.last.insert(one.name.as_ref().into(), now);
                 let born = |since: f64| one.started.is_some_and(|started| started >= since);
                 since.is_some_and(born).then_some((0, 0))
             };
             if let Some((requests, bad)) = from {
-                // Errors that fell by themselves are what came since.
-                let bad = if now.bad < bad { now.bad } else { now.bad - bad };
                 sum = sum.saturating_add(now.requests - requests);
-                all_bad = all_bad.saturating_add(bad);
+                all_bad = all_bad.saturating_add(now.bad - bad);
             }
         }
         if self.last.len() > series.len() {
@@ -156,6 +162,23 @@ mod tests {
             &[sample("a", Some(20.0), 100, 80)],
         ]);
         assert_eq!(silent[2], (100, 80));
+    }
+
+    /// A server that is behind, or a replica that takes turns with another.
+    #[test]
+    fn an_older_total_of_errors_adds_none_now_or_later() {
+        let totals = |bad: &[u64]| {
+            let lines: Vec<[Series<'_>; 1]> = (1..)
+                .zip(bad)
+                .map(|(at, bad)| [sample("a", None, 20_000 + 150 * at, *bad)])
+                .collect();
+            let lines: Vec<&[Series<'_>]> = lines.iter().map(|line| &line[..]).collect();
+            let taken = taken(&lines).into_iter().map(|(_, bad)| bad);
+            taken.skip(1).collect::<Vec<_>>()
+        };
+        assert_eq!(totals(&[1_000, 999, 1_000, 998, 1_002, 1_003]), [0, 0, 0, 2, 1]);
+        // Errors whose counter is another process's, which began anew.
+        assert_eq!(totals(&[1_000, 3, 5]), [3, 2]);
     }
 
     #[test]

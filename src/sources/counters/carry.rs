@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
     waiting: u64,
-    /// So many bad requests that are not emitted yet have had a reading to be in.
+    /// So many of them are carried already: the next reading with requests is their last.
     late: u64,
 }
 
@@ -20,12 +20,13 @@ impl Carry {
         } else {
             (all, 0)
         };
-        self.waiting = left;
         if requests > 0 {
             let new = all.saturating_sub(self.late);
-            self.late = if left < new { left } else { new };
-            self.waiting = self.late;
+            self.waiting = if left < new { left } else { new };
+        } else {
+            self.waiting = left;
         }
+        self.late = self.waiting;
         counted
     }
 }
