@@ -2,7 +2,6 @@
 //!
 //! Resuming is bit-exact: an evidence that is written, read and fed the same ticks ends in the same bits.
 
-mod text;
 mod without_baseline;
 
 use std::fmt;
@@ -15,8 +14,8 @@ use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 5;
-const WHOLES: usize = 22;
+const VERSION: u64 = 6;
+const WHOLES: usize = 23;
 /// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
 const BURSTY: u32 = 5;
@@ -136,7 +135,8 @@ fn wholes(e: &mut Evidence, visit: &mut dyn FnMut(&mut u64)) {
     for few in [
         &mut e.guard.touched,
         &mut e.guard.lasting,
-        &mut e.guard.shared,
+        &mut e.guard.outage.baseline,
+        &mut e.guard.outage.candidate,
         &mut e.learned.ticks,
         &mut e.learned.run,
         &mut e.learned.longest,

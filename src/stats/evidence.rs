@@ -10,6 +10,7 @@ mod fail;
 pub(super) mod guard;
 mod learned;
 mod margins;
+mod outage;
 mod pass;
 mod verdict;
 mod without_baseline;
@@ -269,14 +270,21 @@ impl Evidence {
         self.guard.remember(tick, &past);
         let rates = (self.guard.rate(CANDIDATE), self.guard.rate(BASELINE));
         let known = past.rate().is_some();
-        if !(known || self.learned.settled() && self.is_environment(rates)) {
-            self.learned
-                .mean(tick.baseline, self.in_release.baseline.requests);
+        // What is usual must be known before anything can be unusual.
+        let settled = known || self.learned.settled();
+        if !settled {
+            self.learn_mean(tick);
         }
         let before = self.flags.amiss;
         let both = self.is_environment(rates);
-        let expected = self.guard.expects_shared_fault(both, rates.1 > self.outage());
-        self.flags.amiss = (both || expected).then_some(Amiss::SharedFault);
+        let recent = self.guard.recent_rate(BASELINE);
+        let rates = (self.outage_rate(), recent);
+        let expected = self.guard.outage.observe(tick, rates, past.dispersion());
+        let outage = self.guard.outage;
+        self.flags.amiss = (both || outage.is_shared()).then_some(Amiss::SharedFault);
+        if settled && !(known || both || outage.lasts()) {
+            self.learn_mean(tick);
+        }
         self.observe_fail(tick);
         if !tick.warming {
             self.observe_pass(tick, expected);
@@ -301,6 +309,11 @@ impl Evidence {
         )
     }
 
+    fn learn_mean(&mut self, tick: &Tick) {
+        self.learned
+            .mean(tick.baseline, self.in_release.baseline.requests);
+    }
+
     fn learn(&mut self, tick: &Tick) {
         let before = self.guard.last[1];
         let share = f64::from(before.seconds) / tick.seconds.max(1e-3);
@@ -322,13 +335,19 @@ impl Evidence {
     /// Both arms far above normal: a shared fault. A candidate that is normal, or much better than a sick
     /// baseline, is not held for it.
     fn is_environment(&self, (candidate, baseline): (f64, f64)) -> bool {
-        let limit = self.outage();
+        let limit = self.outage_rate();
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
     }
 
     /// A rate above this is far above normal.
-    fn outage(&self) -> f64 {
-        (10.0 * self.usual_rate()).max(0.05)
+    fn outage_rate(&self) -> f64 {
+        // Few requests do not tell that a rate is low.
+        let unsure = if self.background().rate().is_some() {
+            0.0
+        } else {
+            1.0 / self.in_release.baseline.requests.max(1) as f64
+        };
+        (10.0 * (self.usual_rate() + unsure)).max(0.05)
     }
 
     /// The baseline's normal rate: that of its history, or else of this release so far.

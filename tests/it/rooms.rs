@@ -100,6 +100,7 @@ const NOT_IN_NUMBERS: &[&str] = &[
     "schemars",
     "thiserror",
     "regex",
+    "base64",
 ];
 
 /// The longest file, in lines.

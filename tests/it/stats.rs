@@ -2,6 +2,7 @@
 mod evidence;
 mod golden;
 mod laws;
+mod outages;
 mod plain;
 mod reference;
 mod release;

@@ -3,6 +3,8 @@
 //! Invariants: a judge that is saved, resumed and fed the same increments ends in the same bits; what cannot be used is
 //! refused as a whole, and the evidence restarts.
 
+mod text;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Brief, Judge, Tried, rule};
@@ -33,7 +35,7 @@ pub struct SavedMetric {
     pub rung: usize,
     /// The margins and chances that it was made under: evidence for one line is none for another.
     pub under: String,
-    /// The latest evaluation that had data, on that rung.
+    /// The latest evaluation that showed requests, on that rung.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
     /// The state of each of its comparisons.

@@ -9,6 +9,7 @@
 //! - the stretch as long as a burst that gained most is set aside. What is left is valid even if the counts of one
 //!   burst are arbitrary.
 
+use super::outage::Outage;
 use crate::stats::background::Background;
 use crate::stats::counts::{Counts, Tick};
 
@@ -70,8 +71,7 @@ pub(in crate::stats) struct Guard {
     pub(in crate::stats) touched: u8,
     /// Ticks that must be bad before trouble has outlasted any burst.
     pub(in crate::stats) lasting: u8,
-    /// Ticks for which a fault that both arms had is still believed, though the candidate looks well.
-    pub(in crate::stats) shared: u8,
+    pub(in crate::stats) outage: Outage,
 }
 
 /// Scrapes are read together until they are this long, in seconds. Where bursts or clumps are known they were
@@ -173,19 +173,6 @@ impl Guard {
         } else {
             0.0
         }
-    }
-
-    /// Takes in whether this tick shows a fault that both arms have, and whether the baseline has one. Gives whether the
-    /// fault was to be expected: few requests look well by luck, so it is over when the baseline is well again, or when the
-    /// candidate was for longer than any burst.
-    pub(in crate::stats) const fn expects_shared_fault(&mut self, both: bool, baseline: bool) -> bool {
-        let expected = self.shared > 0 && baseline;
-        self.shared = match (both, expected) {
-            (true, _) => self.touched,
-            (false, true) => self.shared - 1,
-            (false, false) => 0,
-        };
-        expected
     }
 
     /// The rate of an arm that has outlasted any burst.

@@ -1,6 +1,6 @@
 //! What the evidence allows and what it still lacks.
 
-use super::guard::BASELINE;
+use super::guard::{BASELINE, CANDIDATE};
 use super::without_baseline::surely;
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
@@ -118,9 +118,10 @@ impl Evidence {
         !self.is_alone() && self.fail.evidence() >= self.unsuspected(self.release.evidence())
     }
 
-    /// Seconds of this step that ticks have covered.
+    /// Seconds of this step that were counted, up to the candidate's last request: while nothing is counted, nothing was
+    /// seen of it. Counters are cumulative, so what they show next is about the time before too.
     pub fn seconds_in_step(&self) -> f64 {
-        f64::from(self.step_seconds)
+        f64::from((self.step_seconds - self.idle).max(0.0))
     }
 
     /// Whether pods are still warming up, though the step's own warm-up is over.
@@ -205,7 +206,9 @@ impl Evidence {
         } else {
             1.0
         };
-        (candidate * over, baseline * over)
+        // A candidate that has not recovered is to be reckoned with as it is.
+        let candidate = (candidate * over).max(candidate.min(self.guard.recent_rate(CANDIDATE)));
+        (candidate, baseline * over)
     }
 
     /// Seconds of the step's own warm-up that are still to come.

@@ -1,5 +1,6 @@
 //! A checkpoint as short text, about 500 characters: Base64 of the counts of numbers, the whole ones, two bits for the
 //! form of each real one, and their bytes. No number is written in decimals, whose parsers may be off by the last bit.
+//! It is here because the judge itself needs no crate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 
-use super::{Checkpoint, CheckpointError};
+use crate::stats::{Checkpoint, CheckpointError};
 
 /// How one real number is written: as nothing, as a whole, in four bytes, or in eight.
 #[derive(Clone, Copy, PartialEq, Eq)]
