@@ -182,15 +182,25 @@ impl Judge {
             return;
         };
         let gone = self.panel.is_forsaken(index);
+        let ticks: Vec<stats::Tick> = ticks.into_iter().collect();
+        let moved = ticks
+            .iter()
+            .any(|tick| tick.candidate.requests > 0 || tick.baseline.requests > 0);
         self.panel.observe(index, ticks);
-        tried.at = Some(at);
+        if moved {
+            tried.at = Some(at);
+        }
         if tried.metric.gating && !self.panel.is_judged(index) {
             // Counts that nothing can be compared with are no data: the release must not pass by them.
             let since = tried.silent.as_ref().map_or(at, |(since, _)| *since);
             tried.silent = Some((since, words::not_judged(&tried.metric.name)));
             return;
         }
-        tried.silent = None;
+        // A provider that was away answers with what it had before until it has scraped anew.
+        match &mut tried.silent {
+            Some((_, why)) if !moved => *why = words::not_moved(&tried.metric.name),
+            silent => *silent = None,
+        }
         // What the candidate got while the baseline got nothing says nothing of the share that it gets since.
         let back = gone && !self.panel.is_forsaken(index);
         if back || tried.share_from.is_some_and(|from| at < from) {

@@ -81,6 +81,11 @@ pub fn not_judged(metric: &str) -> String {
     format!("{metric}: {UNKNOWN}: abort, and raise `spec.analysis.baseline.bakeShare` for the next release")
 }
 
+/// Why a metric that can be read again is no evidence yet.
+pub fn not_moved(metric: &str) -> String {
+    format!("{metric}: the metrics can be read again, but no request has been counted since")
+}
+
 /// Why no release can begin that ends with all traffic on the candidate, and what to do.
 pub fn unfit_alone(metric: &str, usual: f64) -> String {
     format!(

@@ -13,7 +13,7 @@ pub struct Evidence {
     pub revision: Option<Revision>,
     /// The rung whose data it rests on.
     pub rung: usize,
-    /// The latest evaluation that had data.
+    /// The latest evaluation that showed requests.
     pub at: Option<Moment>,
     /// Since when every evaluation has failed to give data, and why; `None` while there is data.
     pub silent: Option<(Moment, String)>,

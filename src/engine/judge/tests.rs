@@ -211,3 +211,28 @@ fn the_proof_is_told_as_whole_only_where_the_step_may_be_left() {
     }
     assert!(waited > 0);
 }
+
+/// A provider that was killed answers with its old samples for minutes, until it has scraped its targets again.
+#[test]
+fn what_shows_no_request_is_no_reading_after_a_silence() {
+    let plan = plan(true);
+    let mut judge = bakes(&plan, Some(0.001));
+    let tick = |requests| [Tick::new(Counts::new(requests, 0), Counts::default(), 15.0)];
+    let both = |judge: &mut Judge, scrape: i64, requests: u64| {
+        (0..2).for_each(|metric| judge.observe(metric, at(scrape), tick(requests)));
+        judge.evidence()
+    };
+    let before = both(&mut judge, 1, 750);
+    assert_eq!((before.at, before.standing.measured.as_secs()), (Some(at(1)), 15));
+    (0..2).for_each(|metric| judge.miss(metric, at(2), "away"));
+    for scrape in 3..20 {
+        let old = both(&mut judge, scrape, 0);
+        assert_eq!((old.at, old.standing.measured.as_secs()), (Some(at(1)), 15));
+        let (since, why) = old.silent.expect("silent");
+        assert!(since == at(2) && why.contains("no request has been counted since"), "{why}");
+    }
+    // Its counters have gone on meanwhile: the time is seen after all.
+    let new = both(&mut judge, 20, 9_000);
+    assert_eq!((new.at, new.silent), (Some(at(20)), None));
+    assert_eq!(new.standing.measured.as_secs(), 15 * 19);
+}
