@@ -229,7 +229,10 @@ fn what_shows_no_request_is_no_reading_after_a_silence() {
         let old = both(&mut judge, scrape, 0);
         assert_eq!((old.at, old.standing.measured.as_secs()), (Some(at(1)), 15));
         let (since, why) = old.silent.expect("silent");
-        assert!(since == at(2) && why.contains("no request has been counted since"), "{why}");
+        assert!(
+            since == at(2) && why.contains("no request has been counted since"),
+            "{why}"
+        );
     }
     // Its counters have gone on meanwhile: the time is seen after all.
     let new = both(&mut judge, 20, 9_000);
