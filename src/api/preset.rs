@@ -65,7 +65,7 @@ impl Preset {
         })
     }
 
-    /// The stay at 100 % after its verdict, long enough for slow leaks.
+    /// The bake after the last step's verdict, long enough for slow leaks.
     pub const fn last_hold(self) -> Duration {
         Duration::from_secs(match self {
             Self::Fast => 120,

@@ -11,6 +11,7 @@ mod native;
 mod outage;
 mod people;
 mod refusals;
+mod restarted;
 mod returning;
 mod scaled;
 mod shared_rule;
