@@ -62,6 +62,8 @@ struct Tried {
     weight: Weight,
     at: Option<Moment>,
     silent: Option<(Moment, String)>,
+    /// Evaluations without data since the last one that had some.
+    missed: u8,
     /// Since when the weight's share is looked at, and the counts until then.
     share_from: Option<Moment>,
     before_share: stats::Arms,
@@ -102,6 +104,7 @@ impl Judge {
             weight: Weight::NONE,
             at: None,
             silent: None,
+            missed: 0,
             share_from: None,
             before_share: stats::Arms::default(),
         };
@@ -196,10 +199,15 @@ impl Judge {
             tried.silent = Some((since, words::not_judged(&tried.metric.name)));
             return;
         }
-        // A provider that was away answers with what it had before until it has scraped anew.
+        // A provider that was away answers with what it had before until it has scraped anew. Its first answer may show the
+        // requests until it went, so that a silence of several evaluations ends with the second one that shows some.
+        let ends = moved && tried.missed < 2;
         match &mut tried.silent {
-            Some((_, why)) if !moved => *why = words::not_moved(&tried.metric.name),
+            Some((_, why)) if !ends => *why = words::not_moved(&tried.metric.name),
             silent => *silent = None,
+        }
+        if moved {
+            tried.missed = u8::from(!ends);
         }
         // What the candidate got while the baseline got nothing says nothing of the share that it gets since.
         let back = gone && !self.panel.is_forsaken(index);
@@ -220,6 +228,7 @@ impl Judge {
         if let Some(tried) = self.metrics.get_mut(index) {
             let since = tried.silent.as_ref().map_or(at, |(since, _)| *since);
             tried.silent = Some((since, why.to_owned()));
+            tried.missed = tried.missed.saturating_add(1);
         }
     }
 

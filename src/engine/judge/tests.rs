@@ -238,4 +238,9 @@ fn what_shows_no_request_is_no_reading_after_a_silence() {
     let new = both(&mut judge, 20, 9_000);
     assert_eq!((new.at, new.silent), (Some(at(20)), None));
     assert_eq!(new.standing.measured.as_secs(), 15 * 19);
+    // The first answer after a longer silence may be about the time before it.
+    (21..30).for_each(|scrape| (0..2).for_each(|metric| judge.miss(metric, at(scrape), "away")));
+    assert!(both(&mut judge, 30, 90).silent.is_some());
+    assert!(both(&mut judge, 31, 0).silent.is_some());
+    assert_eq!(both(&mut judge, 32, 9_000).silent, None);
 }

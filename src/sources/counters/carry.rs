@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
     waiting: u64,
-    /// So many of them are carried already: the next reading with requests is their last.
+    /// So many bad requests that are not emitted yet have had a reading to be in.
     late: u64,
 }
 
@@ -20,13 +20,12 @@ impl Carry {
         } else {
             (all, 0)
         };
+        self.waiting = left;
         if requests > 0 {
             let new = all.saturating_sub(self.late);
-            self.waiting = if left < new { left } else { new };
-        } else {
-            self.waiting = left;
+            self.late = if left < new { left } else { new };
+            self.waiting = self.late;
         }
-        self.late = self.waiting;
         counted
     }
 }

@@ -8,8 +8,8 @@ use crate::stats::counts::{Counts, Tick};
 
 /// Units of an account in a nat.
 const UNITS: f64 = 32.0;
-/// The baseline's account from which on it is in an outage: two nats.
-const BEGUN: u8 = 64;
+/// The baseline's account from which on it is in an outage: more than two failures of a few requests.
+const BEGUN: u8 = 90;
 /// The most that an account holds: seven nats. That of an arm in an outage comes to nothing once in about a thousand ticks.
 const MOST: u8 = 224;
 /// Whoever is well has this share of the rate of an outage at most. An account stands still at about twice that share, so the

@@ -207,7 +207,7 @@ impl Evidence {
             1.0
         };
         // A candidate that has not recovered is to be reckoned with as it is.
-        let candidate = (candidate * over).max(candidate.min(self.guard.recent_rate(CANDIDATE)));
+        let candidate = (candidate * over).max(candidate.min(self.guard.lasting_rate(CANDIDATE)));
         (candidate, baseline * over)
     }
 

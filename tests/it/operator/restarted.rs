@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serin::ports::{Clock, Samples, Span};
 
-use super::gauges::comes_to;
+use super::gauges::{comes_to, status};
 use super::*;
 
 /// When it was killed, and for how long it does not answer, and has not scraped anew.
@@ -78,6 +78,13 @@ async fn no_bake_ends_on_what_was_scraped_before_the_provider_was_killed() {
     });
     tokio::time::sleep(Duration::from_mins(1)).await;
     world.define_image("checkout:v2", Image::failing(0.3));
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let held = status(&world);
+    assert_eq!(
+        (&held["phase"], in_force(&world)),
+        (&"Holding".into(), 95),
+        "{held}"
+    );
     comes_to(&world, "RolledBack").await;
     assert_eq!(in_force(&world), 0);
 }
