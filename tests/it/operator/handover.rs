@@ -1,5 +1,11 @@
 //! The candidate on its way to all traffic.
 
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::DeleteParams;
+
 use super::gauges::{comes_to, status};
 use super::*;
 
@@ -22,4 +28,97 @@ async fn a_candidate_that_turns_bad_before_anything_rolls_is_taken_back() {
     let seen = status(&world);
     assert!(back.is_ok(), "{seen}");
     assert_eq!(seen["course"]["phase"]["cause"], "regression", "{seen}");
+}
+
+/// A release of which all traffic has been in force for a minute, though the gateway does not say so yet; with an hour of
+/// past to compare it with.
+async fn handed_over(world: &World) {
+    both(world, 0.002);
+    comes_to(world, "Idle").await;
+    tokio::time::sleep(Duration::from_mins(70)).await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    while in_force(world) != 95 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    world.delay_gateway(Duration::from_mins(30), Duration::from_millis(300));
+    comes_to(world, "Promoting").await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(in_force(world), 100);
+}
+
+/// A dependency of both versions makes so many requests fail.
+fn both(world: &World, errors: f64) {
+    for image in ["checkout:v1", "checkout:v2"] {
+        world.define_image(image, Image::failing(errors));
+    }
+}
+
+fn candidate(world: &World, plural: &str) -> String {
+    let names = world.objects(plural, "shop").into_iter();
+    let mut names = names.map(|it| it["metadata"]["name"].as_str().unwrap().to_owned());
+    names.find(|name| name.contains("-canary-")).unwrap()
+}
+
+async fn delete_one<K>(world: &World, plural: &str)
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(world.client(), "shop");
+    api.delete(&candidate(world, plural), &DeleteParams::default())
+        .await
+        .unwrap();
+}
+
+/// A dependency fails for a while, and then the candidate loses a pod, or somebody removes it: it is back in its last step.
+async fn what_the_past_said(removed: bool, restarts: bool) {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    handed_over(&world).await;
+    both(&world, 0.3);
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(status(&world)["phase"], "Promoting", "{}", status(&world));
+    }
+    both(&world, 0.002);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.delay_gateway(Duration::from_millis(30), Duration::from_millis(300));
+    if removed {
+        delete_one::<Deployment>(&world, "deployments").await;
+    } else {
+        delete_one::<Pod>(&world, "pods").await;
+    }
+    comes_to(&world, "Scaling").await;
+    if restarts {
+        leader.shutdown().await;
+        (leader, _) = lead(&world, Arc::new(world.metrics()), "two");
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let seen = status(&world);
+    assert!(
+        seen["history"][0]["reason"].is_null(),
+        "{removed} {restarts}: {seen}"
+    );
+    comes_to(&world, "Promoted").await;
+    drop(leader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_past_said_while_all_traffic_was_handed_over_convicts_no_candidate_that_lost_a_pod() {
+    what_the_past_said(false, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_past_said_while_all_traffic_was_handed_over_convicts_no_candidate_that_somebody_removed() {
+    what_the_past_said(true, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_new_leader_that_reads_it_again() {
+    what_the_past_said(false, true).await;
+    what_the_past_said(true, true).await;
 }
