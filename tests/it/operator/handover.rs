@@ -4,9 +4,11 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::json;
 
 use super::gauges::{comes_to, status};
+use super::warm_up::{COLD, busy, last_proof, starts_cold, weight_is};
 use super::*;
 
 /// The gateway takes weights ten minutes late, and meanwhile the proven version begins to fail: nothing has rolled yet.
@@ -121,4 +123,31 @@ async fn what_the_past_said_while_all_traffic_was_handed_over_convicts_no_candid
 async fn nor_does_a_new_leader_that_reads_it_again() {
     what_the_past_said(false, true).await;
     what_the_past_said(true, true).await;
+}
+
+/// An autoscaler adds pods while the gateway takes the weight late, so that stable pods still serve beside them.
+#[tokio::test(start_paused = true)]
+async fn a_cold_start_of_pods_that_come_in_the_handover_is_no_regression() {
+    let world = busy();
+    let (_tasks, _) = operate(&world);
+    last_proof(&world).await;
+    weight_is(&world, 95).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let late = Duration::from_mins(10);
+    world.delay_gateway(late, late);
+    comes_to(&world, "Promoting").await;
+    assert_eq!(in_force(&world), 95);
+    world.add_load(Load::constant("shop", "checkout", 850.0));
+    starts_cold(&world, 0.09, COLD);
+    let api: Api<Deployment> = Api::namespaced(world.client(), "shop");
+    for replicas in [13, 16, 20] {
+        let more = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        api.patch(&candidate(&world, "deployments"), &PatchParams::default(), &more)
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_secs(40)).await;
+    }
+    assert_eq!(status(&world)["phase"], "Promoting", "{}", status(&world));
+    assert_eq!(in_force(&world), 95);
+    comes_to(&world, "Promoted").await;
 }
