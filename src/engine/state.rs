@@ -125,10 +125,14 @@ impl Release {
         until.map_or(self.entered, |until| until.max(self.entered))
     }
 
-    /// Whether what the past said at a moment was said before the last gap was over.
+    /// Whether what the past said at a moment was said before the last gap was over. While the candidate is not there it
+    /// was before that began, unless the gap has taken in a time in which it served alone.
     pub fn excuses(&self, at: Option<Moment>) -> bool {
-        let until = self.gap.and_then(|gap| gap.until);
-        until.is_some_and(|until| at.is_none_or(|at| at <= until))
+        let excuses = |gap: Gap| match gap.until {
+            Some(until) => at.is_none_or(|at| at <= until),
+            None => !gap.alone && at.is_none_or(|at| at >= gap.from),
+        };
+        self.gap.is_some_and(excuses)
     }
 }
 

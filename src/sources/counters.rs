@@ -245,6 +245,16 @@ impl Counters {
         self.candidate.begin_in_the_middle();
     }
 
+    /// The candidate has been counted by now. Where no series has told so, that is forgotten, and it does not begin at 0.
+    pub(super) fn must_have_begun(&mut self) {
+        self.candidate.lose_history();
+    }
+
+    /// Whether each series of the candidate that comes counts from 0.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.candidate.is_fresh()
+    }
+
     /// The last evaluation whose samples were usable.
     pub fn at(&self) -> Option<Timestamp> {
         self.at

@@ -88,6 +88,8 @@ pub struct Reader {
     grid: Grid,
     done: Option<Timestamp>,
     counters: Counters,
+    /// By this evaluation the candidate had been counted, as somebody read who is gone.
+    counted: Option<Timestamp>,
     /// Since when the candidate has all traffic.
     alone: Option<Timestamp>,
 }
@@ -117,8 +119,22 @@ impl Reader {
             grid,
             done: None,
             counters: Counters::new((kind(candidate), kind(baseline)), fresh.then(|| grid.start())),
+            counted: None,
             alone: None,
         })
+    }
+
+    /// Somebody has counted the candidate's requests at the evaluation `at`. Where the server does not remember that, a
+    /// series of it that shows later has counted before as well.
+    #[must_use]
+    pub const fn counted(mut self, at: Option<Timestamp>) -> Self {
+        self.counted = at;
+        self
+    }
+
+    /// Whether each series of the candidate that comes counts from 0, because all that it ever counted is known.
+    pub const fn is_fresh(&self) -> bool {
+        self.counters.is_fresh()
     }
 
     /// The candidate has all traffic since `alone`: points after that need no baseline.
@@ -170,6 +186,10 @@ impl Reader {
             None
         };
         for at in due {
+            if self.counted.is_some_and(|counted| counted < at) {
+                self.counted = None;
+                self.counters.must_have_begun();
+            }
             let asked = match &together {
                 Some(known) => self.of(source, known, at).await,
                 None => self.ask(source, at).await,

@@ -3,6 +3,7 @@
 use super::Measure;
 use super::look::Look;
 use super::trial::Trial;
+use crate::cluster::observe::ready;
 use crate::engine::Revision;
 use crate::engine::judge::Evidence;
 use crate::engine::state::{Phase, PromotionStage};
@@ -14,6 +15,9 @@ impl Measure {
         let handed = handed_over(phase);
         match &mut self.trial {
             Some(trial) if handed.is_some_and(|revision| trial.key == (revision.clone(), false)) => {
+                // The gateway may take the weight late, and stable pods that are warm serve beside those that come now.
+                let pods = ready::newcomers(look.snapshot, &trial.key.0);
+                trial.young.see(pods, trial.step(look.plan));
                 trial.read(look.plan, look.source().as_deref(), look.now).await;
                 beside(trial)
             }

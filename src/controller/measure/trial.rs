@@ -53,8 +53,6 @@ pub(super) struct Trial {
     pub(super) judge: Judge,
     /// Where the grid begins.
     start: Moment,
-    /// The version on trial had served nothing when the grid began.
-    fresh: bool,
     place: Place,
     lines: Vec<Line>,
     /// When pods of the version on trial were young.
@@ -119,7 +117,6 @@ impl Trial {
             key,
             judge,
             start: place.entered,
-            fresh,
             place,
             lines,
             young: Young::default(),
@@ -141,7 +138,9 @@ impl Trial {
             let lead = |last: Moment| grid.before(last.checked_sub(LEAD).unwrap_or(last));
             let from = line.last.map_or_else(|| grid.start(), lead);
             Ok(Line {
-                reader: reader(&line.subject, arms, grid, kept.fresh)?.from(from),
+                reader: reader(&line.subject, arms, grid, kept.fresh)?
+                    .from(from)
+                    .counted(line.last),
                 subject: line.subject,
                 last: line.last,
                 lead: line.last,
@@ -158,7 +157,6 @@ impl Trial {
             key: (kept.judge.revision.clone(), kept.returning),
             judge,
             start: kept.start,
-            fresh: kept.fresh,
             place: Place {
                 rung: kept.rung,
                 entered: kept.entered,
@@ -184,7 +182,7 @@ impl Trial {
             returning: self.key.1,
             asked: None,
             start: self.start,
-            fresh: self.fresh,
+            fresh: self.lines.iter().all(|line| line.reader.is_fresh()),
             rung: self.place.rung,
             entered: self.place.entered,
             pods: self.place.pods,

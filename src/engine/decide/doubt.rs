@@ -24,7 +24,10 @@ impl Turn<'_> {
                     release.weight
                 ),
             ));
-            let open = release.gap.filter(|gap| gap.until.is_none());
+            // One that ends now goes on.
+            let open = release
+                .gap
+                .filter(|gap| gap.until.is_none_or(|until| until == self.now));
             let from = open.map_or(self.now, |gap| gap.from);
             self.next.phase = Phase::Releasing(Release {
                 stage: Stage::Scaling,

@@ -4,7 +4,7 @@ use super::super::observation::{Route, Workload};
 use super::super::plan::OnSilence;
 use super::super::quantity::{Moment, Weight};
 use super::super::reason::{self, Note, Waiting};
-use super::super::state::{Outcome, Phase, Promotion, PromotionStage, Release, Stage};
+use super::super::state::{Gap, Outcome, Phase, Promotion, PromotionStage, Release, Stage};
 use super::promotion_failover::known;
 use super::{Turn, after};
 
@@ -76,6 +76,7 @@ impl Turn<'_> {
     }
 
     /// The candidate has lost pods before anything has rolled: as in the last step, whose bake it has to stand once more.
+    /// Nothing ran beside it meanwhile, so that what was counted is no evidence.
     fn unhand(&mut self, promotion: Promotion, needed: u32) -> Option<Waiting> {
         let top = self.plan.rungs.len().saturating_sub(1);
         let release = Release {
@@ -92,7 +93,11 @@ impl Turn<'_> {
             paused: promotion.paused,
             lost: promotion.lost,
             restarts: None,
-            gap: None,
+            gap: Some(Gap {
+                from: promotion.entered,
+                until: Some(self.now),
+                alone: true,
+            }),
         };
         self.lose_capacity(release, needed)
     }

@@ -80,6 +80,14 @@ impl Track {
         }
     }
 
+    /// Nobody remembers what it has counted: unless a series of it is known, one that shows is as old as any of the
+    /// other arm.
+    pub(super) fn lose_history(&mut self) {
+        if self.last.iter().all(BTreeMap::is_empty) {
+            self.fresh = None;
+        }
+    }
+
     pub(super) const fn is_fresh(&self) -> bool {
         self.fresh.is_some()
     }

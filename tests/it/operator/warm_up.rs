@@ -14,7 +14,7 @@ const TOLD: &str = "; new pods warm up: only gross faults count meanwhile";
 const USUAL: f64 = 0.002;
 
 /// Ten pods, looked at every five seconds.
-fn busy() -> World {
+pub(super) fn busy() -> World {
     let world = World::new(&Options::default());
     for crd in crd::all() {
         world.install_crd(&serde_json::to_value(&crd).unwrap());
@@ -39,7 +39,7 @@ fn busy() -> World {
 }
 
 /// From now on a share of the requests fails on pods that are made from now on, for as long as `cold` says.
-fn starts_cold(world: &World, share: f64, cold: Duration) {
+pub(super) fn starts_cold(world: &World, share: f64, cold: Duration) {
     let since = world.elapsed();
     let errors = move |moment: &serin::world::Moment| {
         let fresh = moment.elapsed.saturating_sub(moment.pod_age) >= since;
@@ -57,10 +57,10 @@ fn starts_cold(world: &World, share: f64, cold: Duration) {
 }
 
 /// From its birth to thirty seconds after its readiness.
-const COLD: Duration = Duration::from_secs(32);
+pub(super) const COLD: Duration = Duration::from_secs(32);
 
 /// Until the candidate is to have this weight. In the last step eight of its ten pods must be there.
-async fn weight_is(world: &World, weight: u8) {
+pub(super) async fn weight_is(world: &World, weight: u8) {
     for _ in 0..7_200 {
         if status(world)["release"]["weight"]["desired"] == weight {
             return;
@@ -71,7 +71,7 @@ async fn weight_is(world: &World, weight: u8) {
 }
 
 /// Until the proof of the last step is being looked for, and the step's own warm-up is over.
-async fn last_proof(world: &World) {
+pub(super) async fn last_proof(world: &World) {
     phase_is(world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
     weight_is(world, 80).await;

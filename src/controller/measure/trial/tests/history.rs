@@ -81,3 +81,60 @@ async fn a_new_leader_counts_a_new_pod_like_the_one_before_however_old_the_relea
     let bad = whole.judge.evidence().summary;
     assert!(bad.contains("(40/"), "{bad}");
 }
+
+/// A server that began to remember at `since`: it scrapes the second pod of the version on trial one evaluation later. That
+/// version's pods failed before they had a weight, and never since.
+struct Restarted {
+    since: i64,
+}
+
+impl MetricSource for Restarted {
+    fn instant<'a>(&'a self, query: &'a str, at: Moment) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
+        let t = at.as_second();
+        let pods = match query.starts_with("new") {
+            true => vec![("n1", self.since, 100), ("n2", self.since + INTERVAL, 100)],
+            false => vec![("o1", self.since, 1)],
+        };
+        let scraped = pods.into_iter().filter(|(_, since, _)| *since <= t);
+        let samples = scraped.flat_map(|(pod, _, bad)| {
+            let codes = [("200", t * 5), ("500", bad)];
+            let edges = [("0.1", t * 5), ("0.5", t * 5), ("+Inf", t * 5 + bad)];
+            let (label, values) = match query.rsplit('_').next() {
+                Some("bucket") => ("le", edges.to_vec()),
+                Some("bad") => ("code", codes[1..].to_vec()),
+                _ => ("code", codes.to_vec()),
+            };
+            let sample = move |(value, count)| sample(&[("instance", pod), (label, value)], count, t);
+            values.into_iter().map(sample)
+        });
+        let samples = samples.collect();
+        Box::pin(async move { Ok(samples) })
+    }
+}
+
+/// Whether the release is young enough to be read again from its first evaluation on or not.
+#[tokio::test]
+async fn what_a_pod_counted_before_the_history_was_lost_is_not_counted_when_it_shows_again() {
+    let plan = plan();
+    for last in [300, 2 * 3_600] {
+        let mut whole = begin(&plan);
+        while whole.wake().is_some_and(|wake| wake <= second(last)) {
+            whole.read(&plan, Ok(&Restarted { since: 0 }), second(last)).await;
+        }
+        let mut kept = serde_json::to_string(&whole.keep(&plan)).expect("serializes");
+        let since = last + 100;
+        // A third leader is told what the second one was.
+        for leader in 2..=3 {
+            let mut other = resume(&plan, &kept);
+            for now in (last + 60..since + 200).step_by(5) {
+                other.read(&plan, Ok(&Restarted { since }), second(now)).await;
+            }
+            let evidence = other.judge.evidence().summary;
+            assert!(
+                evidence.starts_with("error-rate 0 % (0/1,"),
+                "leader {leader}: {evidence}"
+            );
+            kept = serde_json::to_string(&other.keep(&plan)).expect("serializes");
+        }
+    }
+}
