@@ -225,7 +225,7 @@ pub struct WeightStatus {
     /// What was decided.
     #[schemars(range(min = 0, max = 100))]
     pub desired: i32,
-    /// What the gateway has accepted.
+    /// What the route says. While its gateway has not accepted that yet, `waitingFor` tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub observed: Option<i32>,
