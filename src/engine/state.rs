@@ -125,8 +125,8 @@ impl Release {
         until.map_or(self.entered, |until| until.max(self.entered))
     }
 
-    /// Whether what the past said at a moment was said before the last gap was over. While the candidate is not there it
-    /// was before that began, unless the gap has taken in a time in which it served alone.
+    /// Whether what the past said at a moment was said before the last gap was over. Of a candidate that is not there now
+    /// only the time since the gap began is excused: it may have begun before, while it served alone.
     pub fn excuses(&self, at: Option<Moment>) -> bool {
         let excuses = |gap: Gap| match gap.until {
             Some(until) => at.is_none_or(|at| at <= until),

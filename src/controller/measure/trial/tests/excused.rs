@@ -50,6 +50,17 @@ fn what_the_past_says_until_somebody_else_can_serve_is_dropped() {
         ..release(at)
     };
     assert!(!is_excused(&trial, &never));
+    // Somebody has removed it, since the time in which it served alone.
+    let removed = |from| Release {
+        gap: Some(Gap {
+            from: second(from),
+            until: None,
+            alone: false,
+        }),
+        ..release(at)
+    };
+    assert!(is_excused(&trial, &removed(at)));
+    assert!(!is_excused(&trial, &removed(at + 1)));
 }
 
 /// Where its series went with the stable pods, they are back with them, long before anything counts again.

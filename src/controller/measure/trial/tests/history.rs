@@ -91,9 +91,10 @@ struct Restarted {
 impl MetricSource for Restarted {
     fn instant<'a>(&'a self, query: &'a str, at: Moment) -> BoxFuture<'a, Result<Vec<Sample>, SourceError>> {
         let t = at.as_second();
-        let pods = match query.starts_with("new") {
-            true => vec![("n1", self.since, 100), ("n2", self.since + INTERVAL, 100)],
-            false => vec![("o1", self.since, 1)],
+        let pods = if query.starts_with("new") {
+            vec![("n1", self.since, 100), ("n2", self.since + INTERVAL, 100)]
+        } else {
+            vec![("o1", self.since, 1)]
         };
         let scraped = pods.into_iter().filter(|(_, since, _)| *since <= t);
         let samples = scraped.flat_map(|(pod, _, bad)| {
