@@ -26,7 +26,10 @@ impl Turn<'_> {
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => (None, false),
         };
-        let drain = weight > Weight::NONE || self.may_be_served(phase);
+        let bakes = matches!(phase, Phase::Promoting(promotion) if promotion.stage == PromotionStage::Baking);
+        let watched = bakes || matches!(phase, Phase::RollingBack(_));
+        let served = self.last_told(phase.served()).filter(|_| watched);
+        let drain = weight > Weight::NONE || served.is_some() || self.may_be_served(phase);
         // In mid-promotion the Deployment may be half rolled: the candidate serves until the approved pods do.
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
@@ -35,6 +38,7 @@ impl Turn<'_> {
             approved,
             weight,
             drain,
+            served,
         });
         None
     }
@@ -87,6 +91,10 @@ impl Turn<'_> {
             if !drained {
                 let message = "connections to the candidate drain";
                 return Some(self.draining(removal.entered, reason::DELETING, message));
+            }
+            let end = since.map_or(removal.entered, |since| after(since, self.plan.rollback.drain));
+            if let Some(wait) = self.served_while_deleting(&removal, end) {
+                return Some(wait);
             }
             self.next.phase = Phase::Deleting(Removal {
                 drain: false,

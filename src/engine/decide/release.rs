@@ -296,6 +296,7 @@ impl Turn<'_> {
                 lost: release.lost,
                 worse: false,
                 replicas: self.seen.workload.as_ref().map(|workload| workload.replicas),
+                served: None,
             });
         } else {
             let rung = release.rung + 1;
