@@ -109,6 +109,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             lost: 0,
             worse: false,
             replicas: None,
+            served: None,
         })
     };
     vec![
@@ -126,6 +127,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
                 entered,
                 cause: Cause::Regression,
                 detail: "worse".to_owned(),
+                served: None,
             }),
         ),
         (
@@ -152,6 +154,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
                 approved: None,
                 weight: Weight::NONE,
                 drain: true,
+                served: None,
             }),
         ),
     ]

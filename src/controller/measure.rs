@@ -28,13 +28,14 @@ use crate::cluster::observe::ready;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::{Evidence, Unusable};
 use crate::engine::observation::{Problem, Residual};
-use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage};
+use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Removal, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
 use config::Asked;
 use gauges::Gauges;
+use handover::reads;
 use last_told::LastTold;
 use look::Look;
-use residual::{Watch, watched};
+use residual::Watch;
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
 use subject::Learned;
 use trail::Trail;
@@ -102,9 +103,10 @@ impl Measure {
     ) -> Report {
         self.looked = None;
         let Some(spec) = spec else {
-            let of = watched(&state.phase);
+            let of = self.watched(&state.phase);
+            let told = |of| self.told.note(&of, Residual::Unknown, now);
             return Report {
-                residual: of.map_or(Residual::Unknown, |of| self.told.note(of, Residual::Unknown, now)),
+                residual: of.map_or(Residual::Unknown, told),
                 ..Report::nothing()
             };
         };
@@ -118,7 +120,7 @@ impl Measure {
             now,
         };
         self.follow(&look);
-        if watched(&state.phase).is_none() {
+        if self.watched(&state.phase).is_none() {
             self.watch = None;
         }
         match &state.phase {
@@ -140,11 +142,13 @@ impl Measure {
                 residual: self.residual(&look, state).await,
                 ..Report::nothing()
             },
-            Phase::Promoting(_) | Phase::RollingBack(_) => {
+            Phase::Promoting(_)
+            | Phase::RollingBack(_)
+            | Phase::Deleting(Removal { served: Some(_), .. }) => {
                 self.unmeasured = None;
                 let residual = self.residual(&look, state).await;
                 // An aborted release looks no longer for what it would have been judged by.
-                if residual != Residual::Awaited {
+                if residual != Residual::Awaited && state.phase.served().is_none() {
                     self.search = None;
                 }
                 Report {
@@ -383,16 +387,5 @@ impl Measure {
         }
         self.trial = Some(trial);
         Ok(())
-    }
-}
-
-/// Whether anything is judged in a phase; `None` where nothing is even read.
-fn reads(phase: &Phase) -> Option<bool> {
-    match phase {
-        Phase::Releasing(_) => Some(true),
-        Phase::Promoting(promotion) if promotion.stage.is_judged() => Some(true),
-        Phase::Promoting(_) => handover::handed_over(phase).map(|_| true),
-        Phase::RollingBack(_) => Some(false),
-        Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => None,
     }
 }

@@ -16,6 +16,7 @@ mod release;
 mod residual;
 mod rollback;
 mod step_edits;
+mod verdict;
 
 use std::time::Duration;
 

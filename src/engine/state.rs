@@ -1,10 +1,15 @@
 //! The committed state: what the status of a `Rollout` says, and all that survives a crash.
 
+mod removal;
+mod served;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::{Moment, Revision, Weight};
 use super::reason::Waiting;
+pub use removal::Removal;
+pub use served::Served;
 
 /// The whole memory of the engine about one Rollout.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,9 +72,22 @@ impl Phase {
                     .flat_map(|gap| gap.until.iter_mut().chain([&mut gap.from]));
                 gap.chain([&mut release.started, &mut release.entered]).collect()
             }
-            Self::RollingBack(retreat) => vec![&mut retreat.started, &mut retreat.entered],
+            Self::RollingBack(Retreat {
+                started,
+                entered,
+                served,
+                ..
+            })
+            | Self::Promoting(Promotion {
+                started,
+                entered,
+                served,
+                ..
+            }) => [started, entered]
+                .into_iter()
+                .chain(served::told(served))
+                .collect(),
             Self::RolledBack(rejection) => vec![&mut rejection.since],
-            Self::Promoting(promotion) => vec![&mut promotion.started, &mut promotion.entered],
             Self::Deleting(removal) => vec![&mut removal.entered],
         }
     }
@@ -226,6 +244,9 @@ pub struct Retreat {
     pub cause: Cause,
     /// The numbers or facts behind it.
     pub detail: String,
+    /// Requests that came at weight zero all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
 }
 
 /// A rejected revision at rest.
@@ -269,6 +290,9 @@ pub struct Promotion {
     /// adds has still to come, and is not lost. Absent before they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u32>,
+    /// Requests that came to the candidate after all traffic had been given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
 }
 
 /// A promotion's stage.
@@ -292,24 +316,6 @@ impl PromotionStage {
     pub const fn is_judged(self) -> bool {
         matches!(self, Self::Returning(_) | Self::Baking)
     }
-}
-
-/// A Rollout going away.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// When it was seen.
-    pub entered: Moment,
-    /// The revision that must serve before traffic returns: in mid-promotion the approved one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved: Option<Revision>,
-    /// Nobody proved `approved`: it is the template that the owner wants shipped.
-    #[serde(default)]
-    pub ships: bool,
-    /// The candidate's committed weight.
-    pub weight: Weight,
-    /// A candidate may have borne traffic just before it began, so connections must be drained.
-    pub drain: bool,
 }
 
 /// A request by a person, answered.

@@ -6,7 +6,7 @@ use super::trial::Trial;
 use crate::cluster::observe::ready;
 use crate::engine::Revision;
 use crate::engine::judge::Evidence;
-use crate::engine::state::{Phase, PromotionStage};
+use crate::engine::state::{Phase, PromotionStage, Removal};
 
 impl Measure {
     /// Until the Deployment rolls the candidate is compared as on its way up, for as long as that was: no proof is awaited,
@@ -50,5 +50,16 @@ pub(super) fn beside(trial: &Trial) -> Evidence {
         Evidence::none()
     } else {
         evidence
+    }
+}
+
+/// Whether anything is judged in a phase; `None` where nothing is even read.
+pub(super) fn reads(phase: &Phase) -> Option<bool> {
+    match phase {
+        Phase::Releasing(_) => Some(true),
+        Phase::Promoting(promotion) if promotion.stage.is_judged() => Some(true),
+        Phase::Promoting(_) => handed_over(phase).map(|_| true),
+        Phase::RollingBack(_) | Phase::Deleting(Removal { served: Some(_), .. }) => Some(false),
+        Phase::Adopting | Phase::Idle | Phase::RolledBack(_) | Phase::Deleting(_) => None,
     }
 }

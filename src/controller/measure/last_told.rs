@@ -1,7 +1,9 @@
 //! What was last told of requests to a candidate whose weight is zero. Metrics that go away say nothing of the requests: who
 //! forgot these would take the pods from under them.
 
+use super::Measure;
 use crate::engine::observation::Residual;
+use crate::engine::state::{Phase, PromotionStage};
 use crate::engine::{Moment, Revision};
 
 /// What was last told of one version, while one process watches it.
@@ -15,11 +17,11 @@ pub(super) struct LastTold {
 }
 
 impl LastTold {
-    /// What is known now that this was `found`.
-    pub(super) fn note(&mut self, of: (&Revision, Moment), found: Residual, now: Moment) -> Residual {
+    /// What is known now that this was `found`, by what had been counted until it was `read`.
+    pub(super) fn note(&mut self, of: &(Revision, Moment), found: Residual, read: Moment) -> Residual {
         if !self.is_of(of) {
             *self = Self {
-                of: Some((of.0.clone(), of.1)),
+                of: Some(of.clone()),
                 ..Self::default()
             };
         }
@@ -28,7 +30,7 @@ impl LastTold {
                 self.came = Some(Residual::Came {
                     per_second,
                     routed,
-                    told: now,
+                    told: read,
                 });
             }
             Residual::Gone => self.came = None,
@@ -40,7 +42,7 @@ impl LastTold {
     }
 
     /// What is known without another look: before the first one everything is still to be told.
-    pub(super) fn known(&self, of: (&Revision, Moment)) -> Residual {
+    pub(super) fn known(&self, of: &(Revision, Moment)) -> Residual {
         if self.is_of(of) {
             self.found
         } else {
@@ -48,8 +50,39 @@ impl LastTold {
         }
     }
 
-    fn is_of(&self, of: (&Revision, Moment)) -> bool {
-        self.of.as_ref().map(|(revision, since)| (revision, *since)) == Some(of)
+    fn is_of(&self, of: &(Revision, Moment)) -> bool {
+        self.of() == Some(of)
+    }
+
+    /// Whose requests were watched last, and since when they should come no more.
+    pub(super) const fn of(&self) -> Option<&(Revision, Moment)> {
+        self.of.as_ref()
+    }
+}
+
+impl Measure {
+    /// Whose requests should come no more, and since when that is decided.
+    pub(super) fn watched(&self, phase: &Phase) -> Option<(Revision, Moment)> {
+        match phase {
+            Phase::RollingBack(retreat) => Some((retreat.revision.clone(), retreat.entered)),
+            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Baking => {
+                Some((promotion.revision.clone(), promotion.entered))
+            }
+            // What was watched before it began, if this process did.
+            Phase::Deleting(removal) if removal.served.is_some() => self.told.of().cloned(),
+            Phase::Promoting(_)
+            | Phase::Adopting
+            | Phase::Idle
+            | Phase::Releasing(_)
+            | Phase::RolledBack(_)
+            | Phase::Deleting(_) => None,
+        }
+    }
+
+    /// What is known of it without another look.
+    pub(super) fn residual_known(&self, phase: &Phase) -> Residual {
+        self.watched(phase)
+            .map_or(Residual::Unknown, |of| self.told.known(&of))
     }
 }
 
@@ -64,7 +97,7 @@ mod tests {
     #[test]
     fn requests_are_not_forgotten_with_the_metrics_that_showed_them() {
         let (revision, mut last) = (Revision::named("v2"), LastTold::default());
-        let of = (&revision, second(0));
+        let of = &(revision, second(0));
         let comes = Residual::Comes {
             per_second: 10.0,
             routed: true,
@@ -90,7 +123,7 @@ mod tests {
     #[test]
     fn what_nobody_has_looked_at_yet_is_still_to_be_told() {
         let (revision, mut last) = (Revision::named("v2"), LastTold::default());
-        let (before, of) = ((&revision, second(0)), (&revision, second(60)));
+        let (before, of) = (&(revision.clone(), second(0)), &(revision, second(60)));
         assert_eq!(last.known(before), Residual::Awaited);
         last.note(before, Residual::Unknown, second(30));
         assert_eq!(last.known(before), Residual::Unknown);

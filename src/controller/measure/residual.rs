@@ -11,7 +11,7 @@ use super::look::Look;
 use super::subject::Subject;
 use super::trial::Pace;
 use crate::engine::observation::Residual;
-use crate::engine::state::{Phase, PromotionStage};
+use crate::engine::state::Phase;
 use crate::engine::{Moment, Revision, State};
 use crate::ports::MetricSource;
 use crate::sources::promql::Arm;
@@ -35,6 +35,8 @@ const NONE_IN_PODS: f64 = 0.5;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a new process may look for what counts requests until nothing can be told.
 const SEARCH: Duration = Duration::from_mins(2);
+/// The looks that it has for that, at least.
+const SEARCHES: u32 = 3;
 /// How long a reading says what comes.
 const STALE: Duration = Duration::from_mins(10);
 
@@ -89,6 +91,12 @@ impl Watch {
     /// When there is something to read again. What has stopped does not begin again.
     pub(super) fn wake(&self) -> Option<Moment> {
         (self.found != Residual::Gone).then(|| self.reader.wake())
+    }
+
+    /// Until when requests have been read.
+    fn read_until(&self) -> Option<Moment> {
+        let mut read = self.after.iter().rev();
+        read.find_map(|(at, requests)| requests.map(|_| *at))
     }
 
     async fn look(&mut self, source: &dyn MetricSource, now: Moment) -> Residual {
@@ -181,45 +189,30 @@ impl Watch {
     }
 }
 
-/// Whose requests should come no more, and since when that is decided.
-pub(super) fn watched(phase: &Phase) -> Option<(&Revision, Moment)> {
-    match phase {
-        Phase::RollingBack(retreat) => Some((&retreat.revision, retreat.entered)),
-        Phase::Promoting(promotion) if promotion.stage == PromotionStage::Baking => {
-            Some((&promotion.revision, promotion.entered))
-        }
-        Phase::Promoting(_)
-        | Phase::Adopting
-        | Phase::Idle
-        | Phase::Releasing(_)
-        | Phase::RolledBack(_)
-        | Phase::Deleting(_) => None,
-    }
-}
-
 impl Measure {
     /// What still comes to a candidate whose weight is zero, as far as metrics can tell.
     pub(super) async fn residual(&mut self, look: &Look<'_>, state: &State) -> Residual {
-        let Some((of, since)) = watched(&state.phase).zip(look.settled) else {
+        let Some((of, since)) = self.watched(&state.phase).zip(look.settled) else {
             return Residual::Unknown;
         };
-        let found = self.find_residual(look, &state.phase, (of, since)).await;
-        self.told.note(of, found, look.now)
+        let found = self.find_residual(look, &state.phase, (&of, since)).await;
+        let read = self.watch.as_ref().and_then(Watch::read_until);
+        self.told.note(&of, found, read.unwrap_or(look.now))
     }
 
     async fn find_residual(
         &mut self,
         look: &Look<'_>,
         phase: &Phase,
-        ((revision, entered), since): ((&Revision, Moment), Moment),
+        ((revision, entered), since): (&(Revision, Moment), Moment),
     ) -> Residual {
         let Ok(source) = look.source() else {
             return Residual::Unknown;
         };
         let key = Key {
             revision: revision.clone(),
-            entered,
-            since: since.max(entered),
+            entered: *entered,
+            since: since.max(*entered),
         };
         if self.watch.as_ref().is_none_or(|watch| watch.key != key) {
             self.watch = None;
@@ -230,7 +223,9 @@ impl Measure {
                 Some(Vec::new())
             };
             if found.is_none() {
-                let late = since.checked_add(SEARCH).is_ok_and(|end| end <= look.now);
+                // A counter is found when it has moved since an earlier look.
+                let span = SEARCH.max(look.plan.analysis.interval.saturating_mul(SEARCHES));
+                let late = since.checked_add(span).is_ok_and(|end| end <= look.now);
                 return if late {
                     Residual::Unknown
                 } else {
@@ -249,11 +244,6 @@ impl Measure {
             Some(watch) => watch.look(&*source, look.now).await,
             None => Residual::Unknown,
         }
-    }
-
-    /// What is known of it without another look.
-    pub(super) fn residual_known(&self, phase: &Phase) -> Residual {
-        watched(phase).map_or(Residual::Unknown, |of| self.told.known(of))
     }
 }
 
@@ -325,6 +315,7 @@ mod tests {
             entered: second(0),
             cause: crate::engine::state::Cause::Aborted,
             detail: "a person asked for it".to_owned(),
+            served: None,
         });
         let measure = Measure::default();
         assert_eq!(measure.residual_known(&phase), Residual::Awaited);

@@ -71,7 +71,13 @@ impl Turn<'_> {
         let workload = self.seen.workload.as_ref()?;
         let spared = !self.is_certain(cause) && self.outnumbers(revision, workload);
         spared.then(|| {
-            let message = format!("{detail}; but {}", self.until_enough(revision, workload));
+            // Where some serve, a person may know that they can bear it.
+            let way = if workload.endpoints > 0 {
+                ", or a person aborts"
+            } else {
+                ""
+            };
+            let message = format!("{detail}; but {}{way}", self.until_enough(revision, workload));
             Waiting::on(reason::STABLE_NOT_READY, message)
         })
     }

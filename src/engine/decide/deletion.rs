@@ -1,7 +1,7 @@
 //! The Rollout goes away: whoever deletes it, at any time, leaves a service that serves.
 
 use super::super::observation::{Candidate, Route, Workload};
-use super::super::quantity::{Moment, Revision, Weight};
+use super::super::quantity::{Revision, Weight};
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Phase, Promotion, PromotionStage, Release, Removal};
 use super::{Turn, after};
@@ -26,7 +26,10 @@ impl Turn<'_> {
             | Phase::RolledBack(_)
             | Phase::Deleting(_) => (None, false),
         };
-        let drain = weight > Weight::NONE || self.may_be_served(phase);
+        let bakes = matches!(phase, Phase::Promoting(promotion) if promotion.stage == PromotionStage::Baking);
+        let watched = bakes || matches!(phase, Phase::RollingBack(_));
+        let served = self.last_told(phase.served()).filter(|_| watched);
+        let drain = weight > Weight::NONE || served.is_some() || self.may_be_served(phase);
         // In mid-promotion the Deployment may be half rolled: the candidate serves until the approved pods do.
         let weight = if approved.is_some() { weight } else { Weight::NONE };
         self.next.phase = Phase::Deleting(Removal {
@@ -35,6 +38,7 @@ impl Turn<'_> {
             approved,
             weight,
             drain,
+            served,
         });
         None
     }
@@ -63,11 +67,14 @@ impl Turn<'_> {
                 return None;
             }
             let ready = match (&self.seen.workload, &removal.approved) {
-                (Some(workload), Some(approved)) => self.can_serve(workload, approved, removal.entered),
+                (Some(workload), Some(approved)) => self.can_serve(workload, approved, &removal),
                 _ => true,
             };
             if !ready {
-                return Some(Waiting::on(reason::DELETING, self.unready(&removal)));
+                // Then fewer pods are enough.
+                let late = after(removal.entered, self.plan.promotion.deadline);
+                let until = Some(late).filter(|late| self.now < *late && !self.before_roll(&removal));
+                return Some(Waiting::on(reason::DELETING, self.unready(&removal)).until(until));
             }
             self.next.phase = Phase::Deleting(Removal {
                 weight: Weight::NONE,
@@ -87,6 +94,10 @@ impl Turn<'_> {
             if !drained {
                 let message = "connections to the candidate drain";
                 return Some(self.draining(removal.entered, reason::DELETING, message));
+            }
+            let end = since.map_or(removal.entered, |since| after(since, self.plan.rollback.drain));
+            if let Some(wait) = self.served_while_deleting(&removal, end) {
+                return Some(wait);
             }
             self.next.phase = Phase::Deleting(Removal {
                 drain: false,
@@ -144,6 +155,16 @@ impl Turn<'_> {
         }
     }
 
+    /// Nothing has rolled: the candidate only waits for the pods that served before it.
+    fn before_roll(&self, removal: &Removal) -> bool {
+        let workload = self.seen.workload.as_ref();
+        let stable = self.next.stable.as_ref().filter(|_| removal.ships);
+        let waits = stable.filter(|stable| removal.approved.as_ref() == Some(stable));
+        waits
+            .zip(workload)
+            .is_some_and(|(stable, workload)| !workload.stray(stable))
+    }
+
     /// What the candidate still serves for.
     fn unready(&self, removal: &Removal) -> String {
         let gone = removal.approved.as_ref().filter(|approved| {
@@ -165,29 +186,41 @@ impl Turn<'_> {
                 .to_owned();
         }
         let dead = self.seen.candidate.ready == 0;
-        let cure = match (none, dead) {
-            (true, true) => {
+        let late = after(removal.entered, self.plan.promotion.deadline) <= self.now;
+        let cure = match (none, dead, late) {
+            (true, true, _) => {
                 ", and none is, nor any of the candidate's: cure them, or delete the candidate's Deployment to let the Rollout go"
             }
-            (true, false) => ", and none is",
-            (false, _) => "",
+            (false, _, true) => {
+                ", and too few are: cure them, or delete the candidate's Deployment to let the Rollout go"
+            }
+            (true, false, _) => ", and none is",
+            (false, _, false) => "",
         };
+        let few = workload.filter(|_| !none && !dead && self.before_roll(removal));
+        if let Some((workload, revision)) = few.zip(self.seen.candidate.revision.as_ref()) {
+            let missing = self.until_enough(revision, workload);
+            return format!("{missing}; or delete the candidate's Deployment to let the Rollout go at once");
+        }
         format!("the approved revision's pods must be ready before traffic returns{cure}")
     }
 
     /// Whether the Deployment can have the traffic: its pods of `approved` are all ready, or the candidate can bear it no
     /// longer. Pods may never become ready: then it is enough that most do, or that no fewer serve than now; of those that served
-    /// before the release, half.
-    fn can_serve(&mut self, workload: &Workload, approved: &Revision, entered: Moment) -> bool {
+    /// before the release, half. Before anything has rolled they only have to be as many as would have been enough at once.
+    fn can_serve(&mut self, workload: &Workload, approved: &Revision, removal: &Removal) -> bool {
         let runs = self.seen.candidate.revision.clone();
-        let candidate = runs.map_or(0, |revision| self.candidate_ready(&revision));
+        let candidate = runs.as_ref().map_or(0, |revision| self.candidate_ready(revision));
+        if self.before_roll(removal) {
+            return !runs.is_some_and(|revision| self.outnumbers(&revision, workload));
+        }
         let (endpoints, replicas) = (u64::from(workload.endpoints), u64::from(workload.replicas));
         // Old pods that the roll has not replaced yet do no harm; unapproved ones do.
         let clean = workload.template == *approved || !workload.stray(approved);
         // Ready pods that no request reaches yet do not serve.
         let reached = workload.endpoints >= candidate.min(workload.replicas.div_ceil(2)).max(1);
         let whole = workload.pods(approved).ready >= workload.replicas && (reached || workload.replicas == 0);
-        let late = self.over(entered, self.plan.promotion.deadline);
+        let late = self.over(removal.entered, self.plan.promotion.deadline);
         // Where nobody serves, traffic stays with those who may come back.
         let forsaken = u64::from(candidate) * 2 < replicas && candidate < workload.endpoints
             || candidate == 0 && self.lost();

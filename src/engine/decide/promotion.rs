@@ -301,7 +301,13 @@ impl Turn<'_> {
         if let Some(wait) = self.paused_wait(promotion.paused) {
             return Some(wait);
         }
-        if let Some(wait) = self.still_served(&promotion.revision, after(since, self.plan.promotion.bake)) {
+        let served = self.last_told(promotion.served);
+        if served != promotion.served {
+            self.next.phase = Phase::Promoting(Promotion { served, ..promotion });
+            return None;
+        }
+        let end = after(since, self.plan.promotion.bake);
+        if let Some(wait) = self.still_served(&promotion.revision, end, served) {
             return Some(wait);
         }
         if !over {
@@ -338,6 +344,7 @@ impl Turn<'_> {
             weight,
             entered: self.now,
             replicas: if index == 0 { replicas } else { promotion.replicas },
+            served: None,
             ..promotion
         });
     }

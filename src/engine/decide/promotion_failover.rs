@@ -85,6 +85,7 @@ impl Turn<'_> {
             } else {
                 promotion.entered
             },
+            served: None,
             ..promotion
         });
     }

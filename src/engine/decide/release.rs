@@ -219,7 +219,6 @@ impl Turn<'_> {
 
     fn judging(&mut self, release: Release, workload: &Workload) -> Option<Waiting> {
         let (rung, begun) = (self.plan.rung(release.rung), release.since());
-        let deadline = after(begun, rung.deadline);
         let Some(settled) = self
             .seen
             .route
@@ -230,15 +229,9 @@ impl Turn<'_> {
             return Some(self.unsettled(release.weight, release.entered, ordinary));
         };
         let since = settled.max(begun);
+        let deadline = self.verdict_due(&release, since);
         let held = self.over(since, rung.hold) && self.is_watched(rung);
-        let evidence = &self.seen.evidence;
-        let proven = match rung.kind {
-            // What was read before is of another weight.
-            RungKind::Proof => evidence.clears(&release.revision, release.rung, since),
-            RungKind::Bake => {
-                evidence.current(&release.revision, release.rung, since) && !evidence.standing.suspect
-            }
-        } && self.seen.evidence.at.is_some_and(|at| at <= self.now);
+        let proven = self.is_proven(&release, since);
         if let Some(wait) = self.silence(&release, since) {
             return wait;
         }
@@ -247,11 +240,8 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         if !proven || !held {
-            let open = match rung.kind {
-                RungKind::Proof => proven,
-                RungKind::Bake => !self.seen.evidence.standing.suspect,
-            };
-            if open || !self.over(begun, rung.deadline) {
+            self.wake_at(deadline);
+            if self.now < deadline || self.is_open(&release) {
                 let lacking = self.lacking_wait(&release, workload);
                 return lacking.or_else(|| Some(self.judging_wait(&release, deadline, since)));
             }
@@ -306,6 +296,7 @@ impl Turn<'_> {
                 lost: release.lost,
                 worse: false,
                 replicas: self.seen.workload.as_ref().map(|workload| workload.replicas),
+                served: None,
             });
         } else {
             let rung = release.rung + 1;
@@ -387,7 +378,8 @@ impl Turn<'_> {
                 }
                 let young = evidence.young && evidence.verdict == Verdict::Continue;
                 let message = format!("{}{anew}", words::waits_for(weight, young));
-                Waiting::on(reason::JUDGING, message).until(Some(deadline))
+                let ahead = Some(deadline).filter(|deadline| self.now < *deadline);
+                Waiting::on(reason::JUDGING, message).until(ahead)
             }
             RungKind::Bake => self.baking_wait(release, (since, deadline), anew),
         }

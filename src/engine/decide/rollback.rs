@@ -46,6 +46,7 @@ impl Turn<'_> {
             entered: self.now,
             cause,
             detail,
+            served: None,
         });
         None
     }
@@ -55,7 +56,12 @@ impl Turn<'_> {
             let message = format!("connections to revision {} drain", retreat.revision);
             return Some(self.draining(retreat.entered, reason::ROLLING_BACK, message));
         };
-        if let Some(wait) = self.still_served(&retreat.revision, drained) {
+        let served = self.last_told(retreat.served);
+        if served != retreat.served {
+            self.next.phase = Phase::RollingBack(Retreat { served, ..retreat });
+            return None;
+        }
+        if let Some(wait) = self.still_served(&retreat.revision, drained, served) {
             return Some(wait);
         }
         self.next.phase = if retreat.cause.rejects() {
@@ -119,6 +125,13 @@ impl Turn<'_> {
                 refusal: Some(refusal),
                 ..
             } if late => Waiting::on(reason::ROUTE_NOT_ACCEPTED, refusal),
+            // A new process has not known it for long.
+            Route::Seen {
+                weight: Some(Weight::NONE),
+                accepted_since: Some(since),
+                ..
+            } if late => Waiting::on(reason, "the gateway takes the candidate's traffic away")
+                .until(Some(after(*since, self.plan.propagation))),
             Route::Seen { .. } if late => Waiting::on(
                 reason::ROUTE_NOT_ACCEPTED,
                 "the gateway has not accepted the route that gives the candidate nothing",

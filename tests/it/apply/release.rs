@@ -109,6 +109,7 @@ async fn while_a_rollout_goes_the_candidate_that_is_there_keeps_its_traffic() {
         weight: Weight::clamped(25),
         ships: false,
         drain: true,
+        served: None,
     });
     assert_eq!(stage.apply(down(25)).await.unwrap().writes(), 1);
     let name = names::candidate("checkout", &revision);

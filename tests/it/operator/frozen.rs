@@ -1,6 +1,6 @@
 //! A gateway that accepts routes while its proxies follow none: pods stay as long as requests come to them.
 
-use super::drift::events;
+use super::drift::{delete, events};
 use super::gauges::{comes_to, status};
 use super::*;
 
@@ -154,4 +154,87 @@ async fn a_promotion_keeps_the_candidate_that_the_proxies_still_send_to() {
     assert!(candidates(&world) > 0);
     world.freeze_proxies(false);
     comes_to(&world, "Promoted").await;
+}
+
+/// A node takes the leader and the metrics with it: what the next one cannot read may still come.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_without_metrics_keeps_them_for_a_while() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    leader.shutdown().await;
+    world.fault_metrics(serin::world::MetricFault::Status(503));
+    let _leader = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(9)).await;
+    assert_eq!(status(&world)["phase"], "RollingBack", "{}", status(&world));
+    assert!(candidates(&world) > 0);
+    let message = status(&world)["message"].to_string();
+    assert!(message.contains("which tell nothing any more"), "{message}");
+    let limit = Duration::from_mins(4);
+    let came = tokio::time::timeout(limit, comes_to(&world, "RolledBack")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+}
+
+/// Whoever deletes the Rollout takes no pods from under requests that it knows of.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_keeps_them_while_requests_come() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!(reason(&world), "ShareNotHonoured", "{}", status(&world));
+    assert!(candidates(&world) > 0);
+    world.freeze_proxies(false);
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(candidates(&world), 0);
+}
+
+/// The time for which they are kept counts from what was read last, not from when that was found to be old.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_ends_some_minutes_after_the_metrics_have_gone() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    world.fault_metrics(serin::world::MetricFault::Status(503));
+    tokio::time::sleep(Duration::from_mins(9)).await;
+    assert_eq!(status(&world)["phase"], "RollingBack", "{}", status(&world));
+    let limit = Duration::from_mins(3);
+    let came = tokio::time::timeout(limit, comes_to(&world, "RolledBack")).await;
+    assert!(came.is_ok(), "{}", status(&world));
+}
+
+/// A counter is found by its movement between two looks, however far these lie apart.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_finds_them_with_long_intervals_too() {
+    let world = shop();
+    let long = format!("{ROLLOUT}  analysis: {{interval: 150s}}\n");
+    world.apply_yaml(&long).unwrap();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    comes_to(&world, "RollingBack").await;
+    leader.shutdown().await;
+    let _leader = lead(&world, Arc::new(world.metrics()), "two");
+    // Whatever makes it look at the Rollout between these.
+    tokio::time::sleep(Duration::from_secs(138)).await;
+    world.set_replicas("shop", "checkout", 5).unwrap();
+    let limit = world.elapsed() + Duration::from_mins(12);
+    while reason(&world) != "ShareNotHonoured" {
+        assert_eq!(status(&world)["phase"], "RollingBack", "{}", status(&world));
+        assert!(world.elapsed() < limit, "{}", status(&world));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }

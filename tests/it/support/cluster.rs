@@ -81,6 +81,11 @@ pub(crate) struct RouteFacts {
     pub(crate) weight: Weight,
     pub(crate) touched: bool,
     pub(crate) written: Moment,
+    /// Since when the gateway could take over what Serin wants. Others who reset the route for a moment undo nothing that was
+    /// read.
+    pub(crate) given: (Weight, Moment),
+    /// When the present controller process began: it knows of nothing before that when it was accepted.
+    pub(crate) watched: Moment,
     pub(crate) takes: Duration,
     pub(crate) refusal: Option<String>,
     pub(crate) unusable: Option<Problem>,
@@ -117,6 +122,8 @@ impl Cluster {
                 weight: Weight::NONE,
                 touched: false,
                 written: now,
+                given: (Weight::NONE, now),
+                watched: now,
                 takes: Duration::from_secs(1),
                 refusal: None,
                 unusable: None,
@@ -183,12 +190,13 @@ impl Cluster {
             return Route::Unusable(problem.clone());
         }
         let accepted = self.route.written + self.route.takes;
+        let known = accepted.max(self.route.watched);
         Route::Seen {
             weight: Some(self.route.weight),
             highest: self.route.weight,
             touched: self.route.touched,
             named: self.route.touched,
-            accepted_since: (self.route.refusal.is_none() && accepted <= self.now).then_some(accepted),
+            accepted_since: (self.route.refusal.is_none() && accepted <= self.now).then_some(known),
             refusal: self.route.refusal.clone(),
         }
     }
@@ -207,8 +215,12 @@ impl Cluster {
         // What is counted while nobody else serves is left out.
         let open = release.gap.filter(|gap| gap.until.is_none());
         let read = open.map_or(self.now, |gap| gap.from.min(self.now));
-        evidence.at = flows.then_some(read);
-        evidence.standing.measured = self.measured(release.entered);
+        // A new process goes on from what an earlier one has read.
+        let before = self.route.watched.checked_sub(Duration::from_secs(1)).ok();
+        let before = before.filter(|at| *at > release.entered && self.now < self.reads_again());
+        evidence.at = before.or_else(|| flows.then_some(read));
+        // Nothing comes to it before the gateway takes its weight.
+        evidence.standing.measured = self.measured(release.entered.max(self.route.given.1));
         if flows {
             evidence.gauges = self.gauges.clone();
             evidence.share = self.share;
@@ -278,10 +290,16 @@ impl Cluster {
         let Phase::Releasing(release) = &state.phase else {
             return None;
         };
-        let settled = self
-            .seen_route()
-            .settled(release.weight, plan.propagation, Moment::MAX)?;
-        (release.stage == Stage::Judging).then(|| settled.max(release.entered) + after)
+        let (weight, given) = self.route.given;
+        let taken = given + self.route.takes + plan.propagation;
+        let usable =
+            self.route.refusal.is_none() && self.route.unusable.is_none() && weight == release.weight;
+        (usable && release.stage == Stage::Judging).then(|| taken.max(release.entered) + after)
+    }
+
+    /// When a controller process that has just begun gets its first reading.
+    fn reads_again(&self) -> Moment {
+        self.route.watched + Duration::from_secs(20)
     }
 
     /// When the hold of a bake has been read as a whole.
@@ -317,7 +335,13 @@ impl Cluster {
             .is_none()
             .then(|| self.route.written + self.route.takes);
         let baked = self.baked_at(plan, state);
-        [pass, roll, accepted, baked, self.candidate_ready_at]
+        let reads = match &state.phase {
+            Phase::Releasing(release) => {
+                Some(self.reads_again()).filter(|_| self.route.watched > release.entered)
+            }
+            _ => None,
+        };
+        [pass, roll, accepted, baked, reads, self.candidate_ready_at]
             .into_iter()
             .flatten()
             .filter(|moment| *moment > self.now)
@@ -343,6 +367,12 @@ impl Cluster {
             deployment.count();
             deployment.facts.since = now;
         }
+    }
+
+    /// The gateway takes over what the route says, at last.
+    pub(crate) fn accept_route(&mut self) {
+        self.route.written = self.now;
+        self.route.given.1 = self.now;
     }
 
     /// At most `cap` candidate pods are ready from now on.
@@ -406,6 +436,9 @@ impl Cluster {
             self.route.weight = weight;
             self.route.touched = touched;
             self.route.written = self.now;
+            if self.route.given.0 != weight {
+                self.route.given = (weight, self.now);
+            }
         }
     }
 }

@@ -228,6 +228,7 @@ impl Play {
             ] => {
                 self.perform_by_people(&words);
             }
+            ["controller", "restarts"] => self.cluster.route.watched = now,
             ["candidate", "ready", "all"] => self.cluster.cap_candidate(u32::MAX),
             ["candidate", "ready", count] => self.cluster.cap_candidate(count.parse().unwrap()),
             ["candidate", "crashes", restarts, "times", "on", pods, "pods"] => {
@@ -243,7 +244,7 @@ impl Play {
             ["route", "refused", why] => self.cluster.route.refusal = Some((*why).to_owned()),
             ["route", "accepted"] => {
                 self.cluster.route.refusal = None;
-                self.cluster.route.written = now;
+                self.cluster.accept_route();
             }
             ["route", "gone"] => {
                 self.cluster.route.unusable =
@@ -264,7 +265,7 @@ impl Play {
             ["route", "unreadable", why] => self.cluster.route.unusable = Some(problem("Forbidden", why)),
             ["route", "back"] => {
                 self.cluster.route.unusable = None;
-                self.cluster.route.written = now;
+                self.cluster.accept_route();
             }
             ["gate", "open", why] => self.cluster.gate = Gate::Open(problem("GateOpen", why)),
             ["gate", "unknown"] => self.cluster.gate = Gate::Unknown,
@@ -495,6 +496,7 @@ fn gauges(words: &[&str]) -> Gauges {
 fn residual(words: &[&str], now: Moment) -> Residual {
     match words {
         ["awaited"] => Residual::Awaited,
+        ["unknown"] => Residual::Unknown,
         ["gone"] => Residual::Gone,
         [count, "by", "the", "route"] => Residual::Comes {
             per_second: count.parse().unwrap(),

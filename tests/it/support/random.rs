@@ -10,7 +10,7 @@ use serin::engine::observation::{
 use serin::engine::plan::{Analysis, GateMode, OnSilence, Plan, Promotion, Rollback, Step, rungs};
 use serin::engine::reason::Waiting;
 use serin::engine::state::{
-    Cause, Gap, Handled, Outcome, Phase, PromotionStage, Rejection, Release, Removal, Retreat, Stage,
+    Cause, Gap, Handled, Outcome, Phase, PromotionStage, Rejection, Release, Removal, Retreat, Served, Stage,
 };
 use serin::engine::{Moment, Revision, State, Weight, state};
 
@@ -363,6 +363,7 @@ impl Dice {
                 entered,
                 cause: self.cause(),
                 detail: "why".to_owned(),
+                served: self.served(now),
             }),
             4 => Phase::RolledBack(Rejection {
                 revision,
@@ -377,8 +378,16 @@ impl Dice {
                 ships: self.chance(20),
                 weight: self.weight(),
                 drain: self.chance(50),
+                served: self.served(now),
             }),
         }
+    }
+
+    fn served(&mut self, now: Moment) -> Option<Served> {
+        self.maybe(30, |dice| {
+            let told = dice.maybe(50, |dice| dice.moment(now));
+            Served::new(15.0, dice.chance(50), told)
+        })
     }
 
     fn promotion(&mut self, revision: Revision, started: Moment, entered: Moment) -> state::Promotion {
@@ -399,6 +408,7 @@ impl Dice {
             lost: self.below(256) as u8,
             worse: self.chance(30),
             replicas: self.maybe(50, |dice| dice.below(12)),
+            served: self.maybe(30, |dice| Served::new(15.0, dice.chance(50), Some(entered))),
         }
     }
 }
