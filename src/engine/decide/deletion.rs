@@ -189,10 +189,10 @@ impl Turn<'_> {
         let late = after(removal.entered, self.plan.promotion.deadline) <= self.now;
         let cure = match (none, dead, late) {
             (true, true, _) => {
-                ", and none is, nor any of the candidate's: cure them, or delete the candidate's Deployment to let the Rollout go"
+                ", and none is, nor any of the candidate's: fix them, or delete the candidate's Deployment to let the Rollout go"
             }
             (false, _, true) => {
-                ", and too few are: cure them, or delete the candidate's Deployment to let the Rollout go"
+                ", and too few are: fix them, or delete the candidate's Deployment to let the Rollout go"
             }
             (true, false, _) => ", and none is",
             (false, _, false) => "",

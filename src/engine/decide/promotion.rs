@@ -227,6 +227,14 @@ impl Turn<'_> {
                 format!("{} of the traffic is back", weight.rest()),
             ));
         }
+        // Pods that have lost their traffic once get no more of it while they look worse.
+        if promotion.lost > 0 && self.seen.evidence.standing.suspect {
+            let message = format!(
+                "{} of the traffic is back, and no more comes while the promoted pods look worse than the candidate's",
+                weight.rest()
+            );
+            return Some(Waiting::on(reason::RETURNING, message));
+        }
         self.return_to(promotion, index + 1);
         None
     }

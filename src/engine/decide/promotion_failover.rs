@@ -43,7 +43,7 @@ impl Turn<'_> {
             Weight::FULL => "the candidate serves all traffic".to_owned(),
             weight => format!("the candidate serves {weight} of the traffic, the Deployment the rest"),
         };
-        format!("{serving}; cure the Deployment, then resume revision {revision}")
+        format!("{serving}; fix the Deployment, then resume revision {revision}")
     }
 
     /// The candidate has lost most of the pods that bear its share, and the Deployment has more, all of them of approved
@@ -206,7 +206,7 @@ impl Turn<'_> {
         what: &str,
         ends: bool,
     ) -> Option<Waiting> {
-        let what = format!("{what}; the candidate has not the pods to take over: the weight stays");
+        let what = format!("{what}; the candidate does not have the pods to take over: the weight stays");
         if !ends {
             let message = format!("{what} until it has (look at its pods: nodes, quota)");
             return Some(Waiting::on(reason::CAPACITY_LOST, message));

@@ -66,15 +66,18 @@ fn added(account: u8, Counts { requests, bad }: Counts, sick: f64, dispersion: f
 mod tests {
     use super::*;
 
-    fn tick(candidate: (u64, u64), baseline: (u64, u64)) -> Tick {
+    /// Requests and bad ones.
+    type Arm = (u64, u64);
+
+    fn tick(candidate: Arm, baseline: Arm) -> Tick {
         let arm = |(requests, bad)| Counts::new(requests, bad);
         Tick::new(arm(candidate), arm(baseline), 15.0)
     }
 
     /// What is said before and after each tick: the candidate shares an outage.
-    fn course(ticks: &[((u64, u64), (u64, u64))]) -> Vec<(bool, bool)> {
+    fn course(ticks: &[(Arm, Arm)]) -> Vec<(bool, bool)> {
         let mut outage = Outage::default();
-        let mut see = |(candidate, baseline): &((u64, u64), (u64, u64))| {
+        let mut see = |(candidate, baseline): &(Arm, Arm)| {
             let before = outage.observe(&tick(*candidate, *baseline), (0.05, 0.3), 1.0);
             (before, outage.is_shared())
         };

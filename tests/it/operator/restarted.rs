@@ -41,7 +41,9 @@ impl MetricSource for Restarted {
         }
         Box::pin(async move {
             let mut old = self.inner.instant(query, killed).await?;
-            old.iter_mut().for_each(|sample| sample.at = at);
+            for sample in &mut old {
+                sample.at = at;
+            }
             Ok(old)
         })
     }

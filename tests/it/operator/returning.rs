@@ -75,7 +75,7 @@ async fn promoted_pods_that_were_worse_and_are_cured_are_judged_anew() {
         comes_to(&world, "Idle").await;
         fails_to_return(&world, &ill).await;
         let message = status(&world)["message"].to_string();
-        assert!(message.contains("cure the Deployment, then resume"), "{message}");
+        assert!(message.contains("fix the Deployment, then resume"), "{message}");
         assert_eq!(in_force(&world), 100);
         ill.store(false, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_mins(5)).await;

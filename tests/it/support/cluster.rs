@@ -281,6 +281,10 @@ impl Cluster {
                 evidence.summary.clone_from(why);
             }
             (Metrics::Silent(since, why), Some(_)) => evidence.silent = Some((*since, why.clone())),
+            (Metrics::Doubtful(why), Some(_)) => {
+                evidence.standing.suspect = true;
+                evidence.summary.clone_from(why);
+            }
             _ => {}
         }
         evidence
