@@ -5,6 +5,7 @@ use super::{Evidence, FAIL_BETS, FAIL_PRIOR};
 use crate::stats::counts::{Counts, Tick};
 use crate::stats::evalue::fail_log_e;
 use crate::stats::history::burst_limit;
+use crate::stats::process::Process;
 use crate::stats::settings::Margin;
 
 /// While a step or its pods warm up only this much counts as a fault: cold caches are not a regression.
@@ -122,14 +123,32 @@ impl Evidence {
         if self.arrears.seconds <= self.guard.outlasted() {
             return 0.0;
         }
-        let due = std::mem::take(&mut self.arrears);
         let before = self.fail.evidence();
+        self.fail = self.with_withheld();
+        self.gross += std::mem::take(&mut self.arrears).gross;
+        self.fail.evidence() - before
+    }
+
+    /// The evidence against the candidate with what is withheld.
+    fn with_withheld(&self) -> Process<5> {
         let mut plain = [0.0; FAIL_BETS.len()];
-        for (to, from) in plain[1..].iter_mut().zip(due.plain) {
+        for (to, from) in plain[1..].iter_mut().zip(self.arrears.plain) {
             *to = f64::from(from);
         }
-        self.fail.observe(&FAIL_PRIOR, &plain, 0.0);
-        self.raise_gross(f64::from(due.gross));
-        self.fail.evidence() - before
+        let mut all = self.fail.clone();
+        all.observe(&FAIL_PRIOR, &plain, 0.0);
+        let gross = |nats: f32| at_stake(WARMUP_STAKE, f64::from(nats));
+        all.multiply(gross(self.gross + self.arrears.gross) - gross(self.gross));
+        all
+    }
+
+    /// How much speaks against the candidate if the trouble that is going on is no burst: while that is open, nothing passes.
+    pub(super) fn at_worst(&self) -> f64 {
+        let now = self.fail.evidence();
+        if self.arrears == WithheldEvidence::default() {
+            now
+        } else {
+            now.max(self.with_withheld().evidence())
+        }
     }
 }

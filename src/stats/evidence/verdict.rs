@@ -71,7 +71,7 @@ impl Evidence {
     /// step have their full proofs with it, and most of what it won is lost again; a pass needs proofs all the same.
     fn suspicion(&self) -> Evidenced {
         Evidenced {
-            evidence: self.fail.evidence(),
+            evidence: self.at_worst(),
             needed: self.unsuspected(self.release.evidence().min(self.step.evidence())),
         }
     }
@@ -115,7 +115,7 @@ impl Evidence {
     /// before, so what it has forgiven stays forgiven while the release's proof stands. With nothing beside the candidate
     /// only a conviction counts.
     pub fn is_suspect(&self) -> bool {
-        !self.is_alone() && self.fail.evidence() >= self.unsuspected(self.release.evidence())
+        !self.is_alone() && self.at_worst() >= self.unsuspected(self.release.evidence())
     }
 
     /// Seconds of this step that were counted, up to the candidate's last request: while nothing is counted, nothing was
