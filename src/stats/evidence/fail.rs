@@ -135,7 +135,7 @@ impl Evidence {
         for (to, from) in plain[1..].iter_mut().zip(self.arrears.plain) {
             *to = f64::from(from);
         }
-        let mut all = self.fail.clone();
+        let mut all = self.fail;
         all.observe(&FAIL_PRIOR, &plain, 0.0);
         let gross = |nats: f32| at_stake(WARMUP_STAKE, f64::from(nats));
         all.multiply(gross(self.gross + self.arrears.gross) - gross(self.gross));
