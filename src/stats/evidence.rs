@@ -28,6 +28,7 @@ pub(super) use fail::WithheldEvidence;
 use guard::{BASELINE, CANDIDATE, Guard, PATIENT};
 use learned::Learned;
 pub use margins::step_multiplier;
+use outage::Rates;
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
 const FAIL_BETS: [f64; 5] = [1.0, 1.7, 3.5, 12.0, 300.0];
@@ -277,12 +278,15 @@ impl Evidence {
         }
         let before = self.flags.amiss;
         let both = self.is_environment(rates);
-        let recent = self.guard.recent_rate(BASELINE);
-        let rates = (self.outage_rate(), recent);
+        let rates = Rates {
+            limit: self.outage_rate(),
+            recent: self.guard.recent_rate(BASELINE),
+            lasting: self.guard.lasting_rate(BASELINE),
+        };
         let expected = self.guard.outage.observe(tick, rates, past.dispersion());
         let outage = self.guard.outage;
         self.flags.amiss = (both || outage.is_shared()).then_some(Amiss::SharedFault);
-        if settled && !(known || both || outage.lasts()) {
+        if settled && !(known || both || outage.is_unusual()) {
             self.learn_mean(tick);
         }
         self.observe_fail(tick);

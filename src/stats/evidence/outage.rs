@@ -16,6 +16,20 @@ const MOST: u8 = 224;
 /// candidate shares what hits it more than half as hard.
 const WELL: f64 = 0.25;
 
+/// What outlasts any burst with more than this share of the rate of an outage is one.
+const BURST: f64 = 0.5;
+
+/// What an outage is told by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
+    /// A rate that is far above normal.
+    pub(super) limit: f64,
+    /// The baseline's in the last ticks.
+    pub(super) recent: f64,
+    /// The baseline's that has outlasted any burst.
+    pub(super) lasting: f64,
+}
+
 /// The accounts of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::stats) struct Outage {
@@ -25,13 +39,16 @@ pub(in crate::stats) struct Outage {
 }
 
 impl Outage {
-    /// Takes a tick with requests in both arms. `limit`: the rate that is far above normal; `recent`: that of the baseline
-    /// in the last ticks; `dispersion`: variance of bad requests over that of independent ones. Gives whether the candidate
-    /// was taken to share an outage before this tick.
-    pub(super) fn observe(&mut self, tick: &Tick, (limit, recent): (f64, f64), dispersion: f64) -> bool {
+    /// Takes a tick with requests in both arms. Gives whether the candidate was taken to share an outage before this tick.
+    pub(super) fn observe(&mut self, tick: &Tick, rates: Rates, dispersion: f64) -> bool {
+        let Rates {
+            limit,
+            recent,
+            lasting,
+        } = rates;
         self.baseline = added(self.baseline, tick.baseline, limit, dispersion);
-        let begun = if self.lasts() { 1 } else { BEGUN };
-        if self.baseline < begun {
+        let begins = self.baseline >= BEGUN && lasting > limit * BURST;
+        if self.baseline == 0 || !self.lasts() && !begins {
             self.candidate = 0;
             return false;
         }
@@ -42,8 +59,13 @@ impl Outage {
     }
 
     /// Whether the baseline is in it.
-    pub(super) const fn lasts(self) -> bool {
+    const fn lasts(self) -> bool {
         self.candidate > 0
+    }
+
+    /// Whether the baseline is in it, or in a burst: it shows nothing of what is usual.
+    pub(super) const fn is_unusual(self) -> bool {
+        self.lasts() || self.baseline >= BEGUN
     }
 
     /// Whether both arms are, as far as is known.
@@ -74,11 +96,19 @@ mod tests {
         Tick::new(arm(candidate), arm(baseline), 15.0)
     }
 
+    fn rates(recent: f64) -> Rates {
+        Rates {
+            limit: 0.05,
+            recent,
+            lasting: recent,
+        }
+    }
+
     /// What is said before and after each tick: the candidate shares an outage.
     fn course(ticks: &[(Arm, Arm)]) -> Vec<(bool, bool)> {
         let mut outage = Outage::default();
         let mut see = |(candidate, baseline): &(Arm, Arm)| {
-            let before = outage.observe(&tick(*candidate, *baseline), (0.05, 0.3), 1.0);
+            let before = outage.observe(&tick(*candidate, *baseline), rates(0.3), 1.0);
             (before, outage.is_shared())
         };
         ticks.iter().map(&mut see).collect()
@@ -123,8 +153,8 @@ mod tests {
     #[test]
     fn however_thin_the_traffic_it_comes_to_an_end() {
         let mut outage = Outage::default();
-        (0..9).for_each(|_| _ = outage.observe(&tick((1, 1), (9, 9)), (0.05, 0.05), 5.0));
-        (0..MOST).for_each(|_| _ = outage.observe(&tick((1, 0), (1, 0)), (0.05, 0.05), 500.0));
+        (0..9).for_each(|_| _ = outage.observe(&tick((1, 1), (9, 9)), rates(0.05), 5.0));
+        (0..MOST).for_each(|_| _ = outage.observe(&tick((1, 0), (1, 0)), rates(0.05), 500.0));
         assert_eq!(outage, Outage::default());
     }
 }

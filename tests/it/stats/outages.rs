@@ -49,5 +49,5 @@ fn no_weight_grows_in_an_outage_however_thin_the_traffic() {
             }
         }
     }
-    assert!(worst <= 8, "{told}");
+    assert!(worst <= 10, "{told}");
 }
