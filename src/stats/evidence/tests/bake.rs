@@ -65,7 +65,9 @@ fn while_it_is_open_whether_trouble_is_a_burst_nothing_passes() {
     let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
     let mut evidence = without_warm_up().with_background(past);
     evidence.begin_step(80.0, 95.0, true);
-    (0..60).for_each(|_| evidence.observe(tick((600, 0), (150, 0), 15.0)));
+    for at in 0..60 {
+        evidence.observe(tick((600, at % 2), (150, u64::from(at % 6 == 0)), 15.0));
+    }
     assert_eq!(
         (evidence.verdict(), evidence.is_suspect()),
         (Verdict::Pass, false)

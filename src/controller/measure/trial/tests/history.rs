@@ -32,6 +32,22 @@ async fn time_without_history_was_not_measured() {
     assert!((75..=95).contains(&measured.as_secs()), "{measured:?}");
 }
 
+/// What pods with so many good and bad requests give to a query.
+fn counted<'a>(query: &str, t: i64, pods: impl IntoIterator<Item = (&'a str, i64, i64)>) -> Vec<Sample> {
+    let samples = pods.into_iter().flat_map(|(pod, good, bad)| {
+        let codes = [("200", good), ("500", bad)];
+        let edges = [("0.1", good), ("0.5", good), ("+Inf", good + bad)];
+        let (label, values) = match query.rsplit('_').next() {
+            Some("bucket") => ("le", edges.to_vec()),
+            Some("bad") => ("code", codes[1..].to_vec()),
+            _ => ("code", codes.to_vec()),
+        };
+        let sample = move |(value, count)| sample(&[("instance", pod), (label, value)], count, t);
+        values.into_iter().map(sample)
+    });
+    samples.collect()
+}
+
 /// A server that never forgets; a second pod of the version on trial begins to serve at `NEW`, and fails at once.
 struct Grown;
 
@@ -44,18 +60,7 @@ impl MetricSource for Grown {
         if query.starts_with("new") && t >= NEW {
             pods.push(("p2", 400 + t - NEW, 40));
         }
-        let samples = pods.into_iter().flat_map(|(pod, good, bad)| {
-            let codes = [("200", good), ("500", bad)];
-            let edges = [("0.1", good), ("0.5", good), ("+Inf", good + bad)];
-            let (label, values) = match query.rsplit('_').next() {
-                Some("bucket") => ("le", edges.to_vec()),
-                Some("bad") => ("code", codes[1..].to_vec()),
-                _ => ("code", codes.to_vec()),
-            };
-            let sample = move |(value, count)| sample(&[("instance", pod), (label, value)], count, t);
-            values.into_iter().map(sample)
-        });
-        let samples = samples.collect();
+        let samples = counted(query, t, pods);
         Box::pin(async move { Ok(samples) })
     }
 }
@@ -97,18 +102,7 @@ impl MetricSource for Restarted {
             vec![("o1", self.since, 1)]
         };
         let scraped = pods.into_iter().filter(|(_, since, _)| *since <= t);
-        let samples = scraped.flat_map(|(pod, _, bad)| {
-            let codes = [("200", t * 5), ("500", bad)];
-            let edges = [("0.1", t * 5), ("0.5", t * 5), ("+Inf", t * 5 + bad)];
-            let (label, values) = match query.rsplit('_').next() {
-                Some("bucket") => ("le", edges.to_vec()),
-                Some("bad") => ("code", codes[1..].to_vec()),
-                _ => ("code", codes.to_vec()),
-            };
-            let sample = move |(value, count)| sample(&[("instance", pod), (label, value)], count, t);
-            values.into_iter().map(sample)
-        });
-        let samples = samples.collect();
+        let samples = counted(query, t, scraped.map(|(pod, _, bad)| (pod, t * 5, bad)));
         Box::pin(async move { Ok(samples) })
     }
 }
