@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cluster::apply::ApplyError;
 use crate::cluster::error::Class;
 use crate::engine::observation::Problem;
+use crate::engine::quantity::after;
 use crate::engine::{Effect, Moment};
 
 /// How long a failure that may pass by itself is kept to the log.
@@ -154,10 +155,6 @@ impl Troubles {
 /// Whether it takes traffic from a candidate: nothing may hold that up.
 pub(super) fn lowers(effect: &Effect) -> bool {
     matches!(effect, Effect::Route { up: false, .. } | Effect::RestoreRoute)
-}
-
-fn after(since: Moment, span: Duration) -> Moment {
-    since.checked_add(span).unwrap_or(Moment::MAX)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::observation::{Gate, Pods, Problem, Workload};
+use crate::engine::quantity::after;
 use crate::engine::reason;
 use crate::engine::{Moment, Revision};
 
@@ -90,8 +91,4 @@ fn open(message: &str) -> Gate {
         reason: reason::GATE_OPEN,
         message: message.to_owned(),
     })
-}
-
-fn after(since: Moment, span: Duration) -> Moment {
-    since.checked_add(span).unwrap_or(Moment::MAX)
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use super::effect::Effect;
 use super::observation::{Observation, Workload};
 use super::plan::Plan;
-use super::quantity::{Moment, Revision};
+use super::quantity::{Moment, Revision, after};
 use super::reason::{self, Note, Waiting};
 use super::state::{Phase, State};
 use super::words;
@@ -264,9 +264,4 @@ impl Turn<'_> {
     fn note(&mut self, note: Note) {
         self.notes.push(note);
     }
-}
-
-/// `since + span`, or the end of time.
-fn after(since: Moment, span: Duration) -> Moment {
-    since.checked_add(span).unwrap_or(Moment::MAX)
 }

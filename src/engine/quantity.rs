@@ -1,11 +1,18 @@
 //! The units of a release: a weight, a revision, a moment.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// A point in time. The engine compares moments; only the shell knows which one is now.
 pub type Moment = jiff::Timestamp;
+
+/// `since + span`, or the end of time where that is later.
+#[must_use]
+pub fn after(since: Moment, span: Duration) -> Moment {
+    since.checked_add(span).unwrap_or(Moment::MAX)
+}
 
 /// A share of the requests, in whole per cent: 0 to 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

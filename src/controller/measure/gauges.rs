@@ -12,6 +12,7 @@ use super::look::Look;
 use super::trial::{Place, Served};
 use crate::api;
 use crate::engine::gauge::{self, Room};
+use crate::engine::quantity::after;
 use crate::engine::{Moment, Plan, Revision};
 use crate::ports::{MetricSource, Sample, Span};
 use crate::sources::reader::Grid;
@@ -143,7 +144,7 @@ impl Gauges {
             return;
         }
         let cold = plan.analysis.warm_up.max(plan.propagation);
-        self.warm = place.entered.checked_add(cold).unwrap_or(Moment::MAX);
+        self.warm = after(place.entered, cold);
         self.place = Some(place);
         self.done = None;
         self.fetched.clear();

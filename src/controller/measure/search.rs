@@ -1,11 +1,10 @@
 //! Preflight: the search for a baseline's metrics, and for what their past says, before any traffic shifts.
 
-use std::time::Duration;
-
 use super::subject::Learned;
 use crate::api;
 use crate::engine::observation::Problem;
 use crate::engine::plan::Plan;
+use crate::engine::quantity::after;
 use crate::engine::{Moment, Revision};
 use crate::ports::MetricSource;
 use crate::sources::preflight::{Choice, Outlook, Preflight};
@@ -191,8 +190,4 @@ pub(crate) fn choices(metric: &api::Metric) -> Vec<Choice> {
     }
     let latency = metric.kind == api::MetricKind::Latency;
     Choice::preset(metric.preset.map(api::MetricPreset::as_str), latency)
-}
-
-fn after(since: Moment, span: Duration) -> Moment {
-    since.checked_add(span).unwrap_or(Moment::MAX)
 }

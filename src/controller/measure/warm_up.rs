@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::cluster::observe::ready::Newcomer;
 use crate::engine::Moment;
+use crate::engine::quantity::after;
 
 /// How many warm-ups the pods of a step may take beyond its own. A candidate whose pods are replaced again and again is
 /// judged all the same.
@@ -91,7 +92,7 @@ impl Young {
 
     /// A pod is young from here on, as far as the step's allowance goes.
     fn add(&mut self, begins: Moment, step: Step) {
-        let later = |moment: Moment| moment.checked_add(step.warm_up).unwrap_or(Moment::MAX);
+        let later = |moment: Moment| after(moment, step.warm_up);
         let most = SignedDuration::try_from(step.warm_up)
             .unwrap_or(SignedDuration::MAX)
             .saturating_mul(MOST);

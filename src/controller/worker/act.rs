@@ -9,6 +9,7 @@ use crate::cluster::error::Class;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Observation;
 use crate::engine::plan::GateMode;
+use crate::engine::quantity::after;
 use crate::engine::reason::Note;
 use crate::engine::{Decision, Effect, Moment};
 
@@ -39,7 +40,7 @@ impl Worker {
             let held = self.troubles.held(effect, now);
             let failure = match held.max(self.repeats.held(effect, now)) {
                 Some(until) => Some(until),
-                None if !self.fenced(effect) => Some(now.checked_add(RETRY).unwrap_or(Moment::MAX)),
+                None if !self.fenced(effect) => Some(after(now, RETRY)),
                 None => match self.shared.writer.apply(effect, &job).await {
                     Ok(applied) => {
                         self.troubles.done(effect);

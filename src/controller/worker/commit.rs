@@ -15,6 +15,7 @@ use crate::cluster::cache::Kind;
 use crate::cluster::observe;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::{Observation, Route};
+use crate::engine::quantity::after;
 use crate::engine::state::Phase;
 use crate::engine::{Decision, Effect, Moment, State, Weight, report};
 use crate::render::route;
@@ -35,24 +36,21 @@ impl Worker {
         (seen, next): (&Observation, &State),
         now: Moment,
     ) -> Option<Moment> {
-        let after = |span: Duration| {
-            let due = |at: Moment| at.checked_add(span).unwrap_or(Moment::MAX);
-            self.written.map_or(now, |at| due(at.min(now)))
-        };
+        let after_the_last = |span: Duration| self.written.map_or(now, |at| after(at.min(now), span));
         if judged(next) && self.measure.lacks(status) {
-            return Some(after(LACKS));
+            return Some(after_the_last(LACKS));
         }
         if next.waiting != before.waiting || arrived(status, next, seen) {
-            return Some(after(REPORT));
+            return Some(after_the_last(REPORT));
         }
         if spent(status, next, seen) {
-            return Some(after(REPORT));
+            return Some(after_the_last(REPORT));
         }
         if judged(next) && self.measure.troubles() != self.told {
-            return Some(after(REPORT));
+            return Some(after_the_last(REPORT));
         }
         let numbers = matches!(next.phase, Phase::Releasing(_)) && self.written.is_some();
-        numbers.then(|| after(REFRESH))
+        numbers.then(|| after_the_last(REFRESH))
     }
 
     /// The decision goes into the status before anything is done; a conflict drops it.

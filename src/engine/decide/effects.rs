@@ -5,8 +5,8 @@ use super::super::observation::Route;
 use super::super::plan::GateMode;
 use super::super::quantity::{Revision, Weight};
 use super::super::state::{Phase, Promotion, PromotionStage, Removal, Stage};
-use super::Turn;
 use super::purge::{purge, spared};
+use super::{Turn, after};
 
 impl Turn<'_> {
     pub(super) fn effects(&self) -> Vec<Effect> {
@@ -37,10 +37,7 @@ impl Turn<'_> {
             }
             Phase::RolledBack(rejection) => {
                 self.hold_gate(&mut effects);
-                let kept = rejection
-                    .since
-                    .checked_add(self.plan.rollback.keep)
-                    .is_ok_and(|end| end > self.now);
+                let kept = after(rejection.since, self.plan.rollback.keep) > self.now;
                 self.restore(&mut effects, !kept);
                 if kept
                     && !self.route_unknown()

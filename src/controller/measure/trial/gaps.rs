@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::quantity::after;
 use crate::engine::state::Gap;
 use crate::engine::{Moment, Plan};
 
@@ -29,15 +30,21 @@ pub(in crate::controller::measure) enum Within {
 }
 
 impl Gaps {
-    /// Notes the release's last gap; what ended before `read` is not needed any more.
+    /// Notes the release's last gap; what ended before `read` is not needed any more. An earlier one whose end was never
+    /// noted ended when this one began.
     pub(super) fn note(&mut self, last: Option<Gap>, plan: &Plan, read: Moment) {
-        if let Some(last) = last {
-            self.0.retain(|gap| gap.from != last.from);
-            self.0.push(last);
+        match last {
+            Some(last) => {
+                self.0.retain(|gap| gap.from != last.from);
+                for gap in &mut self.0 {
+                    gap.until.get_or_insert(last.from);
+                }
+                self.0.push(last);
+            }
+            // It is over, and nobody knows since when.
+            None => self.0.retain(|gap| gap.until.is_some()),
         }
-        // What the state does not name is over, even if its end was never noted.
-        let over = |gap: &Gap| Some(*gap) == last || gap.until.is_some();
-        self.0.retain(|gap| over(gap) && warm(*gap, plan) > read);
+        self.0.retain(|gap| warm(*gap, plan) > read);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,8 +82,7 @@ fn warm(gap: Gap, plan: &Plan) -> Moment {
 }
 
 fn end(gap: Gap, later: Duration) -> Moment {
-    let later = |until: Moment| until.checked_add(later).unwrap_or(Moment::MAX);
-    gap.until.map_or(Moment::MAX, later)
+    gap.until.map_or(Moment::MAX, |until| after(until, later))
 }
 
 #[cfg(test)]
@@ -118,6 +124,17 @@ mod tests {
         assert_eq!(between(&gaps, 120), Within::Gap);
         gaps.note(None, &plan, second(140 + warm));
         assert!(gaps.is_empty());
+    }
+
+    #[test]
+    fn a_gap_whose_end_was_never_noted_ended_when_the_next_one_began() {
+        let plan = Plan::with_bake_share(5);
+        let mut gaps = Gaps::default();
+        gaps.note(Some(gap(100, None)), &plan, second(90));
+        gaps.note(Some(gap(1_000, None)), &plan, second(90));
+        let between = |from: i64| gaps.between(&plan, second(from), second(from + 5));
+        assert_eq!(between(900), Within::Gap);
+        assert_eq!(between(95), Within::None);
     }
 
     #[test]
