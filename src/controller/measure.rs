@@ -10,6 +10,7 @@ mod gauges;
 mod handover;
 mod last_told;
 mod look;
+mod ongoing;
 mod residual;
 pub(crate) mod search;
 mod status;
@@ -26,7 +27,7 @@ use super::Shared;
 use crate::api;
 use crate::cluster::observe::ready;
 use crate::cluster::snapshot::Snapshot;
-use crate::engine::judge::{Evidence, Unusable};
+use crate::engine::judge::Evidence;
 use crate::engine::observation::{Problem, Residual};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Removal, Stage};
 use crate::engine::{self, Moment, Plan, Revision, State, report};
@@ -39,7 +40,7 @@ use residual::Watch;
 use search::{Findings, METRICS_NOT_FOUND, Search, When};
 use subject::Learned;
 use trail::Trail;
-use trial::{Place, Served, Trial};
+use trial::{Place, Served, Trial, TrialId};
 
 /// One Rollout's measurements.
 #[derive(Default)]
@@ -244,11 +245,11 @@ impl Measure {
             entered: release.entered,
             pods: release.granted.max(1),
         };
-        let key = (release.revision.clone(), false);
+        let id = TrialId::climbing(&release.revision);
         let begun = (place, release.rung == 0 && release.gap.is_none());
         let excused = |trial: &Trial| cached::is_excused(trial, release);
         self.trial = self.trial.take().filter(|trial| !excused(trial));
-        if let Err(why) = self.on_trial(look, key, begun, excused).await {
+        if let Err(why) = self.on_trial(look, id, begun, excused).await {
             self.fall_silent(look.now, why);
             return self.unmeasured(&release.revision, release.rung);
         }
@@ -293,11 +294,11 @@ impl Measure {
             entered: promotion.entered,
             pods: look.replicas(),
         };
-        let key = (promotion.revision.clone(), true);
+        let id = TrialId::returning(&promotion.revision);
         // Pods that were found worse may have been cured since: each return is judged anew.
         let ended = |trial: &Trial| cached::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
-        if let Err(why) = self.on_trial(look, key, (place, false), ended).await {
+        if let Err(why) = self.on_trial(look, id, (place, false), ended).await {
             self.fall_silent(look.now, why);
             return self.unmeasured(&promotion.revision, 0);
         }
@@ -321,71 +322,5 @@ impl Measure {
     fn fall_silent(&mut self, now: Moment, why: String) {
         let since = self.unmeasured.take().map_or(now, |(since, _)| since);
         self.unmeasured = Some((since, why));
-    }
-
-    /// Sees to it that the trial of `key` goes on: the one at hand, the one that the status keeps unless it has `ended`, or a
-    /// new one.
-    async fn on_trial(
-        &mut self,
-        look: &Look<'_>,
-        key: (Revision, bool),
-        (place, fresh): (Place, bool),
-        ended: impl Fn(&Trial) -> bool + Send,
-    ) -> Result<(), String> {
-        match &self.trial {
-            Some(trial) if trial.is_ahead(look.now) => self.trial = None,
-            Some(trial) if trial.key == key && trial.judge.is_under(look.plan) => return Ok(()),
-            // By other rules other metrics may count: they are looked for again, and the step is read again.
-            Some(trial) if trial.key == key => {
-                (self.trial, self.learned, self.search) = (None, None, None);
-            }
-            Some(_) | None => {}
-        }
-        let (candidate, baseline) = look.arms(&key.0);
-        let arms = if key.1 {
-            (&baseline, &candidate)
-        } else {
-            (&candidate, &baseline)
-        };
-        let mut anew = None;
-        if let Some(kept) = look.kept().filter(|kept| kept.judge.revision == key.0) {
-            let resumed = if self.asks_as(&kept) {
-                Trial::resume(look.plan, kept, arms, look.pace())
-            } else {
-                Err(Unusable::Changed.to_string())
-            };
-            // A trial of the way up tells at least what was found and learned.
-            match resumed {
-                Ok(trial) => {
-                    self.learned
-                        .get_or_insert_with(|| (key.0.clone(), trial.learned()));
-                    if trial.is_ahead(look.now) {
-                        anew = Some("it was kept under a clock ahead of this one".to_owned());
-                    } else if trial.key == key && !ended(&trial) {
-                        self.trail = Trail::resume(look.trail());
-                        self.trial = Some(trial);
-                        return Ok(());
-                    }
-                }
-                Err(why) => anew = Some(why),
-            }
-        }
-        match self.preflight(look, &key.0).await {
-            Some(problems) if problems.is_empty() => {}
-            Some(problems) => {
-                let messages: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
-                return Err(messages.join("; "));
-            }
-            None => return Err("the baseline's metrics are being looked for again".to_owned()),
-        }
-        let Some((_, learned)) = &self.learned else {
-            return Err("the baseline's metrics are being looked for again".to_owned());
-        };
-        let mut trial = Trial::begin(look.plan, key, learned, arms, (place, fresh, look.pace()))?;
-        if let Some(why) = anew {
-            trial.begin_anew(look.plan, &why);
-        }
-        self.trial = Some(trial);
-        Ok(())
     }
 }

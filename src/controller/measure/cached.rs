@@ -1,7 +1,7 @@
 //! What is known of the metrics without another look.
 
 use super::handover::{beside, handed_over};
-use super::trial::Trial;
+use super::trial::{Trial, TrialId};
 use super::{Measure, Report};
 use crate::engine::judge::{Evidence, Verdict};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Stage, State};
@@ -10,10 +10,10 @@ use crate::engine::{Plan, Revision};
 impl Measure {
     /// What is known without another look.
     pub(in crate::controller) fn known(&self, plan: &Plan, state: &State) -> Report {
-        let on_trial = |key: (&Revision, bool)| {
+        let on_trial = |id: &TrialId| {
             let trial = self.trial.as_ref()?;
             // A new leader knows nothing before it has read: what was kept may be old.
-            ((&trial.key.0, trial.key.1) == key && !trial.reads_again()).then_some(trial)
+            (trial.id == *id && !trial.reads_again()).then_some(trial)
         };
         let residual = self.residual_known(&state.phase);
         match &state.phase {
@@ -27,7 +27,7 @@ impl Measure {
             },
             Phase::Releasing(release) => Report {
                 preflight: Some(Vec::new()),
-                evidence: on_trial((&release.revision, false)).map_or_else(
+                evidence: on_trial(&TrialId::climbing(&release.revision)).map_or_else(
                     || self.unmeasured(&release.revision, release.rung),
                     |trial| Evidence {
                         gauges: self.seen.0.clone(),
@@ -38,7 +38,7 @@ impl Measure {
             },
             // What was found in a return that is over says nothing of the next one.
             Phase::Promoting(promotion) if promotion.stage.is_judged() => Report {
-                evidence: on_trial((&promotion.revision, true))
+                evidence: on_trial(&TrialId::returning(&promotion.revision))
                     .filter(|trial| !is_over(trial, promotion, plan))
                     .map_or_else(
                         || self.unmeasured(&promotion.revision, 0),
@@ -49,7 +49,7 @@ impl Measure {
             },
             Phase::Promoting(_) => Report {
                 evidence: handed_over(&state.phase)
-                    .and_then(|revision| on_trial((revision, false)))
+                    .and_then(|revision| on_trial(&TrialId::climbing(revision)))
                     .map_or_else(Evidence::none, beside),
                 residual,
                 ..Report::nothing()
@@ -93,5 +93,5 @@ pub(super) fn is_over(trial: &Trial, promotion: &Promotion, plan: &Plan) -> bool
         PromotionStage::Baking => trial.judge.standing().verdict == Verdict::Fail,
         PromotionStage::Handover | PromotionStage::Rolling | PromotionStage::Failed => false,
     };
-    begins && trial.key.1 && trial.step(plan).entered < promotion.entered
+    begins && trial.id.returning && trial.step(plan).entered < promotion.entered
 }

@@ -2,7 +2,7 @@
 
 use super::Measure;
 use super::look::Look;
-use super::trial::Trial;
+use super::trial::{Trial, TrialId};
 use crate::cluster::observe::ready;
 use crate::engine::Revision;
 use crate::engine::judge::Evidence;
@@ -14,9 +14,9 @@ impl Measure {
     pub(super) async fn hand_over(&mut self, look: &Look<'_>, phase: &Phase) -> Evidence {
         let handed = handed_over(phase);
         match &mut self.trial {
-            Some(trial) if handed.is_some_and(|revision| trial.key == (revision.clone(), false)) => {
+            Some(trial) if handed.is_some_and(|revision| trial.id == TrialId::climbing(revision)) => {
                 // The gateway may take the weight late, and stable pods that are warm serve beside those that come now.
-                let pods = ready::newcomers(look.snapshot, &trial.key.0);
+                let pods = ready::newcomers(look.snapshot, &trial.id.revision);
                 trial.young.see(pods, trial.step(look.plan));
                 trial.read(look.plan, look.source().as_deref(), look.now).await;
                 beside(trial)

@@ -14,11 +14,15 @@ impl Measure {
         active: Option<&Revision>,
     ) -> Vec<api::VerdictStatus> {
         // What an earlier revision has shown says nothing of the one that took its place.
-        let Some(trial) = self.trial.as_ref().filter(|trial| active == Some(&trial.key.0)) else {
+        let Some(trial) = self
+            .trial
+            .as_ref()
+            .filter(|trial| active == Some(&trial.id.revision))
+        else {
             return Vec::new();
         };
-        let mut verdicts = report::verdicts(plan, &trial.judge, trial.key.1);
-        verdicts.extend(self.seen.1.iter().filter(|_| !trial.key.1).cloned());
+        let mut verdicts = report::verdicts(plan, &trial.judge, trial.id.returning);
+        verdicts.extend(self.seen.1.iter().filter(|_| !trial.id.returning).cloned());
         verdicts
     }
 
@@ -42,7 +46,7 @@ impl Measure {
         let other = self
             .trial
             .as_ref()
-            .is_some_and(|trial| active != Some(&trial.key.0));
+            .is_some_and(|trial| active != Some(&trial.id.revision));
         if other {
             return Vec::new();
         }

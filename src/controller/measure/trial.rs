@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod gaps;
+mod id;
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::warm_up::{self, Young};
 use crate::engine::judge::{Brief, Judge};
 use crate::engine::observation::Problem;
 use crate::engine::state::{AHEAD, Gap};
-use crate::engine::{Moment, Plan, Revision};
+use crate::engine::{Moment, Plan};
 use crate::ports::{Increment, MetricSource};
 use crate::sources::counters::{NoData, Reading};
 use crate::sources::promql::Arm;
@@ -22,6 +23,7 @@ use crate::stats;
 pub(super) use checkpoint::Kept;
 use checkpoint::KeptLine;
 use gaps::{Gaps, Within};
+pub(super) use id::TrialId;
 
 /// How long before the last reading a resumed trial begins to read again, to know each series' last value.
 const LEAD: Duration = Duration::from_secs(3600);
@@ -48,8 +50,7 @@ pub(super) struct Pace {
 /// The comparison of one release.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trial {
-    /// The revision, and whether its traffic is on the way back to the promoted pods.
-    pub(super) key: (Revision, bool),
+    pub(super) id: TrialId,
     pub(super) judge: Judge,
     /// Where the grid begins.
     start: Moment,
@@ -82,18 +83,18 @@ impl Trial {
     /// A trial without evidence. `arms`: the version on trial, and the one beside it.
     pub(super) fn begin(
         plan: &Plan,
-        key: (Revision, bool),
+        id: TrialId,
         learned: &Learned,
         arms: (&Arm, &Arm),
         (place, fresh, pace): (Place, bool, Pace),
     ) -> Result<Self, String> {
         // The shares of a return are no step's.
         let brief = |brief: &Brief| Brief {
-            routed: brief.routed && !key.1,
+            routed: brief.routed && !id.returning,
             ..brief.clone()
         };
         let briefs: Vec<Brief> = learned.briefs.iter().map(brief).collect();
-        let mut judge = Judge::of(plan, &key.0, &briefs, learned.pace);
+        let mut judge = Judge::of(plan, &id.revision, &briefs, learned.pace);
         for index in 0..judge.len() {
             judge.begin_rung_of(index, plan, (place.rung, place.pods), Some(place.entered));
         }
@@ -114,7 +115,7 @@ impl Trial {
             return Err("`spec.analysis.metrics` has changed since the release began".to_owned());
         }
         let mut trial = Self {
-            key,
+            id,
             judge,
             start: place.entered,
             place,
@@ -149,12 +150,13 @@ impl Trial {
                 read: Vec::new(),
             })
         };
+        let id = kept.id();
         let lines: Vec<Line> = kept.lines.into_iter().map(line).collect::<Result<_, String>>()?;
         if judge.len() != lines.len() {
             return Err("what was kept of it is damaged".to_owned());
         }
         let mut trial = Self {
-            key: (kept.judge.revision.clone(), kept.returning),
+            id,
             judge,
             start: kept.start,
             place: Place {
@@ -179,7 +181,7 @@ impl Trial {
             straddling: line.straddling,
         };
         Kept {
-            returning: self.key.1,
+            returning: self.id.returning,
             asked: None,
             start: self.start,
             fresh: self.lines.iter().all(|line| line.reader.is_fresh()),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::subject::Subject;
 use super::super::warm_up;
 use super::gaps::Gaps;
+use super::id::TrialId;
 use crate::engine::Moment;
 use crate::engine::judge::Saved;
 
@@ -29,6 +30,15 @@ pub(in crate::controller::measure) struct Kept {
     pub(super) gaps: Gaps,
     pub(super) lines: Vec<KeptLine>,
     pub(in crate::controller::measure) judge: Saved,
+}
+
+impl Kept {
+    pub(super) fn id(&self) -> TrialId {
+        TrialId {
+            revision: self.judge.revision.clone(),
+            returning: self.returning,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

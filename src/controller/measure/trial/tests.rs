@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::super::BEYOND;
 use super::*;
+use crate::engine::Revision;
 use crate::ports::{BoxFuture, Sample, SourceError};
 use crate::sources::queries::Queries;
 use crate::stats::Background;
@@ -145,11 +146,11 @@ fn rung_at(now: i64) -> usize {
 
 fn begin(plan: &Plan) -> Trial {
     let arms = (&arm("new"), &arm("old"));
-    Trial::begin(plan, key(), &learned(), arms, (place(0), true, pace())).expect("a trial")
+    Trial::begin(plan, id(), &learned(), arms, (place(0), true, pace())).expect("a trial")
 }
 
-fn key() -> (Revision, bool) {
-    (Revision::named("v2"), false)
+fn id() -> TrialId {
+    TrialId::climbing(&Revision::named("v2"))
 }
 
 /// Reads up to `now`, once a second from `from` on, and gives what was kept at each transition.
@@ -308,7 +309,7 @@ async fn what_is_kept_of_a_bake_can_be_used_under_more_steps() {
         since: 0,
         gone: i64::MAX,
     };
-    let returns = (Revision::named("v2"), true);
+    let returns = TrialId::returning(&Revision::named("v2"));
     let mut trial =
         Trial::begin(&plan, returns, &learned(), arms, (place(0), false, pace())).expect("a trial");
     trial.read(&plan, Ok(&server), second(100)).await;
