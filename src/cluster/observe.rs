@@ -152,11 +152,7 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
         });
     }
     if snapshot.service.is_none() {
-        let service = snapshot
-            .rollout
-            .pointer("/spec/traffic/service")
-            .and_then(Value::as_str)
-            .unwrap_or(workload);
+        let service = arms(&snapshot.rollout).stable;
         let message =
             format!("Service {namespace}/{service} is not there: create it, or set `spec.traffic.service`");
         problems.push(Problem {

@@ -16,7 +16,7 @@ const POLICY_MISSES: &str = "PolicyMisses";
 /// The first policy that the candidate of `revision` would lack. Which name the candidate's Service has is known once its
 /// template is, so this is for a release only, and not told at rest.
 pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
-    let arms = arms(snapshot);
+    let arms = arms(&snapshot.rollout);
     let candidate = names::candidate(arms.workload, revision);
     let (_, _, kind, _) = Kind::BackendTlsPolicy.resource();
     let policies = || {

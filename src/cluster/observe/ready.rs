@@ -80,7 +80,7 @@ impl<'a> Ports<'a> {
         };
         let named: Vec<&Value> = ports.iter().copied().filter(asked).collect();
         let named = if named.is_empty() { ports } else { named };
-        let stable = arms(snapshot).stable;
+        let stable = arms(&snapshot.rollout).stable;
         let serves = |port: &&Value| slices(snapshot, stable).any(|slice| has(slice, port));
         let served: Vec<&Value> = named.iter().copied().filter(serves).collect();
         let any = service == stable || routed.is_empty() || served.is_empty();

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::routes::{arms_of, originals_of};
+use super::routes::{arms, originals};
 use super::seniority;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
@@ -31,7 +31,7 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
             .clone()
             .filter(|other| workload(other) != workload(&snapshot.rollout))
     };
-    let own = arms_of(&snapshot.rollout);
+    let own = arms(&snapshot.rollout);
     if routes().any(|(_, route)| is_weighed(route, &own)) {
         return None;
     }
@@ -56,5 +56,5 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
 }
 
 fn between(route: &Value, own: &Value, other: &Value) -> Option<Claim> {
-    claim(route, &arms_of(own), &arms_of(other), &originals_of(own))
+    claim(route, &arms(own), &arms(other), &originals(own))
 }

@@ -101,14 +101,14 @@ impl Look<'_> {
 
     /// The pods that serve behind the user's own Service.
     pub(super) fn serving(&self) -> BTreeSet<&str> {
-        ready::endpoints(self.snapshot, observe::arms(self.snapshot).stable)
+        ready::endpoints(self.snapshot, observe::arms(&self.snapshot.rollout).stable)
     }
 
     /// The candidate's arm and the stable one.
     pub(super) fn arms(&self, revision: &Revision) -> (Arm, Arm) {
         let workload = text(&self.snapshot.rollout, "/spec/workload/name");
         let candidate = crate::render::names::candidate(workload, revision);
-        let arms = observe::arms(self.snapshot);
+        let arms = observe::arms(&self.snapshot.rollout);
         let ports = observe::stable_ports(self.snapshot);
         let arm = |service: &str, deployment: &str| Arm {
             namespace: self.snapshot.namespace.clone(),

@@ -192,11 +192,11 @@ pub(super) fn moved(
 /// The routes as they were before the first change: in the status before that change is made, out of it when the
 /// last trace is gone.
 fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
-    let saved = observe::originals(snapshot);
+    let saved = observe::originals(&snapshot.rollout);
     if next.weight() == Weight::NONE && !seen.route.touched() {
         return Vec::new();
     }
-    let arms = observe::arms(snapshot);
+    let arms = observe::arms(&snapshot.rollout);
     let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
     let fresh: Result<Vec<_>, _> = routes
         .map(|object| route::originals(object, &arms, &saved))
