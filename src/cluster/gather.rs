@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cache::{Cache, Kind};
 use super::observe;
 use super::snapshot::Snapshot;
-use crate::render::json::{label, text};
+use crate::render::json::{label, list, text};
 use crate::render::names;
 use crate::render::route::Arms;
 
@@ -117,23 +117,15 @@ fn left(cache: &Cache, namespace: &str, uid: &str, workload: &str) -> Vec<(Value
 }
 
 fn route_names(rollout: &Value) -> Vec<String> {
-    let routes = rollout
-        .pointer("/spec/traffic/gatewayAPI/routes")
-        .and_then(Value::as_array);
-    routes
-        .into_iter()
-        .flatten()
+    list(rollout, "/spec/traffic/gatewayAPI/routes")
+        .iter()
         .map(|route| text(route, "/name").to_owned())
         .collect()
 }
 
 fn owned_by(object: &Value, uid: &str) -> bool {
-    let owners = object
-        .pointer("/metadata/ownerReferences")
-        .and_then(Value::as_array);
     !uid.is_empty()
-        && owners
-            .into_iter()
-            .flatten()
+        && list(object, "/metadata/ownerReferences")
+            .iter()
             .any(|owner| text(owner, "/uid") == uid)
 }

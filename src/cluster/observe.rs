@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::snapshot::Snapshot;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
 use crate::engine::{Moment, Revision};
-use crate::render::json::{conditions, label, number, text};
+use crate::render::json::{conditions, label, list, number, text};
 use crate::render::{candidate, names, revision, selector};
 
 pub use policies::lacking;
@@ -243,11 +243,8 @@ fn trouble(snapshot: &Snapshot, deployment: &Value, service: Option<&Value>) -> 
 }
 
 fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
-    object
-        .pointer("/metadata/finalizers")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    list(object, "/metadata/finalizers")
+        .iter()
         .filter_map(Value::as_str)
 }
 
