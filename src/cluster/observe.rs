@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::snapshot::Snapshot;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
-use crate::engine::{Moment, Revision};
+use crate::engine::{Moment, Revision, reason};
 use crate::render::json::{conditions, label, list, number, text};
 use crate::render::{candidate, names, revision, selector};
 
@@ -138,7 +138,7 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
             "Deployment {namespace}/{workload} is released by Rollout `{name}` already: delete one of the two"
         );
         problems.push(Problem {
-            reason: "WorkloadContested",
+            reason: reason::WORKLOAD_CONTESTED,
             message,
         });
     }
@@ -147,7 +147,7 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
             "Deployment {namespace}/{workload} is not there: create it, or correct `spec.workload.name`"
         );
         problems.push(Problem {
-            reason: "WorkloadNotFound",
+            reason: reason::WORKLOAD_NOT_FOUND,
             message,
         });
     }
@@ -156,7 +156,7 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
         let message =
             format!("Service {namespace}/{service} is not there: create it, or set `spec.traffic.service`");
         problems.push(Problem {
-            reason: "ServiceNotFound",
+            reason: reason::SERVICE_NOT_FOUND,
             message,
         });
     }

@@ -30,14 +30,14 @@ use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::{Problem, Residual};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Removal, Stage};
-use crate::engine::{self, Moment, Plan, Revision, State, report};
+use crate::engine::{self, Moment, Plan, Revision, State, reason, report};
 use config::Asked;
 use gauges::Gauges;
 use handover::reads;
 use last_told::LastTold;
 use look::Look;
 use residual::Watch;
-use search::{Findings, METRICS_NOT_FOUND, Search, When};
+use search::{Findings, Search, When};
 use subject::Learned;
 use trail::Trail;
 use trial::{Place, Served, Trial, TrialId};
@@ -215,7 +215,7 @@ impl Measure {
             Findings::Found(learned) => {
                 if let Some(message) = learned.unfit_alone(look.plan) {
                     return Some(vec![Problem {
-                        reason: "PastTellsNothing",
+                        reason: reason::PAST_TELLS_NOTHING,
                         message,
                     }]);
                 }
@@ -224,7 +224,7 @@ impl Measure {
                 self.gauges = Some(gauges);
                 if let Some(message) = missing {
                     return Some(vec![Problem {
-                        reason: METRICS_NOT_FOUND,
+                        reason: reason::METRICS_NOT_FOUND,
                         message,
                     }]);
                 }

@@ -23,10 +23,7 @@ use super::names;
 use crate::api::Original;
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Weight;
-use crate::engine::reason::ROUTE_WITHOUT_SERVICE;
-
-/// Reason: weights that cannot be divided exactly.
-pub const ROUTE_WEIGHTS: &str = "RouteWeights";
+use crate::engine::reason::{ROUTE_WEIGHTS, ROUTE_WITHOUT_SERVICE};
 
 /// Who is who among the backends of a route.
 #[derive(Clone, Copy, Debug)]

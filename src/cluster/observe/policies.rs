@@ -7,11 +7,9 @@ use crate::cluster::cache::Kind;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::Revision;
 use crate::engine::observation::Problem;
+use crate::engine::reason;
 use crate::render::json::{list, text};
 use crate::render::names;
-
-/// Reason: a policy speaks of the stable Service, and none of the candidate's.
-const POLICY_MISSES: &str = "PolicyMisses";
 
 /// The first policy that the candidate of `revision` would lack. Which name the candidate's Service has is known once its
 /// template is, so this is for a release only, and not told at rest.
@@ -31,7 +29,7 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     }
     let policy = policies().find(|policy| targets(policy, arms.stable, &ports))?;
     Some(Problem {
-        reason: POLICY_MISSES,
+        reason: reason::POLICY_MISSES,
         message: format!(
             "{kind} {}/{} targets Service {} and none targets the candidate's, so the gateway would speak to its pods \
              without TLS: name Service {candidate} in its `spec.targetRefs` too, or apply a copy of it for that name",

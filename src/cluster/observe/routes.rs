@@ -60,7 +60,7 @@ fn written(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
     }
     let refusal = refusal.or(pending);
     let none = || Problem {
-        reason: "RouteNotFound",
+        reason: reason::ROUTE_NOT_FOUND,
         message: "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned(),
     };
     match (together, problem) {
@@ -88,7 +88,7 @@ fn missing(snapshot: &Snapshot, name: &str) -> Problem {
         snapshot.namespace
     );
     Problem {
-        reason: "RouteNotFound",
+        reason: reason::ROUTE_NOT_FOUND,
         message,
     }
 }

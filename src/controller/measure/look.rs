@@ -14,7 +14,7 @@ use crate::cluster::cache::Kind;
 use crate::cluster::observe::{self, ready};
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
-use crate::engine::{Moment, Plan, Revision};
+use crate::engine::{Moment, Plan, Revision, reason};
 use crate::ports::MetricSource;
 use crate::render::json::{number, text};
 use crate::sources::promql::{Arm, pods_of_deployment};
@@ -44,7 +44,7 @@ impl Look<'_> {
             .providers
             .source(name, &self.snapshot.namespace, provider.as_deref());
         let inner = source.map_err(|message| Problem {
-            reason: "ProviderNotFound",
+            reason: reason::PROVIDER_NOT_FOUND,
             message,
         })?;
         Ok(Arc::new(Timed {
