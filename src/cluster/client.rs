@@ -106,7 +106,7 @@ fn heard(client: Client, listener: &Listener) -> Client {
     Client::new(service, namespace)
 }
 
-/// A request on its way. It is told when it is over, were it because nobody waits for the answer any more.
+/// A request in flight. The listener hears its end, even if the caller stopped waiting for the answer.
 struct Sent {
     method: Method,
     code: Option<u16>,

@@ -1,8 +1,8 @@
 //! What goes into the status, and when: a decision at once and before anything is done, a report in its own time.
 //!
 //! One thing is done before: at the end of a release the route becomes the user's again, at a weight of 0 that has long
-//! been committed, so that the last commit can take the originals out. Whoever dies in between waits out the drain or the
-//! bake once more.
+//! been committed, so that the last commit can take the originals out. If the process dies in between, the next one waits
+//! out the drain or the bake again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl Worker {
 }
 
 impl Worker {
-    /// At the end of a release: the route as it was before it. Whether it is.
+    /// At the end of a release, restores the user's route. Returns whether the route is restored.
     async fn clean(
         &mut self,
         snapshot: &mut Snapshot,
@@ -171,8 +171,8 @@ fn arrived(status: &api::RolloutStatus, next: &State, seen: &Observation) -> boo
     }
 }
 
-/// Whether a route is not any more as the status says it was before the first change: somebody has written other weights
-/// before the candidate was named, and they are the ones to be given back.
+/// Whether somebody changed a route's weights after the status recorded them and before the candidate was named. Those newer
+/// weights are then the ones to restore.
 pub(super) fn moved(
     status: &api::RolloutStatus,
     snapshot: &Snapshot,

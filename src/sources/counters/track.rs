@@ -80,8 +80,8 @@ impl Track {
         }
     }
 
-    /// Nobody remembers what it has counted: unless a series of it is known, one that shows is as old as any of the
-    /// other arm.
+    /// Nobody knows what this arm has counted before. Unless one of its series is known already, a series that appears is
+    /// treated as old, as one of the other arm is.
     pub(super) fn lose_history(&mut self) {
         if self.last.iter().all(BTreeMap::is_empty) {
             self.fresh = None;
