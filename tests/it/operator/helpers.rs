@@ -123,11 +123,11 @@ pub(crate) async fn patch(world: &World, kind: Gvk, change: Value) {
 
 /// A person acts on the release of the Rollout `checkout`.
 pub(crate) fn act(world: &World, action: &str) {
-    act_with(world, json!({"rollout": "checkout", "action": action}));
+    act_with(world, &json!({"rollout": "checkout", "action": action}));
 }
 
 /// A person acts on a release by a `RolloutAction` of this spec.
-pub(crate) fn act_with(world: &World, spec: Value) {
+pub(crate) fn act_with(world: &World, spec: &Value) {
     let name = spec["action"].as_str().unwrap().to_lowercase();
     world
         .apply(&json!({

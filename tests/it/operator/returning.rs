@@ -36,7 +36,7 @@ fn resume(world: &World) {
     let revision = status(world)["release"]["revision"].clone();
     act_with(
         world,
-        json!({"rollout": "checkout", "action": "Resume", "revision": revision}),
+        &json!({"rollout": "checkout", "action": "Resume", "revision": revision}),
     );
 }
 

@@ -128,7 +128,7 @@ async fn a_rollback_in_a_shared_rule_goes_through_and_lets_the_other_begin() {
     } else {
         "checkout"
     };
-    act_with(&world, json!({"rollout": first, "action": "Abort"}));
+    act_with(&world, &json!({"rollout": first, "action": "Abort"}));
     rollout_comes_to(&world, &first, "RolledBack").await;
     for _ in 0..600 {
         one_at_a_time(&world);
