@@ -8,7 +8,7 @@ use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
 use crate::stats::settings::Margin;
-use crate::stats::without_baseline::SET_ASIDE;
+use crate::stats::without_baseline::{Alone, SET_ASIDE};
 
 /// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
 pub(super) const SUSPICION: f64 = 0.4;
@@ -113,15 +113,24 @@ impl Evidence {
 
     /// Whether the evidence speaks against the candidate in a bake, though it has not convicted it. The step's proof came
     /// before, so what it has forgiven stays forgiven while the release's proof stands. With nothing beside the candidate
-    /// only a conviction counts.
+    /// only what would convict it counts.
     pub fn is_suspect(&self) -> bool {
-        !self.is_alone() && self.at_worst() >= self.unsuspected(self.release.evidence())
+        if self.is_alone() {
+            self.past_on_trial().is_some_and(Alone::is_suspect)
+        } else {
+            self.at_worst() >= self.unsuspected(self.release.evidence())
+        }
     }
 
-    /// Seconds of this step that were counted, up to the candidate's last request: while nothing is counted, nothing was
+    /// Whether the candidate shares an outage of the whole service: that promotes nobody.
+    pub fn is_in_shared_fault(&self) -> bool {
+        self.flags.amiss == Some(Amiss::SharedFault)
+    }
+
+    /// Seconds of this step that were weighed, up to the candidate's last request: while nothing is counted, nothing was
     /// seen of it. Counters are cumulative, so what they show next is about the time before too.
     pub fn seconds_in_step(&self) -> f64 {
-        f64::from((self.step_seconds - self.idle).max(0.0))
+        f64::from((self.step_seconds - self.idle.max(self.guard.waiting.seconds)).max(0.0))
     }
 
     /// Whether pods are still warming up, though the step's own warm-up is over.
