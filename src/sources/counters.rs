@@ -201,7 +201,7 @@ impl NoData {
     }
 }
 
-/// Whether a baseline's samples, all of one evaluation, could be counted in a release. `histogram`: they are buckets.
+/// Checks that a baseline's samples, all of one evaluation, could be counted in a release. `histogram`: they are buckets.
 ///
 /// # Errors
 /// What an evaluation with them would say.

@@ -137,9 +137,9 @@ pub fn originals(rollout: &Value) -> Vec<Original> {
         .collect()
 }
 
-/// Whether every route is accepted as it stands, and by which generations: the mark of one routing state. A route that
-/// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does, no
-/// backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken.
+/// The uid and generation of every route, which mark one routing state; `None` unless all are accepted as they stand. A
+/// route that is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does,
+/// no backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken.
 pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     let there: Vec<&Value> = snapshot
         .routes

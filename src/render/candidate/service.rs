@@ -31,7 +31,7 @@ const ANNOTATIONS: [&str; 7] = [
     "haproxy.org/",
 ];
 
-/// Whether traffic of this Service can be divided at all.
+/// Checks that traffic of this Service can be divided at all.
 ///
 /// # Errors
 /// It is an ExternalName, or selects no pods.
