@@ -58,7 +58,7 @@ impl Clients {
         Ok(Self { read, write, host })
     }
 
-    /// The same client for both, for a simulated API server.
+    /// One client for reads and writes, for a simulated API server.
     pub fn both(client: Client) -> Self {
         Self {
             read: client.clone(),
@@ -67,7 +67,7 @@ impl Clients {
         }
     }
 
-    /// The same clients, with `listener` told of every request.
+    /// These clients, with a `listener` that hears of every request.
     #[must_use]
     pub fn heard(self, listener: &Listener) -> Self {
         Self {

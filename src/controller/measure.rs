@@ -1,7 +1,7 @@
 //! Measuring: before a release the search for a baseline, during one the readings on the evaluation grid.
 //!
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
-//! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
+//! used, the present step's evidence starts again from its committed start; a pass is never assumed.
 
 mod cached;
 mod concurrent;
@@ -51,8 +51,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics, and whether it judges by them.
     looked: Option<(Moment, bool)>,
-    /// Since when nothing can be compared, and why. However long the step has lasted by then: what is looked for anew has
-    /// not been silent before.
+    /// Since when nothing can be compared, and why. However long the step has lasted by then: a search that
+    /// begins again has not been silent before.
     unmeasured: Option<(Moment, String)>,
     /// How the evidence of the trial grew.
     trail: Trail,
@@ -295,7 +295,7 @@ impl Measure {
             pods: look.replicas(),
         };
         let id = TrialId::returning(&promotion.revision);
-        // Pods that were found worse may have been cured since: each return is judged anew.
+        // Pods that were found worse may have been cured since: each return is judged afresh.
         let ended = |trial: &Trial| cached::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
         if let Err(why) = self.on_trial(look, id, (place, false), ended).await {

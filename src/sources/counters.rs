@@ -272,7 +272,7 @@ impl Counters {
     }
 
     /// Whether `samples` hold a counter that is lower than it was. They do not always say whether it was reset: a gateway
-    /// may have begun to count one backend anew while it goes on with the others, or another server's sample is older.
+    /// may have reset one backend and not the others, or the sample is an older one from another server.
     pub fn wants_resets(&self, arm: ArmName, at: Timestamp, samples: &ArmSamples) -> bool {
         let track = self.track(arm);
         let values = Values::read(arm, &track.kind, at, samples);

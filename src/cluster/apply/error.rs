@@ -102,7 +102,7 @@ impl ApplyError {
         }
     }
 
-    /// The same for people: a CamelCase reason and a sentence.
+    /// The error for people: a CamelCase reason and a sentence.
     pub fn problem(&self) -> Problem {
         let reason = match self {
             Self::Blocked(blocked) => return blocked.0.clone(),

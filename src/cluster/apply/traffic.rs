@@ -1,5 +1,5 @@
-//! The route's writes. More traffic is written over what was read live; less is written at once, and again over a
-//! fresh read when somebody else was faster: it is always safe.
+//! The route's writes. More traffic is written only over a live read. Less traffic is always safe: it is written at once,
+//! and again over a fresh read if somebody else was faster.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::engine::Weight;
 use crate::render::json::text;
 use crate::render::{names, route};
 
-/// How often less traffic is written anew over a fresh read before the conflict goes up to the loop.
+/// How often a write of less traffic is tried before the conflict goes up to the loop.
 const ATTEMPTS: usize = 3;
 
 impl Writer {

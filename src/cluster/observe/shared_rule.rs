@@ -14,8 +14,8 @@ use crate::engine::reason::ROUTE_BUSY;
 use crate::render::json::text;
 use crate::render::route::{Claim, claim, is_weighed};
 
-/// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose
-/// candidate has a share already never waits, in whatever route that is: it must be seen, and taken away when it is to be.
+/// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. A release whose
+/// candidate has a share in any route never waits: that share must be watched, and taken away when it should end.
 pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
     let ours = |route: &Value, other: &Value| between(route, &snapshot.rollout, other);
     let routes = || {

@@ -216,7 +216,7 @@ impl Measure {
         };
         if self.watch.as_ref().is_none_or(|watch| watch.key != key) {
             self.watch = None;
-            // In a bake whoever judges looks for the metrics.
+            // In a bake the comparison searches for the metrics itself.
             let found = if matches!(phase, Phase::RollingBack(_)) {
                 self.preflight(look, revision).await
             } else {
@@ -306,7 +306,7 @@ mod tests {
         Residual::Comes { per_second, routed }
     }
 
-    /// Else whoever does not wait for a slow provider would take it that nothing can be told.
+    /// Otherwise a turn that does not wait for a slow provider would conclude that nothing can be known.
     #[test]
     fn before_the_first_look_at_a_phase_the_readings_are_awaited() {
         let phase = Phase::RollingBack(crate::engine::state::Retreat {

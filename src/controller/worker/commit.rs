@@ -22,9 +22,10 @@ use crate::render::route;
 
 /// Least time between status writes that only report progress; a reader is never further behind.
 const REPORT: Duration = Duration::from_secs(10);
-/// The same for facts that a new leader would miss. They must be written before the readings that rest on them appear.
+/// Least time between status writes for facts that a new leader would miss. They must be written before the readings that
+/// rest on them appear.
 const LACKS: Duration = Duration::from_secs(3);
-/// The same where only the numbers of the verdicts have changed.
+/// Least time between status writes where only the numbers of the verdicts have changed.
 const REFRESH: Duration = Duration::from_secs(300);
 
 impl Worker {

@@ -123,9 +123,9 @@ impl Track {
         series.filter_map(|(known, (labels, value))| Some((known?, labels, *value)))
     }
 
-    /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that counts
-    /// a backend anew does so with all its series, and a rare one may have passed by now what it had. A fall that was acted
-    /// on before is none.
+    /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that
+    /// resets a backend resets all its series, and a rare one may have passed its old value by now. A fall that was acted on
+    /// before does not count.
     fn reset<'a>(&self, values: &'a Values, at: Timestamp) -> BTreeSet<&'a Labels> {
         let anew = |series: &Series, labels: &Labels| {
             let falls = values.fallen.get(labels);
