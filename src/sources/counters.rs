@@ -272,11 +272,12 @@ impl Counters {
     }
 
     /// Whether `samples` hold a counter that is lower than it was. They do not always say whether it was reset: a gateway
-    /// may have reset one backend and not the others, or the sample is an older one from another server.
+    /// may have reset one backend and not the others, or the sample is an older one from another server. At the
+    /// first evaluation recent resets must be known, or the server would later report them as new.
     pub fn wants_resets(&self, arm: ArmName, at: Timestamp, samples: &ArmSamples) -> bool {
         let track = self.track(arm);
         let values = Values::read(arm, &track.kind, at, samples);
-        values.is_ok_and(|values| track.has_fallen(&values))
+        values.is_ok_and(|values| self.at.is_none() && !values.is_empty() || track.has_fallen(&values))
     }
 
     fn track(&self, arm: ArmName) -> &Track {
