@@ -1,7 +1,7 @@
 //! What the evidence allows and what it still lacks.
 
 use super::guard::{BASELINE, CANDIDATE};
-use super::without_baseline::surely;
+use super::without_baseline::{at_most, surely};
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
@@ -16,6 +16,8 @@ pub(super) const SUSPICION: f64 = 0.4;
 /// and with each one more that much less.
 const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
 const SECOND_OPINION: f64 = 9.0;
+/// So many nats beyond the past keep a bake.
+const UNUSUAL: f64 = 7.0;
 /// What a burst may add in a service whose past shows none, in nats.
 const ALLOWANCE: f64 = 2.0;
 
@@ -42,19 +44,20 @@ impl Evidence {
     /// past. It convicts nobody; it tells a regression from a coincidence, in which the baseline is also lucky.
     fn beyond_the_past(&self) -> f64 {
         // Worse by more than a standard deviation: else its noise would count against the opinion.
-        let normal = self
-            .usual_rate()
-            .max(surely(self.in_release.baseline))
-            .max(surely(self.in_step.baseline));
-        let beyond = |c: Counts| {
-            let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
-            if seen > expected && expected > 0.0 {
-                seen * (seen / expected).ln() - (seen - expected)
-            } else {
-                0.0
-            }
-        };
-        beyond(self.in_step.candidate).max(beyond(self.in_release.candidate)) / self.background().dispersion()
+        let beside = surely(self.in_release.baseline).max(surely(self.in_step.baseline));
+        self.beyond(self.in_step.candidate, beside)
+            .max(self.beyond(self.in_release.candidate, beside))
+    }
+
+    /// How far these counts lie beyond what the past explains, or this rate beside it, in nats.
+    fn beyond(&self, c: Counts, beside: f64) -> f64 {
+        let normal = self.usual_rate().max(beside);
+        let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
+        if seen > expected && expected > 0.0 {
+            (seen * (seen / expected).ln() - (seen - expected)) / self.background().dispersion()
+        } else {
+            0.0
+        }
     }
 
     fn needed_of_release(&self) -> f64 {
@@ -118,7 +121,12 @@ impl Evidence {
         if self.is_alone() {
             self.past_on_trial().is_some_and(Alone::is_suspect)
         } else {
-            self.at_worst() >= self.unsuspected(self.release.evidence())
+            // Beside a high weight the baseline's few requests say little of a fault that is new.
+            let alike = [self.in_step.baseline, self.in_release.baseline]
+                .map(|beside| if beside.bad > 2 { at_most(beside) } else { 0.0 });
+            let beside = alike[0].max(alike[1]);
+            let unusual = self.background().calm() && self.beyond(self.in_step.candidate, beside) >= UNUSUAL;
+            unusual || self.at_worst() >= self.unsuspected(self.release.evidence())
         }
     }
 

@@ -162,7 +162,7 @@ pub(super) fn surely(c: Counts) -> f64 {
 }
 
 /// The rate and a standard deviation of it, and one request more.
-fn at_most(c: Counts) -> f64 {
+pub(super) fn at_most(c: Counts) -> f64 {
     let bad = c.bad as f64;
     ((bad + bad.sqrt() + 1.0) / (c.requests as f64).max(1.0)).min(1.0)
 }

@@ -161,3 +161,21 @@ fn failures_of_minutes_wait_for_the_requests_beside_them() {
         assert!(evidence.is_suspect());
     }
 }
+
+/// Beside 95 % of the traffic the baseline has a request or two a second.
+#[test]
+fn a_bake_does_not_end_with_what_the_past_hour_never_had() {
+    let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
+    for (beside, kept) in [(0, true), (4, false)] {
+        let mut evidence = without_warm_up().with_background(past);
+        evidence.begin_step(80.0, 95.0, true);
+        for at in 0..60 {
+            evidence.observe(tick((480, at % 2), (120, u64::from(at % 6 == 0)), 15.0));
+        }
+        evidence.begin_step(95.0, 95.0, true);
+        evidence.observe(tick((570, 1), (30, 0), 15.0));
+        assert!(!evidence.is_suspect());
+        evidence.observe(tick((190, 16), (10, beside), 5.0));
+        assert_eq!(evidence.is_suspect(), kept, "{beside}");
+    }
+}
