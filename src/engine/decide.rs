@@ -14,6 +14,7 @@ mod promotion_failover;
 mod purge;
 mod release;
 mod residual;
+mod returning;
 mod rollback;
 mod step_edits;
 mod verdict;

@@ -134,9 +134,17 @@ pub struct Release {
     /// was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+    /// The beginning of a stage that had passed, and waited for something else than its gauges beyond its deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overstayed: Option<Moment>,
 }
 
 impl Release {
+    /// Whether that is the present one: what its gauges say now can only hold it.
+    pub fn overstays(&self) -> bool {
+        self.overstayed == Some(self.since())
+    }
+
     /// Since when the present stage counts its time: since it began, or since somebody else could serve again.
     pub fn since(&self) -> Moment {
         let until = self.gap.and_then(|gap| gap.until);

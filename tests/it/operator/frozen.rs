@@ -214,6 +214,30 @@ async fn a_rollback_ends_some_minutes_after_the_metrics_have_gone() {
     assert!(came.is_ok(), "{}", status(&world));
 }
 
+/// Nobody waits for ten minutes in the belief that requests come when nothing tells it any more.
+#[tokio::test(start_paused = true)]
+async fn that_metrics_tell_nothing_any_more_is_said_within_minutes() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    world.fault_metrics(serin::world::MetricFault::Status(503));
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    let held = status(&world);
+    let message = held["message"].as_str().unwrap();
+    assert!(message.contains("which tell nothing any more"), "{message}");
+    assert!(!held["release"]["deadline"].is_null(), "{held}");
+    // They are read again, and the requests with them.
+    world.fault_metrics(serin::world::MetricFault::None);
+    tokio::time::sleep(Duration::from_mins(12)).await;
+    let held = status(&world);
+    let message = held["message"].as_str().unwrap();
+    assert!(message.contains("the pods stay while requests come"), "{message}");
+    assert!(candidates(&world) > 0);
+}
+
 /// A counter is found by its movement between two looks, however far these lie apart.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_finds_them_with_long_intervals_too() {

@@ -1,7 +1,7 @@
 //! People change what a release rests on, at the real operator: what has been given to the candidate comes back all the
 //! same, and the status says who is waited for.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::json;
 use serin::cluster::observe;
 use serin::cluster::snapshot::Snapshot;
@@ -104,6 +104,37 @@ async fn a_deletion_goes_through_though_one_of_two_routes_is_gone() {
     delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
     tokio::time::sleep(Duration::from_mins(15)).await;
     assert!(world.object("rollouts", "shop", "checkout").is_none());
+    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+}
+
+/// A gateway that is gone for good takes no route. Whoever takes the route from it, as he is told to, is not kept waiting.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_goes_through_once_the_route_is_taken_from_a_gateway_that_is_gone() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    let never = Duration::from_hours(1000);
+    world.delay_gateway(never, never);
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let told = message(&world);
+    assert!(told.contains("take it out of `spec.parentRefs`"), "{told}");
+    let kind = GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute");
+    let routes = ApiResource::from_gvk(&kind);
+    let routes: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &routes);
+    let patch = Patch::Merge(json!({"spec": {"parentRefs": []}}));
+    routes
+        .patch("checkout", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert!(
+        world.object("rollouts", "shop", "checkout").is_none(),
+        "{}",
+        message(&world)
+    );
     assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
 }
 

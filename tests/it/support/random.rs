@@ -356,6 +356,7 @@ impl Dice {
                     until: random.maybe(50, |random| random.moment(now)),
                     alone: random.chance(50),
                 }),
+                overstayed: self.maybe(30, |_| entered),
             }),
             3 => Phase::RollingBack(Retreat {
                 revision,
