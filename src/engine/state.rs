@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::quantity::{Moment, Revision, Weight};
 use super::reason::Waiting;
-pub use removal::Removal;
+pub use removal::{Removal, Watched};
 pub use served::Served;
 
 /// The whole memory of the engine about one Rollout.
@@ -88,7 +88,7 @@ impl Phase {
                 .chain(served::told(served))
                 .collect(),
             Self::RolledBack(rejection) => vec![&mut rejection.since],
-            Self::Deleting(removal) => vec![&mut removal.entered],
+            Self::Deleting(removal) => removal.moments(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// The list at `pointer`, or an empty one.
-pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object
         .pointer(pointer)
         .and_then(Value::as_array)

@@ -9,7 +9,7 @@ use crate::api::Original;
 use crate::engine::Moment;
 use crate::engine::observation::{Problem, Route};
 use crate::engine::reason;
-use crate::render::json::text;
+use crate::render::json::{list, text};
 use crate::render::route;
 
 /// All managed routes as the gateways have taken them. One that names nobody any more may still be served in its older
@@ -153,7 +153,8 @@ pub(super) fn originals_of(rollout: &Value) -> Vec<Original> {
 
 /// Whether every route is accepted as it stands, and by which generations: the mark of one routing state. A route that
 /// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does, no
-/// backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken.
+/// backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken. Of one
+/// that names no gateway any more nobody is left who could take it: a person has taken it from one that is gone, perhaps.
 pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     let there: Vec<&Value> = snapshot
         .routes
@@ -174,7 +175,8 @@ pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
             let taken = match route::acceptance(object) {
                 route::Acceptance::Accepted => true,
                 route::Acceptance::Unresolved(_) => bare,
-                route::Acceptance::Pending(_) | route::Acceptance::Refused(_) => false,
+                route::Acceptance::Pending(_) => false,
+                route::Acceptance::Refused(_) => bare && list(object, "/spec/parentRefs").is_empty(),
             };
             taken.then(|| (text(object, "/metadata/uid").to_owned(), generation))
         })

@@ -39,6 +39,7 @@ impl Turn<'_> {
             weight,
             drain,
             served,
+            watched: served.and_then(|_| phase.watched()),
         });
         None
     }

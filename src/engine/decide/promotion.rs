@@ -46,17 +46,15 @@ impl Turn<'_> {
         }
         if ready < needed {
             let message = format!(
-                "{needed} ready candidate pods must serve alone while the Deployment rolls; it has no more pods to take the \
-                 traffic back"
+                "{needed} ready candidate pods must serve alone while the Deployment rolls, and {ready} are ready; the Deployment \
+                 has no more to take the traffic back"
             );
             if self.over(promotion.entered, self.plan.scaling_deadline) {
                 let message = match workload.endpoints {
                     0 => format!("{message}: make room for them (an abort would leave nobody to serve)"),
-                    1 => format!(
-                        "{message}: make room for them, or abort, and its 1 ready pod takes all traffic"
-                    ),
+                    1 => format!("{message}: make room for them, or abort, and its 1 pod takes all traffic"),
                     more => format!(
-                        "{message}: make room for them, or abort, and its {more} ready pods take all traffic"
+                        "{message}: make room for them, or abort, and its {more} pods take all traffic"
                     ),
                 };
                 return Some(Waiting::on(reason::CAPACITY_LOST, message));
@@ -205,6 +203,12 @@ impl Turn<'_> {
         if let Some(wait) = self.setback(&promotion, workload) {
             return wait;
         }
+        // A pause is no reason to forget it when this process ends.
+        let served = self.last_told(promotion.served);
+        if served != promotion.served {
+            self.next.phase = Phase::Promoting(Promotion { served, ..promotion });
+            return None;
+        }
         let Some(settled) = self
             .seen
             .route
@@ -217,11 +221,6 @@ impl Turn<'_> {
         let over = self.over(since, self.plan.promotion.bake);
         if let Some(wait) = self.paused_wait(promotion.paused) {
             return Some(wait);
-        }
-        let served = self.last_told(promotion.served);
-        if served != promotion.served {
-            self.next.phase = Phase::Promoting(Promotion { served, ..promotion });
-            return None;
         }
         let end = after(since, self.plan.promotion.bake);
         if let Some(wait) = self.still_served(&promotion.revision, end, served) {

@@ -197,6 +197,33 @@ async fn a_deletion_keeps_them_while_requests_come() {
     assert_eq!(candidates(&world), 0);
 }
 
+/// Nor longer than they come, whoever leads; and the status tells of the release as long as its candidate is there.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_finds_in_a_deletion_that_requests_stop() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    shifts(&world).await;
+    world.freeze_proxies(true);
+    abort(&world);
+    reason_is(&world, "ShareNotHonoured").await;
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    leader.shutdown().await;
+    let _leader = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(reason(&world), "ShareNotHonoured", "{}", status(&world));
+    let release = status(&world)["release"].take();
+    assert!(
+        release["waitingFor"].to_string().contains("still come"),
+        "{release}"
+    );
+    assert!(candidates(&world) > 0);
+    world.freeze_proxies(false);
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!(candidates(&world), 0);
+}
+
 /// The time for which they are kept counts from what was read last, not from when that was found to be old.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_ends_some_minutes_after_the_metrics_have_gone() {
