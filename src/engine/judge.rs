@@ -64,6 +64,8 @@ struct Tried {
     silent: Option<(Moment, String)>,
     /// Evaluations without data since the last one that had some.
     missed: u8,
+    /// When the provider did not answer last.
+    away: Option<Moment>,
     /// Since when the weight's share is looked at, and the counts until then.
     share_from: Option<Moment>,
     before_share: stats::Arms,
@@ -93,6 +95,7 @@ impl Judge {
             for (part, past) in brief.past.iter().enumerate() {
                 panel.learn(index, part, *past);
             }
+            panel.set_routed(index, brief.routed);
         }
         if let Some(pace) = pace {
             panel.expect(pace, &proofs(plan));
@@ -105,6 +108,7 @@ impl Judge {
             at: None,
             silent: None,
             missed: 0,
+            away: None,
             share_from: None,
             before_share: stats::Arms::default(),
         };
@@ -199,8 +203,9 @@ impl Judge {
             tried.silent = Some((since, words::not_judged(&tried.metric.name)));
             return;
         }
-        // A provider that was away answers with what it had before until it has scraped anew. Its first answer may show the
-        // requests until it went, so that a silence of several evaluations ends with the second one that shows some.
+        // A provider that was away answers with what it had before until it has scraped anew: what is of the time before it
+        // was back ends no silence. Nor does its first answer after that, which may show the requests until it went.
+        let back = tried.missed < 2 || tried.away.is_none_or(|away| at >= away);
         let ends = moved && tried.missed < 2;
         match &mut tried.silent {
             Some((_, why)) if !ends => {
@@ -209,12 +214,12 @@ impl Judge {
             }
             silent => *silent = None,
         }
-        if moved {
+        if moved && back {
             tried.missed = u8::from(!ends);
         }
         // What the candidate got while the baseline got nothing says nothing of the share that it gets since.
-        let back = gone && !self.panel.is_forsaken(index);
-        if back || tried.share_from.is_some_and(|from| at < from) {
+        let beside_again = gone && !self.panel.is_forsaken(index);
+        if beside_again || tried.share_from.is_some_and(|from| at < from) {
             tried.before_share = self.panel.in_step(index).unwrap_or_default();
         }
     }
@@ -224,6 +229,14 @@ impl Judge {
         if let Some(tried) = self.metrics.get_mut(index) {
             (tried.silent, tried.missed) = (None, 0);
         }
+    }
+
+    /// The provider of the metric at `index` does not answer `now`, and why.
+    pub fn miss_provider(&mut self, index: usize, now: Moment, why: &str) {
+        if let Some(tried) = self.metrics.get_mut(index) {
+            tried.away = Some(now);
+        }
+        self.miss(index, now, why);
     }
 
     /// An evaluation of the metric at `index` without data, and why.

@@ -272,11 +272,12 @@ impl Counters {
     }
 
     /// Whether `samples` hold a counter that is lower than it was. They do not always say whether it was reset: a gateway
-    /// may have begun to count one backend anew while it goes on with the others, or another server's sample is older.
+    /// may have begun to count one backend anew while it goes on with the others, or another server's sample is older. At the
+    /// first evaluation what was reset shortly before must be known, lest the server tells of it as of something new.
     pub fn wants_resets(&self, arm: ArmName, at: Timestamp, samples: &ArmSamples) -> bool {
         let track = self.track(arm);
         let values = Values::read(arm, &track.kind, at, samples);
-        values.is_ok_and(|values| track.has_fallen(&values))
+        values.is_ok_and(|values| self.at.is_none() && !values.is_empty() || track.has_fallen(&values))
     }
 
     fn track(&self, arm: ArmName) -> &Track {

@@ -14,7 +14,7 @@ use super::evidence::{Evidence, Flags, Given};
 use super::settings::Settings;
 
 /// The layout's version; a checkpoint of another version is refused.
-const VERSION: u64 = 6;
+const VERSION: u64 = 7;
 const WHOLES: usize = 23;
 /// The flags' bits that say that the past is calm, that it shows bursts, and that pods warm up.
 const CALM: u32 = 4;
@@ -25,6 +25,8 @@ const AGAINST_PAST: u32 = 7;
 const YOUNG: u32 = 8;
 /// And that the baseline is gone.
 const FORSAKEN: u32 = 9;
+/// And that requests are shared out by weight.
+const ROUTED: u32 = 10;
 
 /// An [`Evidence`] without its settings, as plain numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,12 +99,13 @@ fn reals(e: &mut Evidence, visit: &mut dyn FnMut(&mut f64)) {
             .into_iter()
             .for_each(&mut narrow);
     }
-    e.arrears.plain.iter_mut().for_each(&mut narrow);
+    e.withheld.plain.iter_mut().for_each(&mut narrow);
     for value in [
         &mut e.guard.largest,
         &mut e.guard.waiting.seconds,
-        &mut e.arrears.seconds,
-        &mut e.arrears.gross,
+        &mut e.guard.waiting.waited,
+        &mut e.withheld.seconds,
+        &mut e.withheld.gross,
         &mut e.gross,
         &mut e.learned.rate,
         &mut e.learned.squares,
@@ -176,6 +179,7 @@ impl Evidence {
             against_past.is_some(),
             f.warming == Some(Warming::Pods),
             f.amiss == Some(Amiss::BaselineGone),
+            self.given.routed,
         ];
         let packed = flags
             .iter()
@@ -241,6 +245,7 @@ impl Evidence {
             pace,
             release_floor: floor,
             candidate_pods: 1,
+            routed: packed >> ROUTED & 1 == 1,
             stand,
             settings,
         };

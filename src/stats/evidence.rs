@@ -25,7 +25,7 @@ use super::process::Process;
 use super::settings::Settings;
 use super::without_baseline::Alone;
 pub(super) use fail::WithheldEvidence;
-use guard::{BASELINE, CANDIDATE, Guard, PATIENT};
+use guard::{BASELINE, CANDIDATE, Guard, PATIENT, Patience};
 use learned::Learned;
 pub use margins::step_multiplier;
 use outage::Rates;
@@ -50,6 +50,8 @@ pub(super) struct Given {
     /// The release can prove no rate below this.
     pub(super) release_floor: f64,
     pub(super) candidate_pods: u32,
+    /// The step's weight says how many requests come to the baseline.
+    pub(super) routed: bool,
     pub(super) stand: Stand,
 }
 
@@ -68,7 +70,7 @@ pub struct Evidence {
     pub(super) given: Arc<Given>,
     pub(super) fail: Process<5>,
     pub(super) guard: Guard,
-    pub(super) arrears: WithheldEvidence,
+    pub(super) withheld: WithheldEvidence,
     pub(super) learned: Learned,
     /// Log e-value of the bet on a gross fault in this warm-up.
     pub(super) gross: f32,
@@ -107,11 +109,12 @@ impl Evidence {
                 pace: None,
                 release_floor: 0.0,
                 candidate_pods: 1,
+                routed: false,
                 stand: Stand::Beside,
             }),
             fail: Process::new(FAIL_PRIOR),
             guard: Guard::default(),
-            arrears: WithheldEvidence::default(),
+            withheld: WithheldEvidence::default(),
             learned: Learned::default(),
             gross: 0.0,
             release: Process::new(PASS_PRIOR),
@@ -172,7 +175,7 @@ impl Evidence {
             self.weigh(&waiting);
         }
         self.fail.deal(&FAIL_PRIOR, NEW_DEAL);
-        (self.gross, self.arrears) = (0.0, WithheldEvidence::default());
+        (self.gross, self.withheld) = (0.0, WithheldEvidence::default());
         self.step = Process::new(PASS_PRIOR);
         self.step_best = 0.0;
         self.ratio = self.ratio.anew();
@@ -190,6 +193,14 @@ impl Evidence {
     pub fn set_candidate_pods(&mut self, pods: u32) {
         if self.given.candidate_pods != pods.max(1) {
             Arc::make_mut(&mut self.given).candidate_pods = pods.max(1);
+        }
+    }
+
+    /// Whether the step's weight says how many requests come to the baseline: a gateway shares them out, and the metric counts
+    /// all of them.
+    pub fn set_routed(&mut self, routed: bool) {
+        if self.given.routed != routed {
+            Arc::make_mut(&mut self.given).routed = routed;
         }
     }
 
@@ -225,7 +236,14 @@ impl Evidence {
         if tick.baseline.requests > 0 && self.is_forsaken() {
             self.flags.amiss = None;
         }
-        let patience = if self.is_forsaken() { 0.0 } else { PATIENT };
+        let patience = if self.is_forsaken() {
+            Patience::default()
+        } else {
+            Patience {
+                seconds: PATIENT,
+                beside: self.given.routed.then(|| self.beside()),
+            }
+        };
         if let Some(tick) = self.guard.gather(&tick, &self.given.background, patience) {
             self.weigh(&tick);
         }
@@ -247,9 +265,9 @@ impl Evidence {
         } else {
             before.filter(|_| self.guard.waits())
         };
-        // Each warm-up has a stake of its own: what a calm one before has lost must not blind this one. What is still
-        // owed to the bet before belongs to that.
-        if warming.is_some() && before.is_none() && self.arrears.gross == 0.0 {
+        // Each warm-up has a stake of its own: what a calm one before has lost must not blind this one. What was
+        // withheld from the bet before belongs to that.
+        if warming.is_some() && before.is_none() && self.withheld.gross == 0.0 {
             self.gross = 0.0;
         }
         self.flags.warming = warming;
@@ -280,6 +298,7 @@ impl Evidence {
         let both = self.is_environment(rates);
         let rates = Rates {
             limit: self.outage_rate(),
+            known,
             recent: self.guard.recent_rate(BASELINE),
             lasting: self.guard.lasting_rate(BASELINE),
         };
@@ -330,8 +349,11 @@ impl Evidence {
 
     /// Time passes without evidence; bets are still dealt out anew.
     fn rest(&mut self, seconds: f64) {
-        self.arrears = WithheldEvidence::default();
-        self.fail.observe(&FAIL_PRIOR, &[0.0; 5], seconds);
+        if self.is_idle() {
+            // Whether that was a burst will not be known any more.
+            self.withheld = WithheldEvidence::default();
+        }
+        self.fail.observe(&FAIL_PRIOR, &[0.0; 5], self.dealt(seconds));
         self.release.observe(&PASS_PRIOR, &[0.0; 6], seconds);
         self.step.observe(&PASS_PRIOR, &[0.0; 6], seconds);
     }

@@ -155,6 +155,18 @@ impl Panel {
         }
     }
 
+    /// Whether a metric's requests are shared out by the step's weight.
+    pub fn set_routed(&mut self, metric: usize, routed: bool) {
+        for evidence in self
+            .metrics
+            .get_mut(metric)
+            .into_iter()
+            .flat_map(|it| &mut it.parts)
+        {
+            evidence.set_routed(routed);
+        }
+    }
+
     /// What each comparison of a metric was told of the baseline's past.
     pub fn pasts(&self, metric: usize) -> Vec<Background> {
         let parts = self.metrics.get(metric).into_iter().flat_map(|it| &it.parts);
@@ -333,6 +345,12 @@ impl Panel {
             .into_iter()
             .flat_map(|metric| &metric.parts);
         parts.any(Evidence::is_suspect)
+    }
+
+    /// Whether the candidate shares an outage by what `metric` says.
+    pub fn is_in_shared_fault(&self, metric: usize) -> bool {
+        let metric = self.metrics.get(metric);
+        metric.is_some_and(|metric| metric.parts.iter().any(Evidence::is_in_shared_fault))
     }
 
     /// The candidate's share (per cent) that `metric`'s requests really have in this step, if it is surely and

@@ -14,7 +14,7 @@
 use super::assessment::{Evidenced, Verdict};
 use super::background::Background;
 use super::counts::{Counts, Tick};
-use super::evidence::guard::{CANDIDATE, Guard};
+use super::evidence::guard::{CANDIDATE, Guard, Patience};
 use super::history::burst_limit;
 use super::process::Process;
 use super::settings::{Margin, Settings};
@@ -38,6 +38,8 @@ pub struct Alone {
     needed: f64,
     pub(super) process: Process<4>,
     pub(super) guard: Guard,
+    /// Log e-values that each bet but cash was not given because the failures may be a burst, while every tick has too many.
+    pub(super) withheld: [f32; BETS.len() - 1],
     pub(super) failed: bool,
 }
 
@@ -52,6 +54,7 @@ impl Alone {
             needed: settings.needed_to_fail(),
             process: Process::new(PRIOR),
             guard: Guard::default(),
+            withheld: [0.0; BETS.len() - 1],
             failed: false,
         })
     }
@@ -88,7 +91,7 @@ impl Alone {
             warming,
             ..Tick::new(candidate.clipped(), Counts::default(), seconds)
         };
-        if let Some(tick) = self.guard.gather(&tick, &self.past, 0.0) {
+        if let Some(tick) = self.guard.gather(&tick, &self.past, Patience::default()) {
             self.weigh(&tick);
         }
     }
@@ -106,19 +109,45 @@ impl Alone {
             self.limit
         };
         let rate = limit.max(self.guard.lasting_rate(CANDIDATE));
-        let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
-        let log_e = BETS.map(|bet| (bad * bet.ln() - n * limit * (bet - 1.0)) / self.past.dispersion());
+        let bad = tick.candidate.bad;
+        let counted = bad.min(burst_limit(n * rate, 1.0));
+        let log_e =
+            BETS.map(|bet| (counted as f64 * bet.ln() - n * limit * (bet - 1.0)) / self.past.dispersion());
         let gained = self.process.observe(&PRIOR, &log_e, tick.seconds);
         self.guard.gain(gained, 0.0);
         self.failed = self.evidence().reached();
+        if bad > burst_limit(n * limit, 1.0) {
+            let missed = (bad - counted) as f64 / self.past.dispersion();
+            for (sum, bet) in self.withheld.iter_mut().zip(&BETS[1..]) {
+                *sum += (missed * bet.ln()) as f32;
+            }
+        } else {
+            self.withheld = Default::default();
+        }
     }
 
     /// The evidence that the candidate is beyond the limit, without what is set aside.
     pub fn evidence(&self) -> Evidenced {
+        self.without_the_largest(self.process.evidence())
+    }
+
+    fn without_the_largest(&self, evidence: f64) -> Evidenced {
         Evidenced {
-            evidence: self.process.evidence() - f64::from(self.guard.largest).max(SET_ASIDE),
+            evidence: evidence - f64::from(self.guard.largest).max(SET_ASIDE),
             needed: self.needed,
         }
+    }
+
+    /// Whether the candidate would be convicted by what is withheld as a possible burst.
+    pub fn is_suspect(&self) -> bool {
+        let mut missed = [0.0; BETS.len()];
+        for (to, from) in missed[1..].iter_mut().zip(self.withheld) {
+            *to = f64::from(from);
+        }
+        let mut all = self.process;
+        all.observe(&PRIOR, &missed, 0.0);
+        let withheld = self.withheld.iter().any(|nats| *nats > 0.0);
+        withheld && self.without_the_largest(all.evidence()).reached()
     }
 
     /// Fail, final for the release, or Continue.

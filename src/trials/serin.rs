@@ -132,7 +132,8 @@ impl Method for Serin {
             return Move::RollBack;
         }
         if self.baking {
-            return if self.held >= self.ladder.bake.1 - 1e-9 && !self.evidence.is_suspect() {
+            let kept = self.evidence.is_suspect() || self.evidence.is_in_shared_fault();
+            return if self.held >= self.ladder.bake.1 - 1e-9 && !kept {
                 Move::Promote
             } else {
                 Move::At(self.ladder.bake.0)

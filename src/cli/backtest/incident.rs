@@ -123,7 +123,7 @@ impl Game<'_> {
                 return;
             }
             // Where nobody asks the new version, no proof of before counts.
-            if !seen.idle && self.leaves((verdict, seen.standing.suspect), at) {
+            if !seen.idle && self.leaves((verdict, seen.standing.keeps_bake()), at) {
                 if self.plan.is_top(self.rung) {
                     self.course.outcome = Outcome::Promoted(at);
                     self.end(at);
@@ -149,11 +149,11 @@ impl Game<'_> {
     }
 
     /// Whether the rung is left upwards.
-    fn leaves(&mut self, (verdict, suspect): (Verdict, bool), at: Moment) -> bool {
+    fn leaves(&mut self, (verdict, kept): (Verdict, bool), at: Moment) -> bool {
         let rung = self.plan.rung(self.rung);
         let held = self.held(at) >= rung.hold;
         match rung.kind {
-            RungKind::Bake => held && !suspect,
+            RungKind::Bake => held && !kept,
             RungKind::Proof => {
                 if verdict == Verdict::Pass && !self.passed {
                     self.passed = true;

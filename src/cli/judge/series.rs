@@ -4,7 +4,7 @@
 //! what it was. A series that is new counts from 0 only if it began after the last line; otherwise its first sample is no more
 //! than a base. Errors may show a line earlier or later than their requests, or in another series: the arm is clipped as a
 //! whole, and what exceeds its requests waits for the next ones. Errors that fall though their requests do not come from a
-//! sample that is older, and their counter stays where it was; only where most of them are gone has it begun anew.
+//! sample that is older, and their counter stays where it was; only where most of them stay away has it begun anew.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ use crate::stats::Counts;
 const ROUNDING: f64 = 1.5;
 /// What was not seen for so long is forgotten, in seconds of the stream: a release may see thousands of pods.
 const MEMORY: f64 = 600.0;
+/// An errors' counter that has been below half of what it was in so many lines in a row has begun anew.
+const BEGUN_ANEW: u8 = 3;
 
 /// The last sample of a series.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ struct Sample {
     started: Option<f64>,
     /// When it was seen.
     at: f64,
+    /// In so many lines in a row the errors have been less than half of what they were.
+    fewer: u8,
 }
 
 impl Sample {
@@ -40,9 +44,17 @@ impl Sample {
         began_anew || later.requests < self.requests
     }
 
-    /// The errors from which a later total of the same process counts.
-    const fn bad_before(&self, later: u64) -> u64 {
-        if later < self.bad / 2 { 0 } else { self.bad }
+    /// The errors from which a later total of the same process counts, and in how many lines these have been fewer. Another
+    /// server's older sample shows fewer errors for a line or two; a counter that stays below has begun anew, and counts in
+    /// full.
+    const fn bad_before(&self, later: u64) -> (u64, u8) {
+        if later >= self.bad / 2 {
+            (self.bad, 0)
+        } else if self.fewer + 1 < BEGUN_ANEW {
+            (self.bad, self.fewer + 1)
+        } else {
+            (0, 0)
+        }
     }
 }
 
@@ -63,6 +75,7 @@ impl Counters {
                 bad: one.x.0,
                 started: one.started,
                 at: t,
+                fewer: 0,
             };
             let from = if let Some(slot) = self.last.get_mut(one.name.as_ref()) {
                 let before = *slot;
@@ -71,7 +84,9 @@ impl Counters {
                 let base = if reset {
                     (0, 0)
                 } else {
-                    (before.requests, before.bad_before(now.bad))
+                    let (bad, fewer) = before.bad_before(now.bad);
+                    now.fewer = fewer;
+                    (before.requests, bad)
                 };
                 now.bad = now.bad.max(base.1);
                 *slot = now;
@@ -177,8 +192,10 @@ mod tests {
             taken.skip(1).collect::<Vec<_>>()
         };
         assert_eq!(totals(&[1_000, 999, 1_000, 998, 1_002, 1_003]), [0, 0, 0, 2, 1]);
-        // Errors whose counter is another process's, which began anew.
-        assert_eq!(totals(&[1_000, 3, 5]), [3, 2]);
+        // Few errors fall by more than half in an older sample, which a server's other replica may tell again and again.
+        assert_eq!(totals(&[2, 0, 2, 0, 2, 0, 2, 0, 0, 2]), [0; 9]);
+        // Errors whose counter is another process's, which began anew: known in the third line.
+        assert_eq!(totals(&[1_000, 3, 5, 5, 6]), [0, 0, 5, 1]);
     }
 
     #[test]

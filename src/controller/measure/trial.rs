@@ -276,7 +276,8 @@ impl Trial {
         let source = match source {
             Ok(source) => source,
             Err(problem) => {
-                (0..self.lines.len()).for_each(|index| self.judge.miss(index, now, &problem.message));
+                let lines = 0..self.lines.len();
+                lines.for_each(|index| self.judge.miss_provider(index, now, &problem.message));
                 return Vec::new();
             }
         };
@@ -314,7 +315,7 @@ impl Trial {
         if let Some(why) = outcome.as_ref().err().filter(|why| why.transient()) {
             // The server is away: what was kept is not fresh any more, and its history may still be there. The point may
             // be long past, the silence is not.
-            return self.judge.miss(index, now, &why.to_string());
+            return self.judge.miss_provider(index, now, &why.to_string());
         }
         if let Some(lead) = line.lead {
             if at < lead {

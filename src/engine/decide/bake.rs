@@ -31,10 +31,11 @@ impl Turn<'_> {
         if self.now < end {
             return Waiting::on(reason::BAKING, format!("{bake}{anew}")).until(Some(end));
         }
-        let why = if self.is_watched(rung) {
-            "goes on while the candidate looks worse"
-        } else {
-            "goes on until the metrics have been read for as long as it lasts"
+        let standing = self.seen.evidence.standing;
+        let why = match (self.is_watched(rung), standing.outage && !standing.suspect) {
+            (false, _) => "goes on until the metrics have been read for as long as it lasts",
+            (true, true) => "goes on while both versions are far worse than usual",
+            (true, false) => "goes on while the candidate looks worse",
         };
         let ahead = Some(deadline).filter(|deadline| self.now < *deadline);
         Waiting::on(reason::BAKING, format!("{bake} {why}{anew}")).until(ahead)

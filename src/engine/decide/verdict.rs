@@ -16,7 +16,7 @@ impl Turn<'_> {
         let proven = match self.plan.rung(rung).kind {
             // What was read before is of another weight.
             RungKind::Proof => evidence.clears(revision, rung, since),
-            RungKind::Bake => evidence.current(revision, rung, since) && !evidence.standing.suspect,
+            RungKind::Bake => evidence.current(revision, rung, since) && !evidence.standing.keeps_bake(),
         };
         proven && evidence.at.is_some_and(|at| at <= self.now)
     }

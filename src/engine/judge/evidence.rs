@@ -43,6 +43,15 @@ pub struct Standing {
     pub measured: Duration,
     /// Something speaks against the candidate, though not enough to convict it.
     pub suspect: bool,
+    /// The candidate shares an outage of the whole service.
+    pub outage: bool,
+}
+
+impl Standing {
+    /// Whether no bake ends by it.
+    pub const fn keeps_bake(&self) -> bool {
+        self.suspect || self.outage
+    }
 }
 
 /// A verdict on the candidate.

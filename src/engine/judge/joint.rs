@@ -46,6 +46,7 @@ impl Judge {
             standing: Standing {
                 measured: self.measured(),
                 suspect: self.gating().any(|index| self.panel.is_suspect(index)),
+                outage: self.gating().any(|index| self.panel.is_in_shared_fault(index)),
             },
             idle: self.panel.is_idle(),
             by_past: telling.is_some_and(|index| self.panel.is_by_past(index)),

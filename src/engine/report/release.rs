@@ -41,7 +41,7 @@ pub(super) fn release(
         Phase::Adopting => return None,
     };
     let revision = state.active()?.to_string();
-    let verdicts = kept_verdicts(frame, &revision);
+    let verdicts = kept_verdicts(state, frame, &revision);
     Some(api::ReleaseStatus {
         step,
         steps,
@@ -157,8 +157,12 @@ fn numbers(seen: &stats::Assessment) -> api::VerdictNumbers {
     }
 }
 
-/// The newest verdict of each step and metric of this revision, as many as the status may hold.
-fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
+/// The newest verdict of each step and metric of this revision, as many as the status may hold. Once the steps are others
+/// their numbers mean others too, and what was said of the earlier ones goes.
+fn kept_verdicts(state: &State, frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
+    if steps_changed(state, frame) {
+        return Vec::new();
+    }
     let earlier = frame
         .before
         .release
@@ -166,6 +170,15 @@ fn kept_verdicts(frame: &Frame<'_>, revision: &str) -> Vec<api::VerdictStatus> {
         .filter(|release| release.revision == revision);
     let all = earlier.map(|release| release.verdicts.clone());
     merged(all.unwrap_or_default(), &frame.verdicts)
+}
+
+/// Whether this decision is the first on other steps.
+fn steps_changed(state: &State, frame: &Frame<'_>) -> bool {
+    let before = super::restore(Some(frame.before));
+    let (Ok(before), Phase::Releasing(now)) = (&before, &state.phase) else {
+        return false;
+    };
+    matches!(&before.phase, Phase::Releasing(then) if then.ladder != now.ladder)
 }
 
 fn merged(mut all: Vec<api::VerdictStatus>, present: &[api::VerdictStatus]) -> Vec<api::VerdictStatus> {

@@ -46,10 +46,12 @@ impl Series {
         }
     }
 
-    /// A counter that existed before our first reading: most of its value is older than any sample that may still arrive.
-    pub(super) fn base(value: f64, at: Timestamp) -> Self {
+    /// A counter that existed before our first reading: most of its value is older than any sample that may still arrive. So
+    /// many `falls` the server has seen by then.
+    pub(super) fn base(value: f64, at: Timestamp, falls: u64) -> Self {
         Self {
             predates_us: true,
+            falls: (falls > 0).then_some((at, falls)).into_iter().collect(),
             ..Self::new(value, at)
         }
     }

@@ -147,7 +147,11 @@ impl Track {
             // next evaluation, which the baseline can match.
             if birth.at <= weightless {
                 for (last, now) in self.last.iter_mut().zip(&values.parts) {
-                    last.extend(now.iter().map(|it| (it.0.clone(), Series::base(*it.1, birth.at))));
+                    let base = |(labels, value): (&Labels, &f64)| {
+                        let falls = values.fallen.get(labels).copied().unwrap_or_default();
+                        (labels.clone(), Series::base(*value, birth.at, falls))
+                    };
+                    last.extend(now.iter().map(base));
                 }
             }
             return;
@@ -219,7 +223,7 @@ fn difference(
                 sum += value;
                 Series::new(value, at)
             } else {
-                Series::base(value, at)
+                Series::base(value, at, fallen.get(labels).copied().unwrap_or_default())
             };
             last.insert(labels.clone(), series);
             continue;

@@ -116,12 +116,14 @@ fn every_number_of_the_evidence_against_the_past_is_kept_behind_the_past_itself(
         next += 4.0;
     }
     (kept.guard.largest, kept.guard.waiting.seconds) = (30.0, 31.0);
-    kept.guard.waiting.counts = [[32, 33], [34, 35]];
-    (kept.guard.touched, kept.guard.lasting, kept.failed) = (36, 37, true);
+    kept.guard.waiting.waited = 32.0;
+    kept.guard.waiting.counts = [[36, 37], [38, 39]];
+    kept.withheld = [33.0, 34.0, 35.0];
+    (kept.guard.touched, kept.guard.lasting, kept.failed) = (40, 41, true);
     let numbers = without_baseline::reals(&kept);
     let want: Vec<f64> = [0.001, 1.5, 7.0, 30.0, 0.25, 2.0]
         .into_iter()
-        .chain((1..=37).map(f64::from))
+        .chain((1..=41).map(f64::from))
         .chain([1.0])
         .collect();
     assert_eq!(numbers, want);

@@ -24,6 +24,8 @@ fn visit_all(alone: &mut Alone, visit: &mut dyn FnMut(&mut f64)) {
     }
     narrow(&mut guard.largest);
     narrow(&mut guard.waiting.seconds);
+    narrow(&mut guard.waiting.waited);
+    alone.withheld.iter_mut().for_each(narrow);
     for count in guard.waiting.counts.iter_mut().flatten() {
         let mut wide = f64::from(*count);
         visit(&mut wide);

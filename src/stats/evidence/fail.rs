@@ -53,18 +53,17 @@ impl Evidence {
             ..*tick
         };
         let before = self.fail.evidence();
-        // WithheldEvidence must be added to the very bets that missed them, so nothing is dealt while there are some.
-        let pending = self.arrears != WithheldEvidence::default();
-        let seconds = if pending { 0.0 } else { tick.seconds };
+        let seconds = self.dealt(tick.seconds);
         let dispersion = self.past().dispersion();
-        let owed = if tick.warming {
+        let missed = if tick.warming {
             self.bet_on_gross_fault(&cut, tick, dispersion)
         } else {
             self.bet(&cut, tick, seconds, dispersion)
         };
         let gained = self.fail.evidence() - before;
         let beyond = bad > self.burst_limit(requests, normal, 1.0);
-        let late = self.collect(beyond, tick.seconds, owed);
+        self.withhold(beyond, tick.seconds, missed);
+        let late = self.collect();
         self.guard.gain(gained, late);
         self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
     }
@@ -74,14 +73,14 @@ impl Evidence {
         let margin = self.tolerated();
         let tempered = |tick: &Tick, bet: f64| fail_log_e(tick, margin, bet * margin.ratio) / dispersion;
         let log_e = FAIL_BETS.map(|bet| tempered(cut, bet));
-        let mut owed = WithheldEvidence::default();
+        let mut missed = WithheldEvidence::default();
         if cut != full {
-            for (at, owed) in owed.plain.iter_mut().enumerate() {
-                *owed = (tempered(full, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
+            for (at, missed) in missed.plain.iter_mut().enumerate() {
+                *missed = (tempered(full, FAIL_BETS[at + 1]) - log_e[at + 1]) as f32;
             }
         }
         self.fail.observe(&FAIL_PRIOR, &log_e, seconds);
-        owed
+        missed
     }
 
     /// The one bet of a warm-up. Its wealth multiplies with that of the other bets.
@@ -107,45 +106,59 @@ impl Evidence {
             .multiply(at_stake(WARMUP_STAKE, f64::from(self.gross)) - before);
     }
 
-    /// Keeps the account of what was cut. Once every tick has been beyond the limit for longer than any burst, all of
-    /// it counts after all; returns what that gained. Not where bursts are known: there they may follow each other.
-    fn collect(&mut self, beyond: bool, seconds: f64, owed: WithheldEvidence) -> f64 {
-        if !beyond || self.past().lasting_bursts() {
-            self.arrears = WithheldEvidence::default();
-            return 0.0;
+    /// Of so many seconds, those over which wealth is dealt anew: none while evidence is withheld, which must be added to the
+    /// very bets that missed it.
+    pub(super) fn dealt(&self, seconds: f64) -> f64 {
+        if self.withheld == WithheldEvidence::default() {
+            seconds
+        } else {
+            0.0
         }
-        let arrears = &mut self.arrears;
-        arrears.seconds += seconds as f32;
-        for (sum, part) in arrears.plain.iter_mut().zip(owed.plain) {
+    }
+
+    /// Keeps the account of what was cut while every tick is `beyond` the limit.
+    pub(super) fn withhold(&mut self, beyond: bool, seconds: f64, missed: WithheldEvidence) {
+        if !beyond {
+            self.withheld = WithheldEvidence::default();
+            return;
+        }
+        let withheld = &mut self.withheld;
+        withheld.seconds += seconds as f32;
+        for (sum, part) in withheld.plain.iter_mut().zip(missed.plain) {
             *sum += part;
         }
-        arrears.gross += owed.gross;
-        if self.arrears.seconds <= self.guard.outlasted() {
+        withheld.gross += missed.gross;
+    }
+
+    /// Once every tick has been beyond the limit for longer than any burst, all that was cut counts after all; returns what
+    /// that gained. Not where bursts are known: there they may follow each other.
+    fn collect(&mut self) -> f64 {
+        if self.withheld.seconds <= self.guard.outlasted() || self.past().lasting_bursts() {
             return 0.0;
         }
         let before = self.fail.evidence();
         self.fail = self.with_withheld();
-        self.gross += std::mem::take(&mut self.arrears).gross;
+        self.gross += std::mem::take(&mut self.withheld).gross;
         self.fail.evidence() - before
     }
 
     /// The evidence against the candidate with what is withheld.
     fn with_withheld(&self) -> Process<5> {
         let mut plain = [0.0; FAIL_BETS.len()];
-        for (to, from) in plain[1..].iter_mut().zip(self.arrears.plain) {
+        for (to, from) in plain[1..].iter_mut().zip(self.withheld.plain) {
             *to = f64::from(from);
         }
         let mut all = self.fail;
         all.observe(&FAIL_PRIOR, &plain, 0.0);
         let gross = |nats: f32| at_stake(WARMUP_STAKE, f64::from(nats));
-        all.multiply(gross(self.gross + self.arrears.gross) - gross(self.gross));
+        all.multiply(gross(self.gross + self.withheld.gross) - gross(self.gross));
         all
     }
 
     /// How much speaks against the candidate if the trouble that is going on is no burst: while that is open, nothing passes.
     pub(super) fn at_worst(&self) -> f64 {
         let now = self.fail.evidence();
-        if self.arrears == WithheldEvidence::default() {
+        if self.withheld == WithheldEvidence::default() {
             now
         } else {
             now.max(self.with_withheld().evidence())

@@ -24,6 +24,12 @@ const SHORTEST: f64 = 1.0;
 /// where that happens more rarely than the judge evaluates, the arms' counters move in different evaluations. Scrapes more
 /// than two minutes apart are not comparable, and after five minutes samples are stale.
 pub(in crate::stats) const PATIENT: f64 = 150.0;
+/// How long requests of the candidate wait for those of a baseline of which few have been counted, in seconds.
+const SHORT_PATIENT: f64 = 60.0;
+/// So many more requests of the baseline are expected than are counted while only the candidate's pods have been scraped.
+const FEWER: f64 = 4.0;
+/// Fewer expected requests say nothing of how many there should be.
+const EXPECTED: f64 = 20.0;
 /// Scrapes are not quite regular: what differs by less than this share is taken for equal.
 pub(super) const JITTER: f64 = 0.1;
 /// The two arms, as positions.
@@ -34,16 +40,19 @@ pub(in crate::stats) const BASELINE: usize = 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::stats) struct Waiting {
     pub(in crate::stats) seconds: f32,
+    /// Those of them after the first scrape.
+    pub(in crate::stats) waited: f32,
     /// Requests and bad ones by arm.
     pub(in crate::stats) counts: [[u32; 2]; 2],
 }
 
 impl Waiting {
     /// A tick that is to wait; `None` if it has too many requests for the room that there is.
-    fn of(tick: &Tick) -> Option<Self> {
+    fn of(tick: &Tick, waited: f32) -> Option<Self> {
         let narrow = |arm: Counts| Some([arm.requests.try_into().ok()?, arm.bad.try_into().ok()?]);
         Some(Self {
             seconds: tick.seconds as f32,
+            waited,
             counts: [narrow(tick.candidate)?, narrow(tick.baseline)?],
         })
     }
@@ -84,20 +93,47 @@ fn grain(past: &Background) -> f64 {
     }
 }
 
-/// Whether one arm had requests and the other none.
-const fn one_armed(tick: &Tick) -> bool {
-    (tick.candidate.requests == 0) != (tick.baseline.requests == 0)
+/// How requests of one arm wait for those of the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::stats) struct Patience {
+    /// Where the other arm has none, for so many seconds.
+    pub(in crate::stats) seconds: f64,
+    /// How many of the baseline come to one of the candidate, if that is known. A provider that was away scrapes one pod
+    /// after the other: the first reading then shows the failures of the candidate's minutes and hardly any request beside
+    /// them, the next one the other way round, and neither could be compared.
+    pub(in crate::stats) beside: Option<f64>,
+}
+
+impl Patience {
+    /// Whether what was counted waits for more; for so many seconds it has already.
+    fn lasts(self, tick: &Tick, waited: f32) -> bool {
+        if (tick.candidate.requests == 0) != (tick.baseline.requests == 0) {
+            return tick.seconds < self.seconds;
+        }
+        let expected = self.beside.unwrap_or_default() * tick.candidate.requests as f64;
+        let few = expected >= EXPECTED && tick.baseline.requests as f64 * FEWER < expected;
+        few && f64::from(waited) < SHORT_PATIENT
+    }
 }
 
 impl Guard {
-    /// Takes a scrape; returns what is to be read now, if it is time. What has requests in one arm only waits for those of
-    /// the other, `patience` seconds at most: how many requests come decides it, never how many fail, so no bet is
-    /// chosen by what it wins.
-    pub(in crate::stats) fn gather(&mut self, tick: &Tick, past: &Background, patience: f64) -> Option<Tick> {
+    /// Takes a scrape; returns what is to be read now, if it is time. How many requests come decides it, never how many fail,
+    /// so no bet is chosen by what it wins.
+    pub(in crate::stats) fn gather(
+        &mut self,
+        tick: &Tick,
+        past: &Background,
+        patience: Patience,
+    ) -> Option<Tick> {
         let enough = grain(past) - JITTER * tick.seconds;
-        if !self.waits() && tick.seconds >= enough && !(one_armed(tick) && tick.seconds < patience) {
+        if !self.waits() && tick.seconds >= enough && !patience.lasts(tick, 0.0) {
             return Some(*tick);
         }
+        let waited = if self.waits() {
+            self.waiting.waited + tick.seconds as f32
+        } else {
+            0.0
+        };
         let before = self.read(tick.warming);
         let sum = Tick {
             candidate: before.candidate.plus(tick.candidate),
@@ -105,8 +141,8 @@ impl Guard {
             seconds: f64::from(before.seconds as f32 + tick.seconds as f32),
             ..before
         };
-        let due = sum.seconds >= enough && !(one_armed(&sum) && sum.seconds < patience);
-        match Waiting::of(&sum) {
+        let due = sum.seconds >= enough && !patience.lasts(&sum, waited);
+        match Waiting::of(&sum, waited) {
             Some(waiting) if !due => self.waiting = waiting,
             _ => return Some(sum),
         }
@@ -120,7 +156,7 @@ impl Guard {
 
     /// Reads what has waited.
     pub(in crate::stats) fn read(&mut self, warming: bool) -> Tick {
-        let Waiting { seconds, counts } = std::mem::take(&mut self.waiting);
+        let Waiting { seconds, counts, .. } = std::mem::take(&mut self.waiting);
         let [candidate, baseline] = counts.map(|[n, x]| Counts::new(n.into(), x.into()));
         Tick {
             warming,
@@ -220,6 +256,13 @@ mod tests {
         Tick::new(Counts::new(100, bad), Counts::new(900, 9), seconds)
     }
 
+    fn patient() -> Patience {
+        Patience {
+            seconds: PATIENT,
+            beside: None,
+        }
+    }
+
     fn known(burst_ticks: usize, tick_seconds: f64, calm: bool) -> Background {
         Background::new(Some(0.001), 1.0, burst_ticks, 0.0)
             .with_tick_seconds(tick_seconds)
@@ -231,7 +274,7 @@ mod tests {
         let mut guard = Guard::default();
         let mut read = 0.0;
         for _ in 0..200 {
-            if let Some(tick) = guard.gather(&tick(seconds, 1), past, PATIENT) {
+            if let Some(tick) = guard.gather(&tick(seconds, 1), past, patient()) {
                 guard.remember(&tick, past);
                 read = tick.seconds;
             }
@@ -274,17 +317,20 @@ mod tests {
     fn scrapes_that_are_read_together_keep_all_counts() {
         let past = known(1, 15.0, false);
         let mut guard = Guard::default();
-        assert_eq!(guard.gather(&tick(6.0, 3), &past, PATIENT), None);
-        assert_eq!(guard.gather(&tick(6.0, 4), &past, PATIENT), None);
-        let read = guard.gather(&tick(3.0, 5), &past, PATIENT).unwrap();
+        assert_eq!(guard.gather(&tick(6.0, 3), &past, patient()), None);
+        assert_eq!(guard.gather(&tick(6.0, 4), &past, patient()), None);
+        let read = guard.gather(&tick(3.0, 5), &past, patient()).unwrap();
         assert_eq!(
             (read.candidate, read.baseline),
             (Counts::new(300, 12), Counts::new(2_700, 27))
         );
         assert!((read.seconds - 15.0).abs() < 1e-9 && !read.warming);
         assert_eq!(guard.waiting, Waiting::default());
-        assert_eq!(guard.gather(&tick(14.6, 1), &past, PATIENT), Some(tick(14.6, 1)));
-        let _ = guard.gather(&tick(1.0, 1), &past, PATIENT);
+        assert_eq!(
+            guard.gather(&tick(14.6, 1), &past, patient()),
+            Some(tick(14.6, 1))
+        );
+        let _ = guard.gather(&tick(1.0, 1), &past, patient());
         assert!(guard.read(true).warming);
     }
 
@@ -295,21 +341,21 @@ mod tests {
         let theirs = Tick::new(Counts::default(), Counts::new(675, 1), 15.0);
         let nothing = Tick::new(Counts::default(), Counts::default(), 15.0);
         let mut guard = Guard::default();
-        assert_eq!(guard.gather(&nothing, &past, PATIENT), Some(nothing));
-        assert_eq!(guard.gather(&mine(38), &past, PATIENT), None);
-        assert_eq!(guard.gather(&nothing, &past, PATIENT), None);
-        let both = guard.gather(&theirs, &past, PATIENT);
+        assert_eq!(guard.gather(&nothing, &past, patient()), Some(nothing));
+        assert_eq!(guard.gather(&mine(38), &past, patient()), None);
+        assert_eq!(guard.gather(&nothing, &past, patient()), None);
+        let both = guard.gather(&theirs, &past, patient());
         let pair = (Counts::new(75, 38), Counts::new(675, 1));
         assert_eq!(both, Some(Tick::new(pair.0, pair.1, 45.0)));
         // Not for ever: ten looks without the other arm are read as they are.
-        let read = (0..10).map(|_| guard.gather(&mine(0), &past, PATIENT));
+        let read = (0..10).map(|_| guard.gather(&mine(0), &past, patient()));
         let read: Vec<_> = read.collect();
         assert!(
             read[..9].iter().all(Option::is_none) && read[9].is_some(),
             "{read:?}"
         );
         // Whoever has no other arm waits for none.
-        assert_eq!(guard.gather(&mine(3), &past, 0.0), Some(mine(3)));
+        assert_eq!(guard.gather(&mine(3), &past, Patience::default()), Some(mine(3)));
     }
 
     #[test]

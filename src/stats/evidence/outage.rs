@@ -19,11 +19,17 @@ const WELL: f64 = 0.25;
 /// What outlasts any burst with more than this share of the rate of an outage is one.
 const BURST: f64 = 0.5;
 
+/// By so much the baseline's account must exceed an outage's rate where its usual one is known: it then stands still at about
+/// four fifths of that rate, and less is no outage. Where it is not known the thin evidence of few requests must do.
+const SURE: f64 = 1.5;
+
 /// What an outage is told by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
     /// A rate that is far above normal.
     pub(super) limit: f64,
+    /// What is normal is known from the past.
+    pub(super) known: bool,
     /// The baseline's in the last ticks.
     pub(super) recent: f64,
     /// The baseline's that has outlasted any burst.
@@ -43,10 +49,12 @@ impl Outage {
     pub(super) fn observe(&mut self, tick: &Tick, rates: Rates, dispersion: f64) -> bool {
         let Rates {
             limit,
+            known,
             recent,
             lasting,
         } = rates;
-        self.baseline = added(self.baseline, tick.baseline, limit, dispersion);
+        let sick = if known { limit * SURE } else { limit };
+        self.baseline = added(self.baseline, tick.baseline, sick, dispersion);
         let begins = self.baseline >= BEGUN && lasting > limit * BURST;
         if self.baseline == 0 || !self.lasts() && !begins {
             self.candidate = 0;
@@ -99,6 +107,7 @@ mod tests {
     fn rates(recent: f64) -> Rates {
         Rates {
             limit: 0.05,
+            known: false,
             recent,
             lasting: recent,
         }

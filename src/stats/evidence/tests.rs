@@ -84,7 +84,7 @@ fn silence_deals_the_bets_out_anew_and_forgets_what_is_owed() {
     let mut evidence = without_warm_up();
     (0..8).for_each(|_| evidence.observe(tick((400, 4), (400, 1), 15.0)));
     let before = evidence.clone();
-    evidence.arrears.seconds = 15.0;
+    evidence.withheld.seconds = 15.0;
     // Three thousand seconds: one half is dealt anew.
     evidence.observe(tick((0, 0), (400, 1), 3_000.0));
     let halved = |now: &[f64], then: &[f64], prior: &[f64]| {
@@ -97,7 +97,7 @@ fn silence_deals_the_bets_out_anew_and_forgets_what_is_owed() {
     halved(&evidence.release.weights, &before.release.weights, &PASS_PRIOR);
     halved(&evidence.step.weights, &before.step.weights, &PASS_PRIOR);
     assert!((evidence.fail.evidence() - before.fail.evidence()).abs() < 1e-12);
-    assert_eq!(evidence.arrears, WithheldEvidence::default());
+    assert_eq!(evidence.withheld, WithheldEvidence::default());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_is_cut_of_a_gross_fault_is_owed_to_its_bet() {
     // from 300 failures, and -5.7 from 8 (from the closed form, in Python).
     evidence.observe(tick((375, 300), (375, 2), 15.0));
     near(f64::from(evidence.gross), -5.659_349_348_027_614, "given");
-    near(f64::from(evidence.arrears.gross), 111.185_568_691_195_4, "owed");
+    near(f64::from(evidence.withheld.gross), 111.185_568_691_195_4, "owed");
     near(
         evidence.fail.evidence(),
         (0.1 * (-5.659_349_348_027_614_f64).exp_m1()).ln_1p(),

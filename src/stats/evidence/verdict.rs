@@ -1,14 +1,14 @@
 //! What the evidence allows and what it still lacks.
 
 use super::guard::{BASELINE, CANDIDATE};
-use super::without_baseline::surely;
+use super::without_baseline::{at_most, surely};
 use super::{Evidence, PASS_BETS};
 use crate::stats::assessment::{Against, Amiss, Arms, Assessment, Evidenced, Missing, Verdict, Warming};
 use crate::stats::counts::Counts;
 use crate::stats::forecast::{pass_growth, requests_to_grow};
 use crate::stats::process::Process;
 use crate::stats::settings::Margin;
-use crate::stats::without_baseline::SET_ASIDE;
+use crate::stats::without_baseline::{Alone, SET_ASIDE};
 
 /// Less than this is no suspicion: one early failure of a thin service must not hold it for hours.
 pub(super) const SUSPICION: f64 = 0.4;
@@ -16,6 +16,8 @@ pub(super) const SUSPICION: f64 = 0.4;
 /// and with each one more that much less.
 const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
 const SECOND_OPINION: f64 = 9.0;
+/// So many nats beyond the past keep a bake.
+const UNUSUAL: f64 = 7.0;
 /// What a burst may add in a service whose past shows none, in nats.
 const ALLOWANCE: f64 = 2.0;
 
@@ -42,19 +44,20 @@ impl Evidence {
     /// past. It convicts nobody; it tells a regression from a coincidence, in which the baseline is also lucky.
     fn beyond_the_past(&self) -> f64 {
         // Worse by more than a standard deviation: else its noise would count against the opinion.
-        let normal = self
-            .usual_rate()
-            .max(surely(self.in_release.baseline))
-            .max(surely(self.in_step.baseline));
-        let beyond = |c: Counts| {
-            let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
-            if seen > expected && expected > 0.0 {
-                seen * (seen / expected).ln() - (seen - expected)
-            } else {
-                0.0
-            }
-        };
-        beyond(self.in_step.candidate).max(beyond(self.in_release.candidate)) / self.background().dispersion()
+        let beside = surely(self.in_release.baseline).max(surely(self.in_step.baseline));
+        self.beyond(self.in_step.candidate, beside)
+            .max(self.beyond(self.in_release.candidate, beside))
+    }
+
+    /// How far these counts lie beyond what the past explains, or this rate beside it, in nats.
+    fn beyond(&self, c: Counts, beside: f64) -> f64 {
+        let normal = self.usual_rate().max(beside);
+        let (seen, expected) = (c.bad as f64, c.requests as f64 * self.tolerated().rate(normal));
+        if seen > expected && expected > 0.0 {
+            (seen * (seen / expected).ln() - (seen - expected)) / self.background().dispersion()
+        } else {
+            0.0
+        }
     }
 
     fn needed_of_release(&self) -> f64 {
@@ -113,15 +116,29 @@ impl Evidence {
 
     /// Whether the evidence speaks against the candidate in a bake, though it has not convicted it. The step's proof came
     /// before, so what it has forgiven stays forgiven while the release's proof stands. With nothing beside the candidate
-    /// only a conviction counts.
+    /// only what would convict it counts.
     pub fn is_suspect(&self) -> bool {
-        !self.is_alone() && self.at_worst() >= self.unsuspected(self.release.evidence())
+        if self.is_alone() {
+            self.past_on_trial().is_some_and(Alone::is_suspect)
+        } else {
+            // Beside a high weight the baseline's few requests say little of a fault that is new.
+            let alike = [self.in_step.baseline, self.in_release.baseline]
+                .map(|beside| if beside.bad > 2 { at_most(beside) } else { 0.0 });
+            let beside = alike[0].max(alike[1]);
+            let unusual = self.background().calm() && self.beyond(self.in_step.candidate, beside) >= UNUSUAL;
+            unusual || self.at_worst() >= self.unsuspected(self.release.evidence())
+        }
     }
 
-    /// Seconds of this step that were counted, up to the candidate's last request: while nothing is counted, nothing was
+    /// Whether the candidate shares an outage of the whole service: that promotes nobody.
+    pub fn is_in_shared_fault(&self) -> bool {
+        self.flags.amiss == Some(Amiss::SharedFault)
+    }
+
+    /// Seconds of this step that were weighed, up to the candidate's last request: while nothing is counted, nothing was
     /// seen of it. Counters are cumulative, so what they show next is about the time before too.
     pub fn seconds_in_step(&self) -> f64 {
-        f64::from((self.step_seconds - self.idle).max(0.0))
+        f64::from((self.step_seconds - self.idle.max(self.guard.waiting.seconds)).max(0.0))
     }
 
     /// Whether pods are still warming up, though the step's own warm-up is over.

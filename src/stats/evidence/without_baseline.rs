@@ -75,12 +75,16 @@ impl Evidence {
     /// has come to it so far, so many should have come that chance explains no such silence.
     pub(super) fn misses_baseline(&self, tick: &Tick) -> bool {
         const SURELY: f64 = 20.0;
+        let long = tick.seconds >= (1.0 - JITTER) * PATIENT;
+        tick.baseline.requests == 0 && long && tick.candidate.requests as f64 * self.beside() >= SURELY
+    }
+
+    /// How many requests come to the baseline for one to the candidate, at least: by this weight, and by what has come so far.
+    pub(super) fn beside(&self) -> f64 {
         let weight = f64::from(self.weight);
         let Arms { candidate, baseline } = self.in_release;
         let so_far = baseline.requests as f64 / (candidate.requests as f64).max(1.0);
-        let share = ((100.0 - weight) / weight.max(1.0)).min(so_far);
-        let long = tick.seconds >= (1.0 - JITTER) * PATIENT;
-        tick.baseline.requests == 0 && long && tick.candidate.requests as f64 * share >= SURELY
+        ((100.0 - weight) / weight.max(1.0)).min(so_far)
     }
 
     /// Whether nothing is left to compare the candidate with: its baseline is gone, and the past tells too little.
@@ -114,7 +118,7 @@ impl Evidence {
         let bad = tick.candidate.bad.min(burst_limit(n * rate, 1.0)) as f64;
         let log_e = FAIL_BETS.map(|bet| (bad * bet.ln() - n * limit * (bet - 1.0)) / past.dispersion());
         let gained = self.fail.observe(&FAIL_PRIOR, &log_e, tick.seconds);
-        self.arrears = WithheldEvidence::default();
+        self.withheld = WithheldEvidence::default();
         self.guard.gain(gained, 0.0);
         self.flags.failed = self.fail_evidence() >= self.settings().needed_to_fail();
         true
@@ -158,7 +162,7 @@ pub(super) fn surely(c: Counts) -> f64 {
 }
 
 /// The rate and a standard deviation of it, and one request more.
-fn at_most(c: Counts) -> f64 {
+pub(super) fn at_most(c: Counts) -> f64 {
     let bad = c.bad as f64;
     ((bad + bad.sqrt() + 1.0) / (c.requests as f64).max(1.0)).min(1.0)
 }

@@ -52,18 +52,18 @@ fn failures_that_count_late_keep_the_bound() {
     // the candidate's failures are cut and come back in every run of three.
     let margin = Margin::new(1.05, 5e-5);
     let mut random = Random::new(1);
-    let mut arrears = 0;
+    let mut withheld = 0;
     let failed = (0..4_000).filter(|_| {
         let mut evidence = Evidence::new(settings(0.05)).with_background(calm(1e-6));
         for _ in 0..60 {
             let before = evidence.assessment().fail.evidence;
             evidence.observe(tick(&mut random, (180, 20), (margin.rate(0.05), 0.05)));
-            arrears += usize::from(evidence.assessment().fail.evidence > before + 2.0);
+            withheld += usize::from(evidence.assessment().fail.evidence > before + 2.0);
         }
         evidence.verdict() == Verdict::Fail
     });
     at_most(failed.count(), 4_000, 0.05);
-    assert!(arrears > 10, "{arrears}");
+    assert!(withheld > 10, "{withheld}");
 }
 
 /// How many of `runs` equal arms are failed when one stretch of the candidate's ticks is arbitrarily bad.

@@ -203,6 +203,7 @@ impl Dice {
             standing: Standing {
                 measured: std::time::Duration::from_secs(self.below(4_000).into()),
                 suspect: self.chance(10),
+                outage: self.chance(5),
             },
             idle: self.chance(10),
             by_past: self.chance(20),

@@ -30,6 +30,27 @@ fn an_older_sample_of_a_counter_is_no_reset() {
     assert_eq!(counts(step(&mut counters, 660, &[&line], &[&line])), [(7, 0); 2]);
 }
 
+/// A pod began again a minute before the first look, and the server tells of it for six minutes.
+#[test]
+fn a_reset_before_the_first_look_makes_no_reset_of_an_older_sample() {
+    let mut counters = counters(false);
+    let mut sum = [(0, 0); 2];
+    for (at, value) in [(0, 1_000), (15, 995), (30, 1_010)] {
+        let samples = ArmSamples {
+            total: vec![series(&gateway("g1", value), at)],
+            resets: vec![series(&gateway("g1", 1), at)],
+            ..ArmSamples::default()
+        };
+        let snapshot = Snapshot {
+            candidate: samples.clone(),
+            baseline: samples,
+        };
+        let seen = counts(counters.advance(second(at), &snapshot, false));
+        sum = [0, 1].map(|arm| (sum[arm].0 + seen[arm].0, sum[arm].1 + seen[arm].1));
+    }
+    assert_eq!(sum, [(10, 0); 2]);
+}
+
 /// The trial has only begun, and nobody knows yet what the counter had before.
 #[test]
 fn an_older_sample_at_the_second_reading_is_no_reset() {

@@ -80,3 +80,102 @@ fn while_it_is_open_whether_trouble_is_a_burst_nothing_passes() {
     (0..3).for_each(|_| evidence.observe(tick((600, 180), (150, 0), 15.0)));
     assert_eq!(evidence.verdict(), Verdict::Fail);
 }
+
+#[test]
+fn a_scrape_a_minute_leaves_open_for_as_long_whether_trouble_is_a_burst() {
+    let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
+    let mut evidence = without_warm_up().with_background(past);
+    evidence.begin_step(95.0, 95.0, true);
+    let minute = |evidence: &mut Evidence, (candidate, baseline)| {
+        (0..3).for_each(|_| evidence.observe(tick((0, 0), (0, 0), 15.0)));
+        evidence.observe(tick(candidate, baseline, 15.0));
+        evidence.is_suspect()
+    };
+    let good = |at: u64| ((2_850, 2 + at % 2), (150, u64::from(at.is_multiple_of(6))));
+    assert!((0..12).all(|at| !minute(&mut evidence, good(at)) || at < 4));
+    for _ in 0..2 {
+        assert!(minute(&mut evidence, ((2_850, 700), (150, 0))));
+        evidence.observe(tick((0, 0), (0, 0), 15.0));
+        assert!(evidence.is_suspect());
+    }
+    assert_eq!(evidence.verdict(), Verdict::Continue);
+    minute(&mut evidence, ((2_850, 700), (150, 0)));
+    assert_eq!(evidence.verdict(), Verdict::Fail);
+}
+
+#[test]
+fn known_bursts_do_not_let_a_candidate_end_its_bake_while_it_fails() {
+    for known in [1, 4] {
+        let past = Background::new(Some(0.001), 1.0, known, 0.0)
+            .with_tick_seconds(15.0)
+            .with_bursts(Bursts::Seen);
+        let mut evidence = without_warm_up().with_background(past);
+        evidence.begin_step(95.0, 95.0, true);
+        served(&mut evidence, 95, 40, (0..0, 0));
+        assert!(!evidence.is_suspect());
+        let keeps = |_| {
+            evidence.observe(tick((712, 712), (38, 0), 15.0));
+            evidence.is_suspect()
+        };
+        assert!((0..4).all(keeps), "{known}");
+    }
+}
+
+#[test]
+fn what_may_be_a_burst_ends_no_bake_with_all_traffic_either() {
+    let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
+    let mut evidence = without_warm_up().with_background(past);
+    evidence.begin_step(80.0, 100.0, true);
+    served(&mut evidence, 80, 40, (0..0, 0));
+    evidence.begin_alone();
+    served(&mut evidence, 100, 10, (0..0, 0));
+    assert!(!evidence.is_suspect());
+    evidence.observe(tick((13_500, 3_200), (0, 0), 285.0));
+    assert_eq!(
+        (evidence.verdict(), evidence.is_suspect()),
+        (Verdict::Continue, true)
+    );
+    served(&mut evidence, 100, 1, (0..0, 0));
+    assert!(!evidence.is_suspect());
+}
+
+/// A Prometheus that was away scrapes one pod after the other.
+#[test]
+fn failures_of_minutes_wait_for_the_requests_beside_them() {
+    for routed in [true, false] {
+        let mut evidence = without_warm_up().with_background(usual(0.001));
+        evidence.set_routed(routed);
+        evidence.begin_step(80.0, 95.0, true);
+        for at in 0..60 {
+            evidence.observe(tick((760, at % 2), (190, u64::from(at % 6 == 0)), 15.0));
+        }
+        evidence.begin_step(95.0, 95.0, true);
+        (0..20).for_each(|at| evidence.observe(tick((900, at % 2), (48, 0), 15.0)));
+        assert!(!evidence.is_suspect());
+        let weighed = evidence.seconds_in_step();
+        evidence.observe(tick((4_164, 909), (15, 0), 90.0));
+        let later = evidence.seconds_in_step();
+        // Where it is not known how many there should be nothing waits, and the bake may end by them.
+        assert_eq!(later > weighed, !routed, "{weighed} {later}");
+        evidence.observe(tick((1_500, 450), (260, 0), 15.0));
+        assert!(evidence.is_suspect());
+    }
+}
+
+/// Beside 95 % of the traffic the baseline has a request or two a second.
+#[test]
+fn a_bake_does_not_end_with_what_the_past_hour_never_had() {
+    let past = usual(0.001).with_tick_seconds(15.0).with_bursts(Bursts::None);
+    for (beside, kept) in [(0, true), (4, false)] {
+        let mut evidence = without_warm_up().with_background(past);
+        evidence.begin_step(80.0, 95.0, true);
+        for at in 0..60 {
+            evidence.observe(tick((480, at % 2), (120, u64::from(at % 6 == 0)), 15.0));
+        }
+        evidence.begin_step(95.0, 95.0, true);
+        evidence.observe(tick((570, 1), (30, 0), 15.0));
+        assert!(!evidence.is_suspect());
+        evidence.observe(tick((190, 16), (10, beside), 5.0));
+        assert_eq!(evidence.is_suspect(), kept, "{beside}");
+    }
+}
