@@ -240,6 +240,7 @@ impl Turn<'_> {
             return self.incumbent_wait().or(Some(wait));
         }
         let open = self.is_open(&release);
+        let passed = proven || open && !self.seen.evidence.standing.keeps_bake();
         if !(proven && held || open || self.now < deadline) {
             return self.inconclusive(&release, None);
         }
@@ -247,7 +248,7 @@ impl Turn<'_> {
             self.wake_at(deadline);
             return Some(wait);
         }
-        if let Some(wait) = self.kept(&release).filter(|_| held && (proven || open)) {
+        if let Some(wait) = self.kept(&release).filter(|_| held && passed) {
             return self.overstays(&release, deadline, wait);
         }
         if !proven || !held {
@@ -367,10 +368,11 @@ impl Turn<'_> {
                 let end = after(since, rung.hold);
                 if self.is_open(release) {
                     let ahead = Some(end).filter(|end| self.now < *end);
-                    let then = ahead.map_or("and waits for the next reading".to_owned(), |_| {
-                        format!("and is held at {weight}")
-                    });
-                    let message = format!("step {} passed, {then}{anew}", rung.step + 1);
+                    let then = match ahead {
+                        Some(_) => format!("is held at {weight}"),
+                        None => "waits for the next reading".to_owned(),
+                    };
+                    let message = format!("step {} passed, and {then}{anew}", rung.step + 1);
                     return Waiting::on(reason::JUDGING, message).until(ahead);
                 }
                 let young = evidence.young && evidence.verdict == Verdict::Continue;
