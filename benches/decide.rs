@@ -96,6 +96,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
             lost: 0,
             restarts: Some(0),
             gap: None,
+            overstayed: None,
         })
     };
     let promotion = |stage, weight| {
@@ -155,6 +156,7 @@ fn states(now: Moment) -> Vec<(&'static str, u8, Phase)> {
                 weight: Weight::NONE,
                 drain: true,
                 served: None,
+                watched: None,
             }),
         ),
     ]

@@ -14,6 +14,7 @@ mod promotion_failover;
 mod purge;
 mod release;
 mod residual;
+mod returning;
 mod rollback;
 mod step_edits;
 mod verdict;
@@ -94,7 +95,7 @@ pub fn decide(plan: &Plan, state: &State, seen: &Observation, now: Moment) -> De
 }
 
 /// More transitions than any chain has: preflight, scaling and the first weight are three.
-const CHAIN_MAX: usize = 8;
+const CHAIN_MAX: usize = 12;
 
 /// Losing ready capacity this often under traffic is a fail.
 const LOST_MAX: u8 = 3;

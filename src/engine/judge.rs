@@ -208,7 +208,10 @@ impl Judge {
         let back = tried.missed < 2 || tried.away.is_none_or(|away| at >= away);
         let ends = moved && tried.missed < 2;
         match &mut tried.silent {
-            Some((_, why)) if !ends => *why = words::not_moved(&tried.metric.name),
+            Some((_, why)) if !ends => {
+                let told = if moved { words::back } else { words::not_moved };
+                *why = told(&tried.metric.name);
+            }
             silent => *silent = None,
         }
         if moved && back {
@@ -224,7 +227,7 @@ impl Judge {
     /// An evaluation of the metric at `index` with data that is no evidence.
     pub fn leave_out(&mut self, index: usize) {
         if let Some(tried) = self.metrics.get_mut(index) {
-            tried.silent = None;
+            (tried.silent, tried.missed) = (None, 0);
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::quantity::{Moment, Revision, Weight};
 use super::reason::Waiting;
-pub use removal::Removal;
+pub use removal::{Removal, Watched};
 pub use served::Served;
 
 /// The whole memory of the engine about one Rollout.
@@ -88,7 +88,7 @@ impl Phase {
                 .chain(served::told(served))
                 .collect(),
             Self::RolledBack(rejection) => vec![&mut rejection.since],
-            Self::Deleting(removal) => vec![&mut removal.entered],
+            Self::Deleting(removal) => removal.moments(),
         }
     }
 }
@@ -134,9 +134,17 @@ pub struct Release {
     /// was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+    /// The beginning of a stage that had passed, and waited for something else than its gauges beyond its deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overstayed: Option<Moment>,
 }
 
 impl Release {
+    /// Whether that is the present one: what its gauges say now can only hold it.
+    pub fn overstays(&self) -> bool {
+        self.overstayed == Some(self.since())
+    }
+
     /// Since when the present stage counts its time: since it began, or since somebody else could serve again.
     pub fn since(&self) -> Moment {
         let until = self.gap.and_then(|gap| gap.until);

@@ -86,6 +86,11 @@ pub fn not_moved(metric: &str) -> String {
     format!("{metric}: the metrics can be read again, but no request has been counted since")
 }
 
+/// Why its first reading is none: it may be of what was known before the metrics were away.
+pub fn back(metric: &str) -> String {
+    format!("{metric}: the metrics can be read again, and the next reading tells whether they are of now")
+}
+
 /// Why no release can begin that ends with all traffic on the candidate, and what to do.
 pub fn unfit_alone(metric: &str, usual: f64) -> String {
     format!(

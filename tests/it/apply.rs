@@ -159,6 +159,7 @@ impl Stage0 {
             lost: 0,
             restarts: None,
             gap: None,
+            overstayed: None,
         });
         let originals = route::originals(&self.object("httproutes", "checkout"), &ARMS, &[]).unwrap();
         self.commit(&originals).await.unwrap();

@@ -1,5 +1,6 @@
 //! The real operator on the simulated cluster: what it costs.
 
+mod deadlines;
 mod drift;
 mod edits;
 mod figures;

@@ -57,6 +57,15 @@ fn first_difference(expected: &str, found: &str) -> Option<String> {
     None
 }
 
+/// Who reads until when something waits may rely on it.
+#[test]
+fn nothing_waits_until_a_moment_that_has_passed() {
+    for path in scripts() {
+        let overdue = played(&path, Crash::Never).overdue;
+        assert!(overdue.is_empty(), "{}: {overdue:#?}", path.display());
+    }
+}
+
 /// A controller that dies at every commit, or after every single write, ends up in the same place.
 #[test]
 fn crashes_change_nothing() {

@@ -139,7 +139,8 @@ pub fn originals(rollout: &Value) -> Vec<Original> {
 
 /// The uid and generation of every route, which mark one routing state; `None` unless all are accepted as they stand. A
 /// route that is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does,
-/// no backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken.
+/// no backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken. Of
+/// one that names no gateway any more nobody is left who could take it: a person has taken it from one that is gone, perhaps.
 pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     let there: Vec<&Value> = snapshot
         .routes
@@ -160,7 +161,8 @@ pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
             let taken = match route::acceptance(object) {
                 route::Acceptance::Accepted => true,
                 route::Acceptance::Unresolved(_) => bare,
-                route::Acceptance::Pending(_) | route::Acceptance::Refused(_) => false,
+                route::Acceptance::Pending(_) => false,
+                route::Acceptance::Refused(_) => bare && list(object, "/spec/parentRefs").is_empty(),
             };
             taken.then(|| (text(object, "/metadata/uid").to_owned(), generation))
         })

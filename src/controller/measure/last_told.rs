@@ -3,7 +3,7 @@
 
 use super::Measure;
 use crate::engine::observation::Residual;
-use crate::engine::state::{Phase, PromotionStage};
+use crate::engine::state::Phase;
 use crate::engine::{Moment, Revision};
 
 /// What was last told of one version, while one process watches it.
@@ -63,20 +63,13 @@ impl LastTold {
 impl Measure {
     /// Whose requests should come no more, and since when that is decided.
     pub(super) fn watched(&self, phase: &Phase) -> Option<(Revision, Moment)> {
-        match phase {
-            Phase::RollingBack(retreat) => Some((retreat.revision.clone(), retreat.entered)),
-            Phase::Promoting(promotion) if promotion.stage == PromotionStage::Baking => {
-                Some((promotion.revision.clone(), promotion.entered))
-            }
-            // What was watched before it began, if this process did.
-            Phase::Deleting(removal) if removal.served.is_some() => self.told.of().cloned(),
-            Phase::Promoting(_)
-            | Phase::Adopting
-            | Phase::Idle
-            | Phase::Releasing(_)
-            | Phase::RolledBack(_)
-            | Phase::Deleting(_) => None,
-        }
+        let of = phase.watched().map(|of| (of.revision, of.since));
+        let Phase::Deleting(removal) = phase else {
+            return of;
+        };
+        // What was watched before it began, if only this process knows that.
+        let of = of.or_else(|| self.told.of().cloned());
+        of.filter(|_| removal.served.is_some())
     }
 
     /// What is known of it without another look.

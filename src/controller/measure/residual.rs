@@ -37,8 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SEARCH: Duration = Duration::from_mins(2);
 /// The looks that it has for that, at least.
 const SEARCHES: u32 = 3;
-/// How long a reading says what comes.
-const STALE: Duration = Duration::from_mins(10);
+/// How long a reading says what comes, and after how many intervals at the earliest it does not any more.
+const STALE: Duration = Duration::from_mins(2);
+const STALE_READINGS: usize = 3;
 
 /// The requests of one version since its weight is zero.
 #[derive(Debug)]
@@ -159,10 +160,8 @@ impl Watch {
         };
         let last = self.after.range(from..);
         let counted: Vec<u64> = last.clone().filter_map(|(_, requests)| *requests).collect();
-        let stale = self
-            .after
-            .back()
-            .is_some_and(|(at, _)| spent(*at, 0, STALE) <= now);
+        let old = |at: Moment| spent(at, 0, STALE).max(spent(at, STALE_READINGS, self.pace.lag));
+        let stale = self.after.back().is_some_and(|(at, _)| old(*at) <= now);
         if counted.is_empty() || stale {
             return Residual::Unknown;
         }
@@ -217,7 +216,7 @@ impl Measure {
         if self.watch.as_ref().is_none_or(|watch| watch.key != key) {
             self.watch = None;
             // In a bake the comparison searches for the metrics itself.
-            let found = if matches!(phase, Phase::RollingBack(_)) {
+            let found = if matches!(phase, Phase::RollingBack(_) | Phase::Deleting(_)) {
                 self.preflight(look, revision).await
             } else {
                 Some(Vec::new())

@@ -39,6 +39,7 @@ impl Turn<'_> {
             weight,
             drain,
             served,
+            watched: served.and_then(|_| phase.watched()),
         });
         None
     }
@@ -194,7 +195,7 @@ impl Turn<'_> {
             (false, _, true) => {
                 ", and too few are: fix them, or delete the candidate's Deployment to let the Rollout go"
             }
-            (true, false, _) => ", and none is",
+            (true, false, _) => ", and none is: fix them; until then only the candidate serves",
             (false, _, false) => "",
         };
         let few = workload.filter(|_| !none && !dead && self.before_roll(removal));

@@ -233,35 +233,37 @@ impl Turn<'_> {
         })
     }
 
-    /// A next weight that would not fit, or a leak: the weight is kept until it fits or the step's deadline comes.
-    /// `Some(wait)` ends the turn.
-    pub(super) fn too_tight(&mut self, release: &Release, deadline: Moment) -> Option<Option<Waiting>> {
+    /// Why the gauges keep the weight, and what that is called.
+    pub(super) fn tightness(&self) -> Option<(&'static str, &str)> {
         let gauges = &self.seen.evidence.gauges;
-        let (reason, why) = match (&gauges.leak, &gauges.room) {
-            (Leak::Holds(why) | Leak::Fails(why), _) => (reason::LEAKING, why.clone()),
-            (Leak::None, Room::TooTight(why)) => (reason::WOULD_SATURATE, why.clone()),
-            (Leak::None, Room::Unknown(why)) => (reason::GAUGES_UNKNOWN, why.clone()),
-            (Leak::None, Room::Reading) => {
-                let message = format!("readings of the gauges at {}", release.weight);
-                (reason::JUDGING, message)
-            }
-            (Leak::None, Room::Enough) => return None,
-        };
-        if deadline <= self.now {
+        match (&gauges.leak, &gauges.room) {
+            (Leak::Holds(why) | Leak::Fails(why), _) => Some((reason::LEAKING, why)),
+            (Leak::None, Room::TooTight(why)) => Some((reason::WOULD_SATURATE, why)),
+            (Leak::None, Room::Unknown(why)) => Some((reason::GAUGES_UNKNOWN, why)),
+            (Leak::None, Room::Reading) => Some((reason::JUDGING, "its gauges are read")),
+            (Leak::None, Room::Enough) => None,
+        }
+    }
+
+    /// A next weight that would not fit, or a leak: the weight is kept until it fits or the step's deadline comes. Where the
+    /// step has waited for something else until then it is kept until it fits. `Some(wait)` ends the turn.
+    pub(super) fn too_tight(&mut self, release: &Release, deadline: Moment) -> Option<Option<Waiting>> {
+        let (reason, why) = self.tightness().map(|(reason, why)| (reason, why.to_owned()))?;
+        let ahead = Some(deadline).filter(|deadline| self.now < *deadline);
+        if ahead.is_none() && !release.overstays() {
             return Some(self.inconclusive(release, Some(&why)));
         }
         self.wake_at(deadline);
-        if let Some(wait) = self.paused_wait(release.paused) {
-            return Some(Some(wait));
-        }
         let kept = match reason {
             reason::LEAKING => "; the weight is kept: abort, or let the pods be looked at",
             reason::WOULD_SATURATE => "; the weight is kept: scale the Deployment up, or raise the limit",
             _ => "",
         };
-        Some(Some(
-            Waiting::on(reason, format!("{why}{kept}")).until(Some(deadline)),
-        ))
+        let message = match reason {
+            reason::JUDGING => format!("readings of the gauges at {}", release.weight),
+            _ => format!("{why}{kept}"),
+        };
+        Some(Some(Waiting::on(reason, message).until(ahead)))
     }
 
     /// Nothing but the candidate is left to serve: it helps until the Deployment does, whatever its template.
@@ -283,8 +285,11 @@ impl Turn<'_> {
         Some(self.retreat(&release.revision, release.started, Cause::Superseded, detail))
     }
 
-    /// The step's deadline came without a verdict, or the gauges stood in its way.
+    /// The step's deadline came without a verdict, or the gauges stood in its way. Whoever has paused it wants it kept.
     pub(super) fn inconclusive(&mut self, release: &Release, gauges: Option<&str>) -> Option<Waiting> {
+        if let Some(wait) = self.paused_wait(release.paused) {
+            return Some(wait);
+        }
         let step = self.plan.rung(release.rung).step + 1;
         let suspect =
             self.plan.rung(release.rung).kind == RungKind::Bake && self.seen.evidence.standing.suspect;

@@ -93,6 +93,7 @@ impl Turn<'_> {
             lost: 0,
             restarts: None,
             gap: None,
+            overstayed: None,
         });
     }
 

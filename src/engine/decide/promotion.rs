@@ -1,8 +1,7 @@
 //! A proven revision becomes the user's Deployment, while the candidate serves everyone in passing.
 
 use super::super::observation::{Route, Workload};
-use super::super::plan::OnSilence;
-use super::super::quantity::{Moment, Weight};
+use super::super::quantity::Weight;
 use super::super::reason::{self, Note, Waiting};
 use super::super::state::{Gap, Outcome, Phase, Promotion, PromotionStage, Release, Stage};
 use super::promotion_failover::known;
@@ -47,17 +46,15 @@ impl Turn<'_> {
         }
         if ready < needed {
             let message = format!(
-                "{needed} ready candidate pods must serve alone while the Deployment rolls; it has no more pods to take the \
-                 traffic back"
+                "{needed} ready candidate pods must serve alone while the Deployment rolls, and {ready} are ready; the Deployment \
+                 has no more to take the traffic back"
             );
             if self.over(promotion.entered, self.plan.scaling_deadline) {
                 let message = match workload.endpoints {
                     0 => format!("{message}: make room for them (an abort would leave nobody to serve)"),
-                    1 => format!(
-                        "{message}: make room for them, or abort, and its 1 ready pod takes all traffic"
-                    ),
+                    1 => format!("{message}: make room for them, or abort, and its 1 pod takes all traffic"),
                     more => format!(
-                        "{message}: make room for them, or abort, and its {more} ready pods take all traffic"
+                        "{message}: make room for them, or abort, and its {more} pods take all traffic"
                     ),
                 };
                 return Some(Waiting::on(reason::CAPACITY_LOST, message));
@@ -98,6 +95,7 @@ impl Turn<'_> {
                 until: Some(self.now),
                 alone: true,
             }),
+            overstayed: None,
         };
         self.lose_capacity(release, needed)
     }
@@ -199,103 +197,18 @@ impl Turn<'_> {
         None
     }
 
-    fn returning(&mut self, promotion: Promotion, workload: &Workload, index: usize) -> Option<Waiting> {
-        let ready = workload.pods(&promotion.revision).ready;
-        let promotion = self.with_known(promotion, workload, ready);
-        if self.forsaken(&promotion, workload) {
-            self.give_back(promotion, workload, PromotionStage::Baking);
-            return None;
-        }
-        if let Some(wait) = self.setback(&promotion, workload) {
-            return wait;
-        }
-        let weight = promotion.weight;
-        let Some(settled) = self.seen.route.settled(weight, self.plan.propagation, self.now) else {
-            return Some(self.coming_back(&promotion));
-        };
-        let since = settled.max(promotion.entered);
-        let warm = self.over(since, self.plan.promotion.warm_up);
-        if let Some(wait) = self.blind(&promotion, since) {
-            return wait;
-        }
-        if let Some(wait) = self.paused_wait(promotion.paused) {
-            return Some(wait);
-        }
-        if !warm {
-            return Some(Waiting::on(
-                reason::RETURNING,
-                format!("{} of the traffic is back", weight.rest()),
-            ));
-        }
-        // Pods that have lost their traffic once get no more of it while they look worse.
-        if promotion.lost > 0 && self.seen.evidence.standing.suspect {
-            let message = format!(
-                "{} of the traffic is back, and no more comes while the promoted pods look worse than the candidate's",
-                weight.rest()
-            );
-            return Some(Waiting::on(reason::RETURNING, message));
-        }
-        self.return_to(promotion, index + 1);
-        None
-    }
-
-    /// A share of the return that is not in force yet: it is not back before it is.
-    fn coming_back(&mut self, promotion: &Promotion) -> Waiting {
-        let share = promotion.weight.rest();
-        let message = format!("the gateway gives {share} of the traffic back");
-        self.unsettled(
-            promotion.weight,
-            promotion.entered,
-            Waiting::on(reason::RETURNING, message),
-        )
-    }
-
-    /// Promoted pods of which nothing is known since they have their share get no more. `Some(wait)` ends the turn.
-    fn blind(&mut self, promotion: &Promotion, since: Moment) -> Option<Option<Waiting>> {
-        let evidence = &self.seen.evidence;
-        let read = evidence.at.is_some_and(|at| at > since && at <= self.now);
-        if evidence.revision.as_ref() == Some(&promotion.revision) && read && evidence.silent.is_none() {
-            return None;
-        }
-        let back = promotion.weight.rest();
-        let returns = || {
-            Some(Some(Waiting::on(
-                reason::RETURNING,
-                format!("{back} of the traffic is back"),
-            )))
-        };
-        // A reading that is not due yet is no silence.
-        let Some((from, why)) = evidence.silent.clone() else {
-            return returns();
-        };
-        let from = from.max(since);
-        if !self.over(from, self.plan.analysis.interval.saturating_mul(2)) {
-            return returns();
-        }
-        let ends = self.plan.on_no_data == OnSilence::Rollback;
-        if ends && self.over(from, self.plan.no_data_deadline) {
-            self.note(Note::warning(
-                reason::PROMOTION_FAILED,
-                format!("{why}: no more traffic goes back"),
-            ));
-            self.fail_promotion(promotion.clone());
-            return Some(None);
-        }
-        let until = ends.then(|| after(from, self.plan.no_data_deadline));
-        let message = format!("{why}; no more than {back} of the traffic goes back");
-        Some(Some(Waiting::on(reason::NO_DATA, message).until(until)))
-    }
-
     fn baking(&mut self, promotion: Promotion, workload: &Workload) -> Option<Waiting> {
         let ready = workload.pods(&promotion.revision).ready;
         let promotion = self.with_known(promotion, workload, ready);
         if let Some(wait) = self.setback(&promotion, workload) {
             return wait;
         }
-        let wait = Some(
-            Waiting::on(reason::BAKING, "all traffic is back; the candidate stands by")
-                .until(Some(after(promotion.entered, self.plan.promotion.bake))),
-        );
+        // A pause is no reason to forget it when this process ends.
+        let served = self.last_told(promotion.served);
+        if served != promotion.served {
+            self.next.phase = Phase::Promoting(Promotion { served, ..promotion });
+            return None;
+        }
         let Some(settled) = self
             .seen
             .route
@@ -309,17 +222,13 @@ impl Turn<'_> {
         if let Some(wait) = self.paused_wait(promotion.paused) {
             return Some(wait);
         }
-        let served = self.last_told(promotion.served);
-        if served != promotion.served {
-            self.next.phase = Phase::Promoting(Promotion { served, ..promotion });
-            return None;
-        }
         let end = after(since, self.plan.promotion.bake);
         if let Some(wait) = self.still_served(&promotion.revision, end, served) {
             return Some(wait);
         }
         if !over {
-            return wait;
+            let wait = Waiting::on(reason::BAKING, "all traffic is back; the candidate stands by");
+            return Some(wait.until(Some(end)));
         }
         let revision = promotion.revision;
         self.note(Note::normal(
@@ -338,7 +247,7 @@ impl Turn<'_> {
         None
     }
 
-    fn return_to(&mut self, promotion: Promotion, index: usize) {
+    pub(super) fn return_to(&mut self, promotion: Promotion, index: usize) {
         let share = self.plan.promotion.returns.get(index).copied();
         let weight = share.map_or(Weight::NONE, Weight::rest);
         let stage = if weight == Weight::NONE {

@@ -69,11 +69,17 @@ impl Turn<'_> {
 
     /// The Deployment takes all traffic from a candidate that can bear it no longer.
     pub(super) fn give_back(&mut self, promotion: Promotion, workload: &Workload, stage: PromotionStage) {
-        let ready = self.candidate_ready(&promotion.revision);
+        let what = match self.removed(&promotion.revision) {
+            Some(object) => format!("somebody has removed the candidate's {object}"),
+            None => format!(
+                "{} candidate pods are ready",
+                self.candidate_ready(&promotion.revision)
+            ),
+        };
         self.note(Note::warning(
             reason::CAPACITY_LOST,
             format!(
-                "{ready} candidate pods are ready under {}: the Deployment takes all traffic, with {} ready pods",
+                "{what} under {}: the Deployment takes all traffic, with {} ready pods",
                 promotion.weight, workload.endpoints
             ),
         ));

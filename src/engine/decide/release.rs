@@ -233,36 +233,30 @@ impl Turn<'_> {
         let held = self.over(since, rung.hold) && self.is_watched(rung);
         let proven = self.is_proven(&release, since);
         if let Some(wait) = self.silence(&release, since) {
-            return wait;
+            return wait.and_then(|wait| self.overstays(&release, deadline, wait));
         }
         if let Some(wait) = self.share_wait(&release) {
             // Stable pods that are gone explain a share that is too large.
             return self.incumbent_wait().or(Some(wait));
         }
-        if !proven || !held {
-            self.wake_at(deadline);
-            if self.now < deadline || self.is_open(&release) {
-                let lacking = self.lacking_wait(&release, workload);
-                return lacking.or_else(|| Some(self.judging_wait(&release, deadline, since)));
-            }
+        let open = self.is_open(&release);
+        let passed = proven || open && !self.seen.evidence.standing.keeps_bake();
+        if !(proven && held || open || self.now < deadline) {
             return self.inconclusive(&release, None);
         }
         if let Some(wait) = self.lacking_wait(&release, workload) {
+            self.wake_at(deadline);
             return Some(wait);
+        }
+        if let Some(wait) = self.kept(&release).filter(|_| held && passed) {
+            return self.overstays(&release, deadline, wait);
+        }
+        if !proven || !held {
+            self.wake_at(deadline);
+            return Some(self.judging_wait(&release, deadline, since));
         }
         if let Some(wait) = self.too_tight(&release, deadline) {
             return wait;
-        }
-        if let Some(wait) = self.blocked(&release) {
-            return Some(wait);
-        }
-        if rung.approval && !release.approved {
-            let message = format!(
-                "step {} passed; a person must approve revision {}",
-                rung.step + 1,
-                release.revision
-            );
-            return Some(Waiting::on(reason::WAITING_FOR_APPROVAL, message));
         }
         if self.seen.evidence.idle {
             return Some(Waiting::on(reason::JUDGING, words::IDLE));
@@ -314,7 +308,7 @@ impl Turn<'_> {
     }
 
     /// Whatever forbids to go up at this moment, whoever caused it.
-    fn blocked(&self, release: &Release) -> Option<Waiting> {
+    pub(super) fn blocked(&self, release: &Release) -> Option<Waiting> {
         let of = |problem: &Problem| Waiting::on(problem.reason, &problem.message);
         if let Some(problem) = self.seen.problems.first().or(self.seen.refusal.as_ref()) {
             return Some(of(problem));
@@ -372,9 +366,14 @@ impl Turn<'_> {
             RungKind::Proof => {
                 let (evidence, weight) = (&self.seen.evidence, release.weight);
                 let end = after(since, rung.hold);
-                if self.now < end && evidence.clears(&release.revision, release.rung, since) {
-                    let message = format!("step {} passed, and is held at {weight}{anew}", rung.step + 1);
-                    return Waiting::on(reason::JUDGING, message).until(Some(end));
+                if self.is_open(release) {
+                    let ahead = Some(end).filter(|end| self.now < *end);
+                    let then = match ahead {
+                        Some(_) => format!("is held at {weight}"),
+                        None => "waits for the next reading".to_owned(),
+                    };
+                    let message = format!("step {} passed, and {then}{anew}", rung.step + 1);
+                    return Waiting::on(reason::JUDGING, message).until(ahead);
                 }
                 let young = evidence.young && evidence.verdict == Verdict::Continue;
                 let message = format!("{}{anew}", words::waits_for(weight, young));

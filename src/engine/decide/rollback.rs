@@ -52,15 +52,16 @@ impl Turn<'_> {
     }
 
     pub(super) fn rolling_back(&mut self, retreat: Retreat) -> Option<Waiting> {
-        let Some(drained) = self.drained(retreat.entered) else {
-            let message = format!("connections to revision {} drain", retreat.revision);
-            return Some(self.draining(retreat.entered, reason::ROLLING_BACK, message));
-        };
+        // Before anything else, so that no new process forgets it.
         let served = self.last_told(retreat.served);
         if served != retreat.served {
             self.next.phase = Phase::RollingBack(Retreat { served, ..retreat });
             return None;
         }
+        let Some(drained) = self.drained(retreat.entered) else {
+            let message = format!("connections to revision {} drain", retreat.revision);
+            return Some(self.draining(retreat.entered, reason::ROLLING_BACK, message));
+        };
         if let Some(wait) = self.still_served(&retreat.revision, drained, served) {
             return Some(wait);
         }

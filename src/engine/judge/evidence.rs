@@ -101,11 +101,18 @@ impl Evidence {
         self.verdict == Verdict::Pass && self.current(revision, rung, since)
     }
 
+    /// Whether it has cleared `revision` on `rung` with such data, though there may be none now.
+    pub fn has_cleared(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
+        self.verdict == Verdict::Pass && self.rests_on(revision, rung, since)
+    }
+
     /// Whether it rests on this revision's data on this rung, younger than `since`, and is not silent.
     pub fn current(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
-        self.silent.is_none()
-            && self.revision.as_ref() == Some(revision)
-            && self.rung == rung
-            && self.at.is_some_and(|at| at > since)
+        self.silent.is_none() && self.rests_on(revision, rung, since)
+    }
+
+    fn rests_on(&self, revision: &Revision, rung: usize, since: Moment) -> bool {
+        let same = self.revision.as_ref() == Some(revision) && self.rung == rung;
+        same && self.at.is_some_and(|at| at > since)
     }
 }

@@ -240,7 +240,13 @@ fn what_shows_no_request_is_no_reading_after_a_silence() {
     assert_eq!(new.standing.measured.as_secs(), 15 * 19);
     // The first answer after a longer silence may be about the time before it.
     (21..30).for_each(|scrape| (0..2).for_each(|metric| judge.miss(metric, at(scrape), "away")));
-    assert!(both(&mut judge, 30, 90).silent.is_some());
+    let (_, why) = both(&mut judge, 30, 90).silent.expect("silent");
+    assert!(why.contains("the next reading tells"), "{why}");
     assert!(both(&mut judge, 31, 0).silent.is_some());
     assert_eq!(both(&mut judge, 32, 9_000).silent, None);
+    // What is left out is an answer, too: a miss after it is the first one of another silence.
+    (33..40).for_each(|scrape| (0..2).for_each(|metric| judge.miss(metric, at(scrape), "away")));
+    (0..2).for_each(|metric| judge.leave_out(metric));
+    (0..2).for_each(|metric| judge.miss(metric, at(41), "away"));
+    assert_eq!(both(&mut judge, 42, 9_000).silent, None);
 }

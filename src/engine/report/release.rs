@@ -37,7 +37,8 @@ pub(super) fn release(
             rejection.since,
         ),
         Phase::Idle => return ended(state, observed, frame),
-        Phase::Adopting | Phase::Deleting(_) => return None,
+        Phase::Deleting(_) => return leaving(state, observed, frame),
+        Phase::Adopting => return None,
     };
     let revision = state.active()?.to_string();
     let verdicts = kept_verdicts(state, frame, &revision);
@@ -70,6 +71,18 @@ fn ended(state: &State, observed: Option<i32>, frame: &Frame<'_>) -> Option<api:
         release.verdict = Some(api::Verdict::Pass);
     }
     Some(release)
+}
+
+/// The release that a deletion has ended: its candidate may serve for a long time yet.
+fn leaving(state: &State, observed: Option<i32>, frame: &Frame<'_>) -> Option<api::ReleaseStatus> {
+    let waiting = state.waiting.as_ref();
+    let desired = i32::from(state.weight().percent());
+    Some(api::ReleaseStatus {
+        weight: api::WeightStatus { desired, observed },
+        deadline: waiting.and_then(|waiting| waiting.until).map(Time),
+        waiting_for: waiting.map(|waiting| bounded(&waiting.message)),
+        ..frame.before.release.clone()?
+    })
 }
 
 fn last_step(frame: &Frame<'_>) -> i32 {

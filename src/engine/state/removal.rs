@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Served;
+use super::{Served, served};
 use crate::engine::quantity::{Moment, Revision, Weight};
 
 /// A Rollout going away.
@@ -24,4 +24,30 @@ pub struct Removal {
     /// Requests that came at weight zero when it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<Served>,
+    /// Whose these were, so that a new process goes on to look for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
+}
+
+impl Removal {
+    /// Every moment that something is counted from.
+    pub(super) fn moments(&mut self) -> Vec<&mut Moment> {
+        let watched = self.watched.as_mut().map(|watched| &mut watched.since);
+        let told = served::told(&mut self.served);
+        watched
+            .into_iter()
+            .chain(told)
+            .chain([&mut self.entered])
+            .collect()
+    }
+}
+
+/// A candidate that should get no request any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Watched {
+    /// Its revision.
+    pub revision: Revision,
+    /// Since when.
+    pub since: Moment,
 }

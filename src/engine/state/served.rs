@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, PromotionStage};
+use super::{Phase, PromotionStage, Watched};
 use crate::engine::quantity::Moment;
 
 /// What was last told of such requests.
@@ -33,6 +33,22 @@ impl Served {
 }
 
 impl Phase {
+    /// Whose requests should come no more, and since when that is decided.
+    pub fn watched(&self) -> Option<Watched> {
+        let (revision, since) = match self {
+            Self::RollingBack(retreat) => (&retreat.revision, retreat.entered),
+            Self::Promoting(promotion) if promotion.stage == PromotionStage::Baking => {
+                (&promotion.revision, promotion.entered)
+            }
+            Self::Deleting(removal) => return removal.watched.clone(),
+            Self::Promoting(_) | Self::Adopting | Self::Idle | Self::Releasing(_) | Self::RolledBack(_) => {
+                return None;
+            }
+        };
+        let revision = revision.clone();
+        Some(Watched { revision, since })
+    }
+
     /// What was last told of requests that its candidate should not get.
     pub const fn served(&self) -> Option<Served> {
         match self {

@@ -110,6 +110,7 @@ async fn while_a_rollout_goes_the_candidate_that_is_there_keeps_its_traffic() {
         ships: false,
         drain: true,
         served: None,
+        watched: None,
     });
     assert_eq!(stage.apply(down(25)).await.unwrap().writes(), 1);
     let name = names::candidate("checkout", &revision);

@@ -67,6 +67,15 @@ async fn finer_steps_lower_the_weight() {
     edit(&world, json!({"steps": null, "weights": [10, 15, 40, 100]})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(in_force(&world), 15);
+    // What was said of the earlier steps stands under other numbers now.
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    let release = status(&world)["release"].take();
+    let verdicts = release["verdicts"].as_array().unwrap();
+    assert!(
+        !verdicts.is_empty() && verdicts.iter().all(|it| it["step"] == 2),
+        "{release}"
+    );
+
     in_force_is(&world, 40).await;
     phase_is(&world, "Promoted").await;
     let told = event_reasons(&world);

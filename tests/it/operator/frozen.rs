@@ -169,6 +169,31 @@ async fn a_deletion_keeps_them_while_requests_come() {
     assert_eq!(candidate_names(&world, "pods"), Vec::<String>::new());
 }
 
+/// Nor longer than they come, whoever leads; and the status tells of the release as long as its candidate is there.
+#[tokio::test(start_paused = true)]
+async fn a_new_leader_finds_in_a_deletion_that_requests_stop() {
+    let world = shop();
+    tokio::spawn(world.clone().run());
+    let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
+    freezes_and_is_aborted(&world).await;
+    reason_is(&world, "ShareNotHonoured").await;
+    delete(&world, ROLLOUT_KIND, "checkout").await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    leader.shutdown().await;
+    let _leader = lead(&world, Arc::new(world.metrics()), "two");
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(reason(&world), "ShareNotHonoured", "{}", status(&world));
+    let release = status(&world)["release"].take();
+    assert!(
+        release["waitingFor"].to_string().contains("still come"),
+        "{release}"
+    );
+    assert!(!candidate_names(&world, "pods").is_empty());
+    world.freeze_proxies(false);
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    assert_eq!(candidate_names(&world, "pods"), Vec::<String>::new());
+}
+
 /// The time for which they are kept counts from what was read last, not from when that was found to be old.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_ends_some_minutes_after_the_metrics_have_gone() {
@@ -179,6 +204,25 @@ async fn a_rollback_ends_some_minutes_after_the_metrics_have_gone() {
     let limit = Duration::from_mins(3);
     let came = tokio::time::timeout(limit, comes_to(&world, "RolledBack")).await;
     assert!(came.is_ok(), "{}", status(&world));
+}
+
+/// Nobody waits for ten minutes in the belief that requests come when nothing tells it any more.
+#[tokio::test(start_paused = true)]
+async fn that_metrics_tell_nothing_any_more_is_said_within_minutes() {
+    let (world, _tasks) = held().await;
+    world.fault_metrics(serin::world::MetricFault::Status(503));
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    let held = status(&world);
+    let message = held["message"].as_str().unwrap();
+    assert!(message.contains("which tell nothing any more"), "{message}");
+    assert!(!held["release"]["deadline"].is_null(), "{held}");
+    // They are read again, and the requests with them.
+    world.fault_metrics(serin::world::MetricFault::None);
+    tokio::time::sleep(Duration::from_mins(12)).await;
+    let held = status(&world);
+    let message = held["message"].as_str().unwrap();
+    assert!(message.contains("the pods stay while requests come"), "{message}");
+    assert!(!candidate_names(&world, "pods").is_empty());
 }
 
 /// A counter is found by its movement between two looks, however far these lie apart.

@@ -77,6 +77,30 @@ async fn a_deletion_goes_through_though_one_of_two_routes_is_gone() {
     assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
 }
 
+/// A gateway that is gone for good takes no route. Whoever takes the route from it, as he is told to, is not kept waiting.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_goes_through_once_the_route_is_taken_from_a_gateway_that_is_gone() {
+    let world = shop();
+    let (_tasks, _) = operate(&world);
+    phase_is(&world, "Idle").await;
+    world.set_image("shop", "checkout", "checkout:v2").unwrap();
+    phase_is(&world, "Judging").await;
+    let never = Duration::from_hours(1000);
+    world.delay_gateway(never, never);
+    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let told = message(&world);
+    assert!(told.contains("take it out of `spec.parentRefs`"), "{told}");
+    patch(&world, HTTP_ROUTE, json!({"spec": {"parentRefs": []}})).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert!(
+        world.object("rollouts", "shop", "checkout").is_none(),
+        "{}",
+        message(&world)
+    );
+    assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
+}
+
 /// The weight cannot grow, and the status says so at once and not only when the step has passed.
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_is_scaled_to_zero_in_mid_step_is_told() {

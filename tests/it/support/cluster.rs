@@ -27,8 +27,8 @@ pub(crate) enum Metrics {
     FailByPast(String),
     /// The promoted pods are far worse than the past, with nothing beside them.
     Suspect(String),
-    /// None since then.
-    Silent(Moment, String),
+    /// None since then, and after how long a pass would have come had they gone on as before.
+    Silent(Moment, String, Option<Duration>),
 }
 
 /// The cluster.
@@ -167,16 +167,23 @@ impl Cluster {
 
     /// The metrics say something else from now on.
     pub(crate) fn say(&mut self, metrics: Metrics) {
-        if let Metrics::Silent(since, _) = self.metrics {
+        if let Metrics::Silent(since, ..) = self.metrics {
             self.unread.push((since, self.now));
         }
-        self.metrics = metrics;
+        let passes = match self.metrics {
+            Metrics::Pass(after) => Some(after),
+            _ => None,
+        };
+        self.metrics = match metrics {
+            Metrics::Silent(since, why, _) => Metrics::Silent(since, why, passes),
+            other => other,
+        };
     }
 
     /// How much of the time since then has been read.
     fn measured(&self, since: Moment) -> Duration {
         let now = match self.metrics {
-            Metrics::Silent(silent, _) => silent,
+            Metrics::Silent(silent, ..) => silent,
             _ => self.now,
         };
         let span =
@@ -215,6 +222,10 @@ impl Cluster {
         // What is counted while nobody else serves is left out.
         let open = release.gap.filter(|gap| gap.until.is_none());
         let read = open.map_or(self.now, |gap| gap.from.min(self.now));
+        let read = match self.metrics {
+            Metrics::Silent(since, ..) => since.min(read),
+            _ => read,
+        };
         // A new process goes on from what an earlier one has read.
         let before = self.route.watched.checked_sub(Duration::from_secs(1)).ok();
         let before = before.filter(|at| *at > release.entered && self.now < self.reads_again());
@@ -247,7 +258,13 @@ impl Cluster {
                 evidence.by_past = plan.is_alone(release.rung);
                 evidence.summary.clone_from(why);
             }
-            Metrics::Silent(since, why) => evidence.silent = Some((*since, why.clone())),
+            Metrics::Silent(since, why, after) => {
+                evidence.silent = Some((*since, why.clone()));
+                let passed = after.and_then(|after| self.pass_at(plan, state, after));
+                if passed.is_some_and(|at| at <= *since) {
+                    evidence.verdict = Verdict::Pass;
+                }
+            }
             Metrics::Pass(_)
             | Metrics::Unclear
             | Metrics::Doubtful(_)
@@ -280,7 +297,8 @@ impl Cluster {
                 evidence.verdict = Verdict::Fail;
                 evidence.summary.clone_from(why);
             }
-            (Metrics::Silent(since, why), Some(_)) => evidence.silent = Some((*since, why.clone())),
+            (Metrics::Silent(since, why, _), Some(_)) => evidence.silent = Some((*since, why.clone())),
+            (Metrics::Idle, Some(_)) => (evidence.at, evidence.idle) = (None, true),
             (Metrics::Doubtful(why), Some(_)) => {
                 evidence.standing.suspect = true;
                 evidence.summary.clone_from(why);

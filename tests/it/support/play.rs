@@ -36,6 +36,8 @@ pub(crate) struct Play {
     pub(crate) transcript: String,
     told: String,
     actions: usize,
+    /// Waits that were told until a moment that had passed.
+    pub(crate) overdue: Vec<String>,
     pub(crate) decisions: Vec<(State, Observation, Moment)>,
 }
 
@@ -58,6 +60,7 @@ pub(crate) fn play(script: Script, crash: Crash) -> Play {
         transcript: String::new(),
         told: String::new(),
         actions: 0,
+        overdue: Vec::new(),
         decisions: Vec::new(),
     };
     play.run();
@@ -93,6 +96,10 @@ impl Play {
             };
             if self.cluster.gone || now > since + Duration::from_hours(8) {
                 break;
+            }
+            let until = self.state.waiting.as_ref().and_then(|waiting| waiting.until);
+            if until.is_some_and(|until| until < now) {
+                self.overdue.push(self.told.clone());
             }
             self.cluster.advance(now);
             self.settle();
@@ -469,7 +476,7 @@ fn metrics(words: &[&str], now: Moment) -> Metrics {
         ["doubtful", why] => Metrics::Doubtful((*why).to_owned()),
         ["fail", why] => Metrics::Fail((*why).to_owned()),
         ["suspect", why] => Metrics::Suspect((*why).to_owned()),
-        ["silent", why] => Metrics::Silent(now, (*why).to_owned()),
+        ["silent", why] => Metrics::Silent(now, (*why).to_owned(), None),
         other => panic!("no such metrics: {other:?}"),
     }
 }

@@ -11,6 +11,7 @@ use serin::engine::plan::{Analysis, GateMode, OnSilence, Plan, Promotion, Rollba
 use serin::engine::reason::Waiting;
 use serin::engine::state::{
     Cause, Gap, Handled, Outcome, Phase, PromotionStage, Rejection, Release, Removal, Retreat, Served, Stage,
+    Watched,
 };
 use serin::engine::{Moment, Revision, State, Weight, state};
 
@@ -357,6 +358,7 @@ impl Dice {
                     until: random.maybe(50, |random| random.moment(now)),
                     alone: random.chance(50),
                 }),
+                overstayed: self.maybe(30, |_| entered),
             }),
             3 => Phase::RollingBack(Retreat {
                 revision,
@@ -380,6 +382,10 @@ impl Dice {
                 weight: self.weight(),
                 drain: self.chance(50),
                 served: self.served(now),
+                watched: self.maybe(30, |_| Watched {
+                    revision,
+                    since: started,
+                }),
             }),
         }
     }

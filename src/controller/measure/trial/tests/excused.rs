@@ -27,6 +27,7 @@ fn release(until: i64) -> Release {
             until: Some(second(until)),
             alone: true,
         }),
+        overstayed: None,
     }
 }
 
