@@ -13,6 +13,7 @@ mod margins;
 mod outage;
 mod pass;
 mod verdict;
+pub(super) mod waiting;
 mod without_baseline;
 
 use std::sync::Arc;
@@ -25,10 +26,11 @@ use super::process::Process;
 use super::settings::Settings;
 use super::without_baseline::Alone;
 pub(super) use fail::WithheldEvidence;
-use guard::{BASELINE, CANDIDATE, Guard, PATIENT, Patience};
+use guard::{BASELINE, CANDIDATE, Guard};
 use learned::Learned;
 pub use margins::step_multiplier;
 use outage::Rates;
+use waiting::{PATIENT, Patience};
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
 const FAIL_BETS: [f64; 5] = [1.0, 1.7, 3.5, 12.0, 300.0];

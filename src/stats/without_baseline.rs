@@ -14,7 +14,8 @@
 use super::assessment::{Evidenced, Verdict};
 use super::background::Background;
 use super::counts::{Counts, Tick};
-use super::evidence::guard::{CANDIDATE, Guard, Patience};
+use super::evidence::guard::{CANDIDATE, Guard};
+use super::evidence::waiting::Patience;
 use super::history::burst_limit;
 use super::process::Process;
 use super::settings::{Margin, Settings};

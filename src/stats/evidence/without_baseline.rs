@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::fail::WithheldEvidence;
-use super::guard::{BASELINE, CANDIDATE, Guard, JITTER, PATIENT};
+use super::guard::{BASELINE, CANDIDATE, Guard, JITTER};
 use super::learned::Learned;
+use super::waiting::PATIENT;
 use super::{Evidence, FAIL_BETS, FAIL_PRIOR, Stand};
 use crate::stats::assessment::{Against, Amiss, Arms, Verdict};
 use crate::stats::background::Background;
