@@ -59,7 +59,7 @@ pub struct Past {
     /// A release by Serin: the revision in its candidate's name.
     #[arg(long, requires = "prometheus", conflicts_with_all = ["candidate", "at"])]
     pub revision: Option<String>,
-    /// A release by whatever: the Service of its new version, and a pattern of its pods' names if it is not a
+    /// A release by another tool: the Service of its new version, and a pattern of its pods' names if it is not a
     /// Deployment of that name.
     #[arg(
         long,

@@ -31,6 +31,9 @@ enum What {
 
 impl Bench {
     /// Prints the figures.
+    ///
+    /// # Errors
+    /// They cannot be written.
     pub fn run(self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let What::Judge { runs } = self.what;
         let mut written = Ok(());

@@ -101,7 +101,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     runtime.block_on(work)
 }
 
-/// The same on as many threads as there are cores, for work without an end.
+/// Runs a command that talks to a cluster and does not end by itself, on as many threads as there are cores.
 pub(super) fn block_on_all<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! `RolloutAction`s that have been answered, and which of them may go: whoever approved what stays readable for a day,
-//! and the last few of each Rollout for good.
+//! `RolloutAction`s that have been answered, and which of them may be deleted. Who approved what stays readable for a day,
+//! and the last few answers of each Rollout for good.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

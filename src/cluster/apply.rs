@@ -25,7 +25,7 @@ use super::observe;
 use super::snapshot::Snapshot;
 use crate::engine::quantity::{Moment, Revision};
 use crate::engine::state::{Phase, State};
-use crate::engine::{Effect, observation};
+use crate::engine::{Effect, observation, reason};
 use crate::ports::BoxFuture;
 use crate::render::{gate, patch};
 
@@ -78,7 +78,7 @@ impl Job<'_> {
     fn workload(&self) -> Result<&Value, ApplyError> {
         self.snapshot.workload.as_ref().ok_or_else(|| {
             Blocked::new(
-                "WorkloadNotFound",
+                reason::WORKLOAD_NOT_FOUND,
                 format!("no Deployment in namespace {} to act on", self.snapshot.namespace),
             )
             .into()

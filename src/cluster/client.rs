@@ -58,7 +58,7 @@ impl Clients {
         Ok(Self { read, write, host })
     }
 
-    /// The same client for both, for a simulated API server.
+    /// One client for reads and writes, for a simulated API server.
     pub fn both(client: Client) -> Self {
         Self {
             read: client.clone(),
@@ -67,7 +67,7 @@ impl Clients {
         }
     }
 
-    /// The same clients, with `listener` told of every request.
+    /// These clients, with a `listener` that hears of every request.
     #[must_use]
     pub fn heard(self, listener: &Listener) -> Self {
         Self {
@@ -106,7 +106,7 @@ fn heard(client: Client, listener: &Listener) -> Client {
     Client::new(service, namespace)
 }
 
-/// A request on its way. It is told when it is over, were it because nobody waits for the answer any more.
+/// A request in flight. The listener hears its end, even if the caller stopped waiting for the answer.
 struct Sent {
     method: Method,
     code: Option<u16>,

@@ -39,14 +39,14 @@ impl Call {
         }
     }
 
-    /// The same in a namespace.
+    /// This call, in a namespace.
     #[must_use]
     pub fn within(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// The same on one object.
+    /// This call, on one object.
     #[must_use]
     pub fn on(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());

@@ -168,7 +168,7 @@ impl Publisher {
                 let patch = Patch::Merge(series);
                 let outcome = call(what, DEADLINE, api.patch(&name, &PatchParams::default(), &patch)).await;
                 if outcome.is_err() {
-                    // Expired, or deleted: the next repetition begins anew.
+                    // Expired, or deleted: the next repetition starts a new series.
                     self.ledger.forget(&notice);
                 }
                 outcome.map(drop)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::render::json::text;
+use crate::render::json::{list, text};
 use crate::render::names::FIELD_MANAGER;
 
 /// Keeps of `managedFields` only who owns the rules, and since when.
@@ -20,8 +20,7 @@ pub(super) fn keep(route: &mut Value) {
 
 /// Who has changed the rules of `route`, as the cache has it, since Serin wrote them; `None`: nobody has.
 pub fn since_ours(route: &Value) -> Option<&str> {
-    let owners = route.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let owners = || owners.into_iter().flatten();
+    let owners = || list(route, "/metadata/managedFields").iter();
     let manager = |entry: &'_ Value| text(entry, "/manager") == FIELD_MANAGER;
     if owners().any(manager) {
         return None;

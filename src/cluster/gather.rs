@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::cache::{Cache, Kind};
+use super::observe;
 use super::snapshot::Snapshot;
-use crate::render::json::{label, text};
+use crate::render::json::{label, list, text};
 use crate::render::names;
+use crate::render::route::Arms;
 
 /// The label that ties what Serin made to its Rollout.
 const ROLLOUT_UID: &str = "serin.dev/rollout-uid";
@@ -18,12 +20,8 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub fn gather(cache: &Cache, namespace: &str, name: &str) -> Option<Snapshot> {
     let rollout = Value::clone(&*cache.get(Kind::Rollout, namespace, name)?);
     let uid = text(&rollout, "/metadata/uid").to_owned();
-    let workload_name = text(&rollout, "/spec/workload/name").to_owned();
-    let service_name = rollout
-        .pointer("/spec/traffic/service")
-        .and_then(Value::as_str)
-        .unwrap_or(&workload_name)
-        .to_owned();
+    let Arms { stable, workload } = observe::arms(&rollout);
+    let (service_name, workload_name) = (stable.to_owned(), workload.to_owned());
     let get = |kind, name: &str| {
         cache
             .get(kind, namespace, name)
@@ -119,23 +117,15 @@ fn left(cache: &Cache, namespace: &str, uid: &str, workload: &str) -> Vec<(Value
 }
 
 fn route_names(rollout: &Value) -> Vec<String> {
-    let routes = rollout
-        .pointer("/spec/traffic/gatewayAPI/routes")
-        .and_then(Value::as_array);
-    routes
-        .into_iter()
-        .flatten()
+    list(rollout, "/spec/traffic/gatewayAPI/routes")
+        .iter()
         .map(|route| text(route, "/name").to_owned())
         .collect()
 }
 
 fn owned_by(object: &Value, uid: &str) -> bool {
-    let owners = object
-        .pointer("/metadata/ownerReferences")
-        .and_then(Value::as_array);
     !uid.is_empty()
-        && owners
-            .into_iter()
-            .flatten()
+        && list(object, "/metadata/ownerReferences")
+            .iter()
             .any(|owner| text(owner, "/uid") == uid)
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::snapshot::Snapshot;
 use crate::engine::observation::{Action, Candidate, Pods, Problem, Verb, Workload};
-use crate::engine::{Moment, Revision};
-use crate::render::json::{conditions, label, number, text};
+use crate::engine::{Moment, Revision, reason};
+use crate::render::json::{conditions, label, list, number, text};
 use crate::render::{candidate, names, revision, selector};
 
 pub use policies::lacking;
@@ -138,7 +138,7 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
             "Deployment {namespace}/{workload} is released by Rollout `{name}` already: delete one of the two"
         );
         problems.push(Problem {
-            reason: "WorkloadContested",
+            reason: reason::WORKLOAD_CONTESTED,
             message,
         });
     }
@@ -147,20 +147,16 @@ pub fn problems(snapshot: &Snapshot) -> Vec<Problem> {
             "Deployment {namespace}/{workload} is not there: create it, or correct `spec.workload.name`"
         );
         problems.push(Problem {
-            reason: "WorkloadNotFound",
+            reason: reason::WORKLOAD_NOT_FOUND,
             message,
         });
     }
     if snapshot.service.is_none() {
-        let service = snapshot
-            .rollout
-            .pointer("/spec/traffic/service")
-            .and_then(Value::as_str)
-            .unwrap_or(workload);
+        let service = arms(&snapshot.rollout).stable;
         let message =
             format!("Service {namespace}/{service} is not there: create it, or set `spec.traffic.service`");
         problems.push(Problem {
-            reason: "ServiceNotFound",
+            reason: reason::SERVICE_NOT_FOUND,
             message,
         });
     }
@@ -247,11 +243,8 @@ fn trouble(snapshot: &Snapshot, deployment: &Value, service: Option<&Value>) -> 
 }
 
 fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
-    object
-        .pointer("/metadata/finalizers")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    list(object, "/metadata/finalizers")
+        .iter()
         .filter_map(Value::as_str)
 }
 

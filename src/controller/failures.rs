@@ -141,7 +141,7 @@ impl Troubles {
         self.0.retain(|trouble| trouble.deed != deed);
     }
 
-    /// Forgets the effects that are not `wanted` any more. Whether there was anything to forget that had been told.
+    /// Forgets failures of effects that are no longer `wanted`. Returns whether that changes what is reported.
     pub(super) fn keep(&mut self, wanted: &[Effect]) -> bool {
         let told = self.told();
         self.0.retain(|trouble| match &trouble.deed {

@@ -1,7 +1,7 @@
 //! Measuring: before a release the search for a baseline, during one the readings on the evaluation grid.
 //!
 //! What is known here is kept in the status at every commit, and a new process goes on from there. Where that cannot be
-//! used, the present step's evidence starts anew from its committed start; a pass is never assumed.
+//! used, the present step's evidence starts again from its committed start; a pass is never assumed.
 
 mod cached;
 mod concurrent;
@@ -30,14 +30,14 @@ use crate::cluster::snapshot::Snapshot;
 use crate::engine::judge::Evidence;
 use crate::engine::observation::{Problem, Residual};
 use crate::engine::state::{Phase, Promotion, PromotionStage, Release, Removal, Stage};
-use crate::engine::{self, Moment, Plan, Revision, State, report};
+use crate::engine::{self, Moment, Plan, Revision, State, reason, report};
 use config::Asked;
 use gauges::Gauges;
 use handover::reads;
 use last_told::LastTold;
 use look::Look;
 use residual::Watch;
-use search::{Findings, METRICS_NOT_FOUND, Search, When};
+use search::{Findings, Search, When};
 use subject::Learned;
 use trail::Trail;
 use trial::{Place, Served, Trial, TrialId};
@@ -51,8 +51,8 @@ pub(super) struct Measure {
     trial: Option<Trial>,
     /// The last look in a phase that reads metrics, and whether it judges by them.
     looked: Option<(Moment, bool)>,
-    /// Since when nothing can be compared, and why. However long the step has lasted by then: what is looked for anew has
-    /// not been silent before.
+    /// Since when nothing can be compared, and why. However long the step has lasted by then: a search that
+    /// begins again has not been silent before.
     unmeasured: Option<(Moment, String)>,
     /// How the evidence of the trial grew.
     trail: Trail,
@@ -215,7 +215,7 @@ impl Measure {
             Findings::Found(learned) => {
                 if let Some(message) = learned.unfit_alone(look.plan) {
                     return Some(vec![Problem {
-                        reason: "PastTellsNothing",
+                        reason: reason::PAST_TELLS_NOTHING,
                         message,
                     }]);
                 }
@@ -224,7 +224,7 @@ impl Measure {
                 self.gauges = Some(gauges);
                 if let Some(message) = missing {
                     return Some(vec![Problem {
-                        reason: METRICS_NOT_FOUND,
+                        reason: reason::METRICS_NOT_FOUND,
                         message,
                     }]);
                 }
@@ -295,7 +295,7 @@ impl Measure {
             pods: look.replicas(),
         };
         let id = TrialId::returning(&promotion.revision);
-        // Pods that were found worse may have been cured since: each return is judged anew.
+        // Pods that were found worse may have been cured since: each return is judged afresh.
         let ended = |trial: &Trial| cached::is_over(trial, promotion, look.plan);
         self.trial = self.trial.take().filter(|trial| !ended(trial));
         if let Err(why) = self.on_trial(look, id, (place, false), ended).await {

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::api;
 use crate::cluster::snapshot::Snapshot;
-use crate::engine::Plan;
 use crate::engine::observation::Problem;
 use crate::engine::plan::GateMode;
+use crate::engine::{Plan, reason};
 
 /// What the user wishes.
 pub(super) struct Spec {
@@ -36,7 +36,7 @@ impl Spec {
                     plan: Plan::fallback(gate),
                     typed: None,
                     problems: vec![Problem {
-                        reason: "InvalidSpec",
+                        reason: reason::INVALID_SPEC,
                         message,
                     }],
                 }

@@ -1,4 +1,4 @@
-//! Effects that are written, are there, and are soon wanted again: somebody undoes them each time.
+//! Effects that somebody else undoes again and again: written, confirmed, and due again within seconds.
 //!
 //! Invariants: what keeps traffic or unapproved pods away is never kept waiting; the words stay the same for as long as it
 //! goes on. Losing this memory costs a few writes.
@@ -8,10 +8,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::engine::observation::Problem;
-use crate::engine::{Effect, Moment};
+use crate::engine::{Effect, Moment, reason};
 
-/// Reason: a write is undone again and again.
-const WRITE_NOT_KEPT: &str = "WriteNotKept";
 /// The same write so soon after the last one has been undone.
 const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// So many in a row are repeated at once.
@@ -75,7 +73,7 @@ impl Repeats {
         let others = |repeat: &&Repeat| !matches!(repeat.effect, Effect::Route { .. });
         let repeat = self.0.iter().filter(others).find(lasts)?;
         Some(Problem {
-            reason: WRITE_NOT_KEPT,
+            reason: reason::WRITE_NOT_KEPT,
             message: format!(
                 "{} does not stay as Serin writes it: something undoes that within seconds, each time; look in its \
                  `metadata.managedFields` who else writes it, and stop that",

@@ -312,7 +312,7 @@ impl Worker {
             return None;
         };
         Some(Problem {
-            reason: "ProviderNotFound",
+            reason: reason::PROVIDER_NOT_FOUND,
             message,
         })
     }

@@ -187,4 +187,65 @@ reasons! {
     STATUS_UNREADABLE = "StatusUnreadable";
     /// Nothing is to be done.
     HEALTHY = "Healthy";
+
+    /// The spec cannot be used.
+    INVALID_SPEC = "InvalidSpec";
+    /// The metric provider that the spec names is not there, or cannot be used.
+    PROVIDER_NOT_FOUND = "ProviderNotFound";
+    /// A query of the spec cannot be used.
+    INVALID_QUERY = "InvalidQuery";
+    /// No series counts the stable pods' requests, or they stand still.
+    METRICS_NOT_FOUND = "MetricsNotFound";
+    /// The provider's samples come later than its `lag`.
+    METRICS_LATE = "MetricsLate";
+    /// The past is too poor for steps with all traffic.
+    PAST_TELLS_NOTHING = "PastTellsNothing";
+    /// An older Rollout releases the same Deployment.
+    WORKLOAD_CONTESTED = "WorkloadContested";
+    /// The stable Service is not there.
+    SERVICE_NOT_FOUND = "ServiceNotFound";
+    /// The stable Service selects none of the Deployment's pods.
+    SERVICE_SELECTS_NOTHING = "ServiceSelectsNothing";
+    /// The stable Service is of a kind that has no copy for a candidate.
+    UNSUPPORTED_SERVICE = "UnsupportedService";
+    /// Another object would select the candidate's pods.
+    SELECTOR_OVERLAP = "SelectorOverlap";
+    /// A NetworkPolicy selects the stable pods only.
+    NETWORK_POLICY_MISSES = "NetworkPolicyMisses";
+    /// A policy is attached to the stable Service, and none to the candidate's.
+    POLICY_MISSES = "PolicyMisses";
+    /// The weights of a route cannot be divided exactly.
+    ROUTE_WEIGHTS = "RouteWeights";
+    /// A route still names the candidate that is to be deleted.
+    CANDIDATE_STILL_ROUTED = "CandidateStillRouted";
+    /// The Deployment holds another template than the approved one.
+    TEMPLATE_CHANGED = "TemplateChanged";
+    /// The template of the candidate's revision cannot be found.
+    TEMPLATE_GONE = "TemplateGone";
+    /// The ReplicaSet that should keep its pods is gone.
+    REVISION_GONE = "RevisionGone";
+    /// No Rollout names the Deployment any more.
+    GATE_TAKEN_OFF = "GateTakenOff";
+    /// An object that has the candidate's name was not made by Serin.
+    NAME_TAKEN = "NameTaken";
+    /// A right is missing.
+    ACCESS_DENIED = "AccessDenied";
+    /// The API server does not accept an object.
+    REFUSED_BY_SERVER = "RefusedByServer";
+    /// A conditional patch does not fit.
+    PATCH_REFUSED = "PatchRefused";
+    /// The API server does not answer, or fails.
+    SERVER_UNAVAILABLE = "ServerUnavailable";
+    /// The objects change faster than they can be written.
+    CONFLICT = "Conflict";
+    /// A write was accepted and is not there, or is undone again and again.
+    WRITE_NOT_KEPT = "WriteNotKept";
+    /// An object carries the stamp of a later leader than there is.
+    STAMP_TAMPERED = "StampTampered";
+    /// This process does not lead any more.
+    NOT_LEADER = "NotLeader";
+    /// Serin sent a request that makes no sense.
+    INTERNAL_ERROR = "InternalError";
+    /// A decision would break an invariant of the engine.
+    INVARIANT_VIOLATED = "InvariantViolated";
 }

@@ -9,16 +9,14 @@ mod template;
 
 use serde_json::{Map, Value, json};
 
-pub use service::{UNSUPPORTED_SERVICE, service, usable};
+pub use service::{service, usable};
 
 use super::json::{entry, map, text, title};
 use super::patch::Patch;
 use super::{gate, names, revision};
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Revision;
-
-/// Reason: no template of the candidate's revision is to be found.
-pub const TEMPLATE_GONE: &str = "TemplateGone";
+use crate::engine::reason::TEMPLATE_GONE;
 
 /// For whom a candidate is made.
 #[derive(Clone, Copy, Debug)]

@@ -11,11 +11,7 @@ use super::patch::Patch;
 use super::{names, revision};
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Revision;
-
-/// Reason: the Deployment holds another template than the approved one.
-pub const TEMPLATE_CHANGED: &str = "TemplateChanged";
-/// Reason: the ReplicaSet that should keep its pods is gone.
-pub const REVISION_GONE: &str = "RevisionGone";
+use crate::engine::reason::{REVISION_GONE, TEMPLATE_CHANGED};
 
 /// A conditional patch of one object or of its scale.
 #[derive(Clone, Debug, PartialEq)]

@@ -33,11 +33,7 @@ pub(crate) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
 
 /// The conditions of its status.
 pub(crate) fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
-    object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    list(object, "/status/conditions").iter()
 }
 
 /// The map at `pointer`, if it is one.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json::list;
 use crate::api::Quantity;
 
 /// The limit of a pod of `template` for a resource such as `cpu` or `memory`, in cores or bytes: that of the pod, or the
@@ -18,11 +19,9 @@ pub fn of(template: &Value, resource: &str) -> Option<f64> {
     if let Some(whole) = limit(spec) {
         return Some(whole);
     }
-    let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten();
     let stays = |container: &&Value| container.get("restartPolicy").is_some_and(|it| it == "Always");
-    let holders: Vec<&Value> = list("containers")
-        .chain(list("initContainers").filter(stays))
-        .collect();
+    let init = list(spec, "/initContainers").iter().filter(stays);
+    let holders: Vec<&Value> = list(spec, "/containers").iter().chain(init).collect();
     if holders.is_empty() {
         return None;
     }

@@ -23,10 +23,7 @@ use super::names;
 use crate::api::Original;
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Weight;
-use crate::engine::reason::ROUTE_WITHOUT_SERVICE;
-
-/// Reason: weights that cannot be divided exactly.
-pub const ROUTE_WEIGHTS: &str = "RouteWeights";
+use crate::engine::reason::{ROUTE_WEIGHTS, ROUTE_WITHOUT_SERVICE};
 
 /// Who is who among the backends of a route.
 #[derive(Clone, Copy, Debug)]
@@ -100,12 +97,12 @@ pub fn seen(route: &Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Se
     })
 }
 
-/// Whether any rule names `service`, with whatever weight and in whatever namespace it looks for it.
+/// Whether any rule names `service`, with any weight and in any namespace.
 pub fn names_service(route: &Value, service: &str) -> bool {
     any_backend(route, |backend| text(backend, "/name") == service)
 }
 
-/// Whether any rule gives `service` a share of its traffic, in whatever namespace it looks for it.
+/// Whether any rule gives `service`, in any namespace, a share of its traffic.
 pub fn gives_traffic(route: &Value, service: &str) -> bool {
     any_backend(route, |backend| {
         text(backend, "/name") == service && backend.get("weight").and_then(Value::as_u64) != Some(0)
@@ -129,7 +126,7 @@ fn rules<'a>(route: &'a Value, arms: &Arms<'_>) -> Vec<Rule<'a>> {
         .collect()
 }
 
-/// The same with their originals, if the route can be managed.
+/// The managed rules with their originals, if the route can be managed.
 fn checked<'a>(route: &'a Value, arms: &Arms<'_>, originals: &[Original]) -> Result<Vec<Rule<'a>>, Problem> {
     let rules = originals::read(route, arms, originals);
     check(route, arms, &rules)?;

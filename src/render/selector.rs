@@ -11,13 +11,7 @@ use super::labels::{self, Labels};
 use super::{candidate, names};
 use crate::engine::observation::Problem;
 use crate::engine::quantity::Revision;
-
-/// Reason: another object would select the candidate's pods.
-pub const SELECTOR_OVERLAP: &str = "SelectorOverlap";
-/// Reason: a NetworkPolicy speaks of the stable pods only.
-pub const NETWORK_POLICY_MISSES: &str = "NetworkPolicyMisses";
-/// Reason: the Service selects none of the Deployment's pods.
-pub const SERVICE_SELECTS_NOTHING: &str = "ServiceSelectsNothing";
+use crate::engine::reason::{NETWORK_POLICY_MISSES, SELECTOR_OVERLAP, SERVICE_SELECTS_NOTHING};
 
 /// Keys that are tried first: the narrowest by convention.
 const PREFERRED: [&str; 3] = ["app.kubernetes.io/instance", "app", "app.kubernetes.io/name"];

@@ -201,7 +201,7 @@ impl NoData {
     }
 }
 
-/// Whether a baseline's samples, all of one evaluation, could be counted in a release. `histogram`: they are buckets.
+/// Checks that a baseline's samples, all of one evaluation, could be counted in a release. `histogram`: they are buckets.
 ///
 /// # Errors
 /// What an evaluation with them would say.
@@ -272,8 +272,8 @@ impl Counters {
     }
 
     /// Whether `samples` hold a counter that is lower than it was. They do not always say whether it was reset: a gateway
-    /// may have begun to count one backend anew while it goes on with the others, or another server's sample is older. At the
-    /// first evaluation what was reset shortly before must be known, lest the server tells of it as of something new.
+    /// may have reset one backend and not the others, or the sample is an older one from another server. At the
+    /// first evaluation recent resets must be known, or the server would later report them as new.
     pub fn wants_resets(&self, arm: ArmName, at: Timestamp, samples: &ArmSamples) -> bool {
         let track = self.track(arm);
         let values = Values::read(arm, &track.kind, at, samples);

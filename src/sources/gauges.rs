@@ -168,7 +168,7 @@ impl Meter {
     /// `None`: that cannot be told yet.
     ///
     /// # Errors
-    /// An answer that has no levels; the next span begins anew.
+    /// The answer has no levels; a new span begins with the next one.
     pub fn advance(&mut self, at: Timestamp, answers: [&[Sample]; 2]) -> Result<Option<Levels>, NoLevels> {
         let before = self.last.take();
         let [candidate, baseline] = answers;
@@ -187,7 +187,7 @@ impl Meter {
                         .all(|(part, value)| last.get(part).is_some_and(|it| it <= value))
             });
             if !same {
-                // Pods came, went, or began anew.
+                // Pods came, went, or restarted.
                 self.last = Some((at, now));
                 return Ok(None);
             }

@@ -109,7 +109,7 @@ async fn piecewise(
 pub struct Shape {
     /// Edges in rising order, in the histogram's own unit, and how many requests took at most so long.
     pub counts: Vec<(f64, u64)>,
-    /// The same edges, and others that can be read as well; finite ones.
+    /// All finite edges that can be read: those of `counts`, and others.
     pub readable: Vec<f64>,
 }
 

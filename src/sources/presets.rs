@@ -66,7 +66,7 @@ impl Preset {
         }))
     }
 
-    /// The same in native histograms, which bear the name without `_bucket`.
+    /// Its query template for how long requests take, in native histograms, which have the name without `_bucket`.
     pub fn native(&self) -> Option<Queries> {
         let (metric, unit) = self.histogram?;
         Some(self.complete(Tally::Native {

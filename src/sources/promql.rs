@@ -21,7 +21,7 @@ pub struct Arm {
 }
 
 impl Arm {
-    /// The same arm, whose histograms are read at these edges only.
+    /// This arm, with its histograms read at these edges only.
     #[must_use]
     pub fn at(&self, edges: Vec<f64>) -> Self {
         Self {

@@ -76,10 +76,10 @@ impl ArmQueries {
         }
     }
 
-    /// The same at every time of `span`.
+    /// What `total` gives at every time of `span`, as in [`Self::totals`].
     ///
     /// # Errors
-    /// The same; one failure fails all.
+    /// As [`Self::totals`]; one failure fails all.
     pub async fn totals_of(&self, source: &dyn MetricSource, span: Span) -> Result<Samples, SourceError> {
         let Some(edges) = &self.native else {
             return source.range(&self.total, span).await;

@@ -142,7 +142,7 @@ impl Reader {
         self.alone = since;
     }
 
-    /// The same, but the first point is the one at `from` or the next after it. A candidate that was fresh has served by
+    /// This reader, with its first point at `from` or the next after it. A candidate that was fresh has served by
     /// then: what the first point shows is the base, and each series that comes later counts from 0 all the same.
     #[must_use]
     pub fn from(mut self, from: Timestamp) -> Self {

@@ -203,6 +203,9 @@ impl Evidence {
     }
 
     /// The evidence that a checkpoint was taken of, under these settings.
+    ///
+    /// # Errors
+    /// The checkpoint is of another version, or not one that any evidence can have.
     pub fn resume(settings: Settings, from: &Checkpoint) -> Result<Self, CheckpointError> {
         let [version, packed, burst, whole @ ..] = from.wholes.as_slice() else {
             return Err(CheckpointError::Shape);

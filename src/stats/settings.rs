@@ -85,6 +85,9 @@ impl std::error::Error for SettingsError {}
 impl Settings {
     /// Checked settings. `alpha` bounds the probability of a false rollback over a whole release, `beta` that of
     /// promoting a candidate on the unacceptable margin.
+    ///
+    /// # Errors
+    /// A margin or a probability cannot be used.
     pub fn new(
         tolerated: Margin,
         unacceptable: Margin,
@@ -117,6 +120,9 @@ impl Settings {
     }
 
     /// The same with another warm-up: seconds from the start of a step in which only gross faults count.
+    ///
+    /// # Errors
+    /// It is negative or not finite.
     pub fn with_warmup(self, seconds: f64) -> Result<Self, SettingsError> {
         if seconds.is_finite() && seconds >= 0.0 {
             Ok(Self {

@@ -8,6 +8,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
     clippy::disallowed_methods,
     reason = "a test binary without the standard harness: Clippy does not see that all of it is tests; and the harness offers a little more than its scenarios use now"
 )]

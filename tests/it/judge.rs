@@ -5,16 +5,22 @@ mod config;
 mod edges;
 mod gauges;
 mod gone;
+mod histogram;
 mod input;
 mod late;
 mod plot;
 mod prometheus;
+mod share;
 mod silence;
 mod simulated;
+mod steps;
+mod suspicion;
+mod table;
 mod time;
 mod without_baseline;
 
 use std::fmt::Write;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use serin::cli::Exit;
@@ -44,6 +50,47 @@ fn judge(input: &str, config: Option<String>) -> (Exit, Vec<Value>) {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect(),
     )
+}
+
+fn line(stream: &str, t: u64) -> String {
+    format!(
+        r#"{{"stream":"{stream}","t":{t},"weight":10,"metrics":{{"e":{{"candidate":{{"n":90,"x":0}},"baseline":{{"n":900,"x":1}}}}}}}}"#
+    )
+}
+
+/// A file of this test, and its folder, which goes with it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("serin-judge-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn serin(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serin"));
+    let output = command
+        .arg("judge")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// A driver as the manual describes it: it raises the step when it may. Gives input and answers.

@@ -7,6 +7,7 @@ mod figures;
 mod frozen;
 mod gauges;
 mod handover;
+mod helpers;
 mod idle_backends;
 mod native;
 mod outage;
@@ -37,6 +38,8 @@ use serin::ports::{BoxFuture, MetricSource, Sample, SourceError};
 use serin::telemetry::Metrics;
 use serin::world::{Fault, FaultRule, Image, Load, Options, ROLLOUT, Shop, Simulated, World};
 use tokio::task::JoinSet;
+
+use helpers::*;
 
 /// Under whose name the operator calls.
 const SERIN: &str = "system:serviceaccount:serin:serin";
@@ -153,18 +156,6 @@ async fn a_good_release_takes_few_turns_of_the_loop() {
     assert!(turns < 1_000.0, "{turns} turns for one release");
 }
 
-/// Per cent of the requests that go to a candidate.
-fn in_force(world: &World) -> i64 {
-    let weights = world.weights_in_force("shop", "checkout");
-    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
-    let candidate: f64 = weights
-        .iter()
-        .filter(|(service, _)| service.contains("-canary-"))
-        .map(|(_, weight)| weight)
-        .sum();
-    (100.0 * candidate / total).round() as i64
-}
-
 /// A decision is in the status at once, how a wait is getting on within ten seconds, and neither more often.
 #[tokio::test(start_paused = true)]
 async fn the_status_follows_a_release_with_few_writes() {
@@ -176,7 +167,7 @@ async fn the_status_follows_a_release_with_few_writes() {
     let (mut phases, mut since, mut was) = (Vec::new(), 0, (0, Value::Null));
     while phases.last().map(String::as_str) != Some("Promoted") {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let status = world.object("rollouts", "shop", "checkout").unwrap()["status"].take();
+        let status = status(&world);
         let phase = status["phase"].as_str().unwrap_or_default().to_owned();
         let weight = &status["release"]["weight"];
         let now = (in_force(&world), weight["desired"].clone());
@@ -229,21 +220,8 @@ async fn an_abort_does_not_wait_for_a_slow_provider() {
     slow.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert_eq!(in_force(&world), 10);
-    let abort = "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {name: stop, namespace: shop}
-spec: {rollout: checkout, action: Abort}
-";
-    world.apply_yaml(abort).unwrap();
+    act(&world, "Abort");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let route = world.object("httproutes", "shop", "checkout").unwrap();
-    let weights: Vec<&Value> = route["spec"]["rules"][0]["backendRefs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|backend| backend["name"].as_str().unwrap().contains("-canary-"))
-        .map(|backend| &backend["weight"])
-        .collect();
-    assert!(weights.iter().all(|weight| **weight == 0), "{weights:?}");
+    let backends = candidate_backends(&world, "checkout");
+    assert!(backends.iter().all(|it| it["weight"] == 0), "{backends:?}");
 }

@@ -83,7 +83,7 @@ impl Arms {
         }
     }
 
-    /// The same in a namespace, at these ports.
+    /// These arms in a namespace, at these ports.
     pub(super) fn within(self, namespace: &str, ports: &[u16]) -> Self {
         let place = |arm: Arm| Arm {
             namespace: namespace.to_owned(),
@@ -121,7 +121,7 @@ pub(super) async fn read(
             let message = format!("metric `{}`: {error}", subject.metric);
             Failure::usage(message, "correct the Rollout's query, or name --port")
         };
-        // Whoever was not there when the window begins has counted nothing before.
+        // A candidate that was not there when the window begins has counted nothing before.
         let fresh = match arms.candidate {
             Some(_) => {
                 let queries = subject.queries.render(&tested).map_err(|error| wrong(&error))?;

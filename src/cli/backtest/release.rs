@@ -253,7 +253,7 @@ fn rollback(trial: &Trial<'_>, read: &Read, at: Moment) -> Rollback {
     };
     let rate = sum(&mut readings()).baseline.rate().unwrap_or(0.0);
     let after: Counts = sum(&mut readings().filter(|reading| reading.at > at)).candidate;
-    // Failures of before are the usual ones: since the evidence was lowest they have told.
+    // Failures before this moment are the usual ones; only those since the evidence was lowest contributed to the verdict.
     let lowest = trial.course.lowest.map_or(at, |(_, lowest)| lowest);
     let first = readings().find(|reading| reading.at > lowest && counts(&reading.candidate, 0).bad > 0);
     Rollback {

@@ -8,7 +8,7 @@ use crate::engine::Moment;
 
 /// Evidence in nats that the weight has changed.
 const SURE: f64 = 12.0;
-/// The weight, in per cent, of a candidate whose release is over. Far below the first step of whatever controller.
+/// The weight, in per cent, of a candidate whose release is over. Far below the first step of any controller.
 const OVER: f64 = 0.3;
 /// Weights are never taken to be nearer than this to nothing or everything.
 const EDGE: f64 = 0.002;

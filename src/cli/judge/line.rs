@@ -64,7 +64,7 @@ pub(super) struct Past<'a> {
     /// Requests and bad ones of each pod since the moment before, for every metric of counts.
     #[serde(default)]
     pub(super) pods: Vec<(Whole, Whole)>,
-    /// The same for metrics that have a past of their own, as histograms have.
+    /// Increments since the moment before, for metrics that have a past of their own, as histograms have.
     #[serde(borrow, default)]
     pub(super) metrics: Named<'a, Vec<Increments>>,
 }

@@ -78,8 +78,9 @@ impl Rules {
         }
     }
 
-    /// What is wrong with a stream's first line beside the metrics that the configuration lists: then what it says of them
-    /// would not count. One that is not listed is judged by the rules for all. Whoever lists none takes any.
+    /// Checks a stream's first line against the metrics that the configuration lists: what the configuration says of a metric
+    /// that the line lacks would not count. A metric that is not listed is judged by the rules for all. A configuration that
+    /// lists none accepts any.
     pub(super) fn fit(&self, line: &Line<'_>) -> Result<(), String> {
         let listed = &self.analysis.metrics;
         if *listed == Analysis::default().metrics {

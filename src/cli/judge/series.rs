@@ -1,10 +1,10 @@
 //! Increments of raw cumulative series.
 //!
-//! A counter that fell was reset and counts from 0, and so does one whose process began anew though it may have grown beyond
-//! what it was. A series that is new counts from 0 only if it began after the last line; otherwise its first sample is no more
-//! than a base. Errors may show a line earlier or later than their requests, or in another series: the arm is clipped as a
-//! whole, and what exceeds its requests waits for the next ones. Errors that fall though their requests do not come from a
-//! sample that is older, and their counter stays where it was; only where most of them stay away has it begun anew.
+//! A counter that fell was reset and counts from 0. So does one whose process restarted, even if it has grown beyond its old
+//! value since. A new series counts from 0 only if it began after the last line; otherwise its first sample is only a base.
+//! Errors may show a line earlier or later than their requests, or in another series: the arm is clipped as a whole, and what
+//! exceeds its requests waits for the next ones. If errors fall while their requests do not, the sample is an older one and
+//! the counter stays where it was; only if most of the errors stay away was the counter reset.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ impl Sample {
             (None, Some(now)) => since.is_some_and(|since| now > since),
             (_, None) => false,
         };
-        // Requests and errors of one process fall together; a lower total means that both began anew.
+        // Requests and errors of one process fall together; a lower total means that both were reset.
         began_anew || later.requests < self.requests
     }
 

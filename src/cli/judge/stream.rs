@@ -157,7 +157,7 @@ impl Stream {
     }
 
     /// Whether a line belongs to another step than the one before: a proof for one weight is none for another. In the
-    /// last step the weight may grow once its proof is there: that is the bake. If it falls the step begins anew.
+    /// last step the weight may grow once its proof is there: that is the bake. If it falls the step begins again.
     fn leaves_step(&self, line: &Line<'_>, weight: f64) -> bool {
         let bakes = self.last && line.last && self.passed;
         let moves = weight.total_cmp(&self.weight);

@@ -155,7 +155,7 @@ fn curves(svg: &mut String, points: &[Standing], (time, evidence, weight): (&Axi
         };
         let mut path = String::with_capacity(points.len() * 12);
         for (index, point) in points.iter().enumerate() {
-            // What speaks for the candidate begins anew with each step.
+            // The evidence for the candidate starts again at each step.
             let anew = class == "favour" && index > 0 && point.is_step(&points[index - 1]);
             let pen = if index == 0 || anew { 'M' } else { 'L' };
             let (x, y) = (time.at(point.t), evidence.beyond(value(point)));

@@ -1,9 +1,8 @@
 //! `serin status NAME -w`: a release to its end, also one that Serin has not seen yet.
 //!
-//! Whoever changes an image and follows at once must not be told that all is well because nothing has begun. So the end
+//! A user who changes an image and follows at once must not be told that all is well because nothing has begun. So the end
 //! is believed when the status speaks of the template that the Deployment holds; without the right to read that, when
-//! it has not changed for a while. And whoever follows means one version: where another one ends in its place, that is no
-//! good end.
+//! it has not changed for a while. The user means one version: if another one ends in its place, that is no good end.
 
 #[cfg(test)]
 mod tests;

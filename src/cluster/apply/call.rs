@@ -58,7 +58,7 @@ impl Writer {
         }
     }
 
-    /// The same on the status.
+    /// Patches the status of an object.
     pub(super) async fn patch_status(
         &self,
         kind: Kind,

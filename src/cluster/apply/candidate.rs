@@ -7,11 +7,9 @@ use super::{Applied, ApplyError, Blocked, Job, Writer};
 use crate::cluster::cache::Kind;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::quantity::Revision;
+use crate::engine::reason;
 use crate::render::json::text;
 use crate::render::{candidate, names, route, selector};
-
-/// Reason: a route still names what is to be deleted.
-const STILL_ROUTED: &str = "CandidateStillRouted";
 
 impl Writer {
     pub(super) async fn candidate(
@@ -47,7 +45,7 @@ impl Writer {
         let workload = job.workload()?;
         let stable = snapshot.service.as_ref().ok_or_else(|| {
             Blocked::new(
-                "ServiceNotFound",
+                reason::SERVICE_NOT_FOUND,
                 format!(
                     "no Service for the stable pods of Deployment {}: create it, or name another one in \
                      spec.traffic.service",
@@ -123,7 +121,7 @@ fn any_route(snapshot: &Snapshot, wanted: impl Fn(&Value) -> bool) -> bool {
 
 fn still_routed(name: &str) -> ApplyError {
     Blocked::new(
-        STILL_ROUTED,
+        reason::CANDIDATE_STILL_ROUTED,
         format!("a route still names {name}: it is kept until none does"),
     )
     .into()

@@ -3,25 +3,7 @@
 use crate::cluster::error::{Class, Error};
 use crate::cluster::lease::Stamp;
 use crate::engine::observation::Problem;
-
-/// Reason: a right is missing.
-const ACCESS_DENIED: &str = "AccessDenied";
-/// Reason: the server will not have the object.
-const REFUSED_BY_SERVER: &str = "RefusedByServer";
-/// Reason: a conditional patch does not fit.
-const PATCH_REFUSED: &str = "PatchRefused";
-/// Reason: the server does not answer, or fails.
-const SERVER_UNAVAILABLE: &str = "ServerUnavailable";
-/// Reason: the objects are never as they were a moment before.
-const CONFLICT: &str = "Conflict";
-/// Reason: Serin asked for nonsense.
-const INTERNAL_ERROR: &str = "InternalError";
-/// Reason: an object of the candidate's name is somebody else's.
-const NAME_TAKEN: &str = "NameTaken";
-/// Reason: a write was answered, and is not there.
-const WRITE_NOT_KEPT: &str = "WriteNotKept";
-/// Reason: an object carries the stamp of a later leader than there is.
-const STAMP_TAMPERED: &str = "StampTampered";
+use crate::engine::reason;
 
 /// Why an effect could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -120,23 +102,23 @@ impl ApplyError {
         }
     }
 
-    /// The same for people: a CamelCase reason and a sentence.
+    /// The error for people: a CamelCase reason and a sentence.
     pub fn problem(&self) -> Problem {
         let reason = match self {
             Self::Blocked(blocked) => return blocked.0.clone(),
-            Self::Call(error) if error.is_patch_refused() => PATCH_REFUSED,
+            Self::Call(error) if error.is_patch_refused() => reason::PATCH_REFUSED,
             Self::Call(error) => match error.class() {
-                Class::Denied => ACCESS_DENIED,
-                Class::Invalid => REFUSED_BY_SERVER,
-                Class::Transient | Class::Unknown => SERVER_UNAVAILABLE,
-                Class::Conflict => CONFLICT,
-                Class::Bug => INTERNAL_ERROR,
+                Class::Denied => reason::ACCESS_DENIED,
+                Class::Invalid => reason::REFUSED_BY_SERVER,
+                Class::Transient | Class::Unknown => reason::SERVER_UNAVAILABLE,
+                Class::Conflict => reason::CONFLICT,
+                Class::Bug => reason::INTERNAL_ERROR,
             },
-            Self::Stale(_) => CONFLICT,
-            Self::Foreign { .. } => NAME_TAKEN,
-            Self::NotKept { .. } => WRITE_NOT_KEPT,
-            Self::Outranked { .. } => STAMP_TAMPERED,
-            Self::NotLeader => "NotLeader",
+            Self::Stale(_) => reason::CONFLICT,
+            Self::Foreign { .. } => reason::NAME_TAKEN,
+            Self::NotKept { .. } => reason::WRITE_NOT_KEPT,
+            Self::Outranked { .. } => reason::STAMP_TAMPERED,
+            Self::NotLeader => reason::NOT_LEADER,
         };
         Problem {
             reason,

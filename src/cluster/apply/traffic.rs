@@ -1,25 +1,25 @@
-//! The route's writes. More traffic is written over what was read live; less is written at once, and again over a
-//! fresh read when somebody else was faster: it is always safe.
+//! The route's writes. More traffic is written only over a live read. Less traffic is always safe: it is written at once,
+//! and again over a fresh read if somebody else was faster.
 
 use serde_json::Value;
 
 use super::live::Look;
 use super::{Applied, ApplyError, Blocked, Job, Writer};
-use crate::api::Original;
 use crate::cluster::cache::Kind;
 use crate::cluster::error::Class;
+use crate::cluster::observe::{arms, originals};
 use crate::engine::Weight;
 use crate::render::json::text;
 use crate::render::{names, route};
 
-/// How often less traffic is written anew over a fresh read before the conflict goes up to the loop.
+/// How often a write of less traffic is tried before the conflict goes up to the loop.
 const ATTEMPTS: usize = 3;
 
 impl Writer {
     pub(super) async fn route(&self, weight: Weight, up: bool, job: &Job<'_>) -> Result<Applied, ApplyError> {
         let snapshot = job.snapshot;
         let stamp = self.stamp.to_string();
-        let (arms, originals) = (arms(job), originals(&snapshot.rollout));
+        let (arms, originals) = (arms(&snapshot.rollout), originals(&snapshot.rollout));
         let candidate = job
             .revision()
             .map(|revision| names::candidate(arms.workload, &revision));
@@ -88,35 +88,13 @@ impl Writer {
     }
 
     pub(super) async fn restore_route(&self, job: &Job<'_>) -> Result<Applied, ApplyError> {
-        let originals = originals(&job.snapshot.rollout);
+        let rollout = &job.snapshot.rollout;
+        let (arms, originals) = (arms(rollout), originals(rollout));
         let mut applied = Applied::default();
         for route in job.snapshot.routes.iter().filter_map(|(_, route)| route.as_ref()) {
-            let ops = route::restore(route, &arms(job), &originals);
+            let ops = route::restore(route, &arms, &originals);
             applied.and(self.patch(Kind::HttpRoute, route, ops).await?);
         }
         Ok(applied)
     }
-}
-
-/// Who is who in the routes of this Rollout.
-fn arms<'a>(job: &Job<'a>) -> route::Arms<'a> {
-    let rollout = &job.snapshot.rollout;
-    let workload = text(rollout, "/spec/workload/name");
-    let stable = match text(rollout, "/spec/traffic/service") {
-        "" => workload,
-        service => service,
-    };
-    route::Arms { stable, workload }
-}
-
-/// What the status says of the routes before the first change. Entries that cannot be read are as good as none: the
-/// shares are inferred then.
-fn originals(rollout: &Value) -> Vec<Original> {
-    rollout
-        .pointer("/status/originals")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|original| serde_json::from_value(original.clone()).ok())
-        .collect()
 }

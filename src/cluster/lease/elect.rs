@@ -24,7 +24,7 @@ use crate::ports::Clock;
 /// How long the API server keeps a watch open, in seconds.
 const WATCH_SECONDS: u32 = 290;
 
-/// The term is over and nothing may be written any more: the process ends, and begins anew as a follower.
+/// The term is over and nothing may be written any more. The process ends; once restarted it is a follower.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("leadership lost: {0}")]
 pub struct Lost(&'static str);

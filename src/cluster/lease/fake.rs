@@ -49,20 +49,6 @@ fn failure(code: u16, reason: &str) -> Reply {
     )
 }
 
-fn merge(target: &mut Value, patch: &Value) {
-    let (Some(fields), true) = (patch.as_object(), target.is_object()) else {
-        *target = patch.clone();
-        return;
-    };
-    for (key, value) in fields {
-        if value.is_null() {
-            target.as_object_mut().unwrap().remove(key);
-        } else {
-            merge(&mut target[key], value);
-        }
-    }
-}
-
 impl Server {
     pub(super) fn new() -> Self {
         Self {
@@ -129,7 +115,7 @@ impl Server {
                 if *version != lease["metadata"]["resourceVersion"] {
                     return failure(409, "Conflict");
                 }
-                merge(&mut lease, &sent);
+                json_patch::merge(&mut lease, &sent);
                 lease
             }
             _ => return failure(405, "MethodNotAllowed"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::engine::Revision;
 use crate::engine::observation::Crashes;
-use crate::render::json::{conditions, label, number, text};
+use crate::render::json::{conditions, label, list, number, text};
 use crate::render::names;
 
 /// How the pods of `revision` have crashed. A container that ends with 0 and starts again has crashed as well: nobody asked
@@ -29,10 +29,13 @@ pub(super) fn crashes(pods: &[Value], revision: Option<&Revision>) -> Crashes {
 /// The statuses of the containers that are to run for as long as the pod does: sidecars among the init containers too.
 pub(super) fn lasting(pod: &Value) -> impl Iterator<Item = &Value> {
     let sidecar = |status: &&Value| {
-        let mut all = list(pod, "/spec/initContainers");
+        let mut all = list(pod, "/spec/initContainers").iter();
         all.any(|it| text(it, "/name") == text(status, "/name") && text(it, "/restartPolicy") == "Always")
     };
-    list(pod, "/status/containerStatuses").chain(list(pod, "/status/initContainerStatuses").filter(sidecar))
+    let init = list(pod, "/status/initContainerStatuses").iter();
+    list(pod, "/status/containerStatuses")
+        .iter()
+        .chain(init.filter(sidecar))
 }
 
 /// Why a pod is not ready. The others wait for its init containers: what stops one of these is the reason.
@@ -44,8 +47,8 @@ pub(super) fn trouble(pod: &Value) -> Option<String> {
             .and_then(Value::as_i64);
         text(status, "/state/waiting/reason") != "PodInitializing" && code != Some(0)
     };
-    let mut init = list(pod, "/status/initContainerStatuses").filter(failing);
-    let own = || list(pod, "/status/containerStatuses").find_map(told);
+    let mut init = list(pod, "/status/initContainerStatuses").iter().filter(failing);
+    let own = || list(pod, "/status/containerStatuses").iter().find_map(told);
     init.find_map(told).or_else(own).or_else(|| {
         let unscheduled = conditions(pod).find(|condition| {
             text(condition, "/type") == "PodScheduled" && text(condition, "/status") == "False"
@@ -84,12 +87,4 @@ fn container(pod: &Value, status: &Value) -> String {
         text(status, "/name"),
         text(pod, "/metadata/name")
     )
-}
-
-fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
 }

@@ -7,16 +7,14 @@ use crate::cluster::cache::Kind;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::Revision;
 use crate::engine::observation::Problem;
-use crate::render::json::text;
+use crate::engine::reason;
+use crate::render::json::{list, text};
 use crate::render::names;
-
-/// Reason: a policy speaks of the stable Service, and none of the candidate's.
-const POLICY_MISSES: &str = "PolicyMisses";
 
 /// The first policy that the candidate of `revision` would lack. Which name the candidate's Service has is known once its
 /// template is, so this is for a release only, and not told at rest.
 pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
-    let arms = arms(snapshot);
+    let arms = arms(&snapshot.rollout);
     let candidate = names::candidate(arms.workload, revision);
     let (_, _, kind, _) = Kind::BackendTlsPolicy.resource();
     let policies = || {
@@ -31,7 +29,7 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
     }
     let policy = policies().find(|policy| targets(policy, arms.stable, &ports))?;
     Some(Problem {
-        reason: POLICY_MISSES,
+        reason: reason::POLICY_MISSES,
         message: format!(
             "{kind} {}/{} targets Service {} and none targets the candidate's, so the gateway would speak to its pods \
              without TLS: name Service {candidate} in its `spec.targetRefs` too, or apply a copy of it for that name",
@@ -45,8 +43,8 @@ pub fn lacking(snapshot: &Snapshot, revision: &Revision) -> Option<Problem> {
 /// The names of the stable Service's ports that routes name; all of them where routes name none.
 fn routed(snapshot: &Snapshot) -> Vec<&str> {
     let routed = stable_ports(snapshot);
-    let ports = snapshot.service.as_ref().and_then(|it| it.pointer("/spec/ports"));
-    let ports = ports.and_then(Value::as_array).into_iter().flatten();
+    let service = snapshot.service.iter();
+    let ports = service.flat_map(|service| list(service, "/spec/ports"));
     let asked = |port: &&Value| {
         let number = port["port"].as_u64().unwrap_or_default();
         routed.is_empty() || routed.iter().any(|routed| u64::from(*routed) == number)
@@ -56,8 +54,7 @@ fn routed(snapshot: &Snapshot) -> Vec<&str> {
 
 /// Whether a policy speaks of a Service, or of one of these ports of it.
 fn targets(policy: &Value, service: &str, ports: &[&str]) -> bool {
-    let references = policy.pointer("/spec/targetRefs").and_then(Value::as_array);
-    references.into_iter().flatten().any(|reference| {
+    list(policy, "/spec/targetRefs").iter().any(|reference| {
         text(reference, "/group").is_empty()
             && text(reference, "/kind") == "Service"
             && text(reference, "/name") == service

@@ -12,7 +12,7 @@ use super::pods;
 use super::routes::{arms, stable_ports};
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::{Moment, Revision};
-use crate::render::json::{conditions, label, number, text};
+use crate::render::json::{conditions, label, list, number, text};
 use crate::render::names;
 
 /// A candidate pod that is ready and whose containers have run without a restart.
@@ -69,8 +69,7 @@ impl<'a> Ports<'a> {
     fn of(snapshot: &'a Snapshot, service: &str) -> Self {
         let all = snapshot.service.iter().chain(&snapshot.candidate_services);
         let object = all.into_iter().find(|it| text(it, "/metadata/name") == service);
-        let ports = object.and_then(|object| object.pointer("/spec/ports"));
-        let ports: Vec<&Value> = ports.and_then(Value::as_array).into_iter().flatten().collect();
+        let ports = object.map_or(&[][..], |object| list(object, "/spec/ports"));
         let routed = stable_ports(snapshot);
         // The same number may be there once more for QUIC, which no HTTPRoute asks for.
         let asked = |port: &&Value| {
@@ -78,9 +77,13 @@ impl<'a> Ports<'a> {
                 && number(port, "/port")
                     .is_some_and(|it| routed.iter().any(|routed| u32::from(*routed) == it))
         };
-        let named: Vec<&Value> = ports.iter().copied().filter(asked).collect();
-        let named = if named.is_empty() { ports } else { named };
-        let stable = arms(snapshot).stable;
+        let named: Vec<&Value> = ports.iter().filter(asked).collect();
+        let named = if named.is_empty() {
+            ports.iter().collect()
+        } else {
+            named
+        };
+        let stable = arms(&snapshot.rollout).stable;
         let serves = |port: &&Value| slices(snapshot, stable).any(|slice| has(slice, port));
         let served: Vec<&Value> = named.iter().copied().filter(serves).collect();
         let any = service == stable || routed.is_empty() || served.is_empty();
@@ -101,9 +104,9 @@ impl<'a> Ports<'a> {
 
 /// Whether the pods of a slice have a port of this name.
 fn has(slice: &Value, port: &Value) -> bool {
-    let there = slice.pointer("/ports").and_then(Value::as_array);
-    let mut there = there.into_iter().flatten();
-    there.any(|it| text(it, "/name") == text(port, "/name"))
+    list(slice, "/ports")
+        .iter()
+        .any(|it| text(it, "/name") == text(port, "/name"))
 }
 
 fn slices<'a>(snapshot: &'a Snapshot, service: &str) -> impl Iterator<Item = &'a Value> {
@@ -114,7 +117,7 @@ fn slices<'a>(snapshot: &'a Snapshot, service: &str) -> impl Iterator<Item = &'a
 fn ready<'a>(slices: impl Iterator<Item = &'a Value>) -> BTreeSet<&'a str> {
     let mut ready = BTreeSet::new();
     for slice in slices {
-        for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
+        for endpoint in list(slice, "/endpoints") {
             if endpoint
                 .pointer("/conditions/ready")
                 .and_then(Value::as_bool)

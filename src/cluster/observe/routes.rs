@@ -31,7 +31,7 @@ pub fn route(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
 /// All managed routes as one, or why they cannot be used. One that is gone or cannot be managed does not hide the
 /// others while these name a candidate: its share must be taken away whatever else is wrong.
 fn written(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
-    let (arms, originals) = (arms(snapshot), originals(snapshot));
+    let (arms, originals) = (arms(&snapshot.rollout), originals(&snapshot.rollout));
     let (mut together, mut refusal, mut pending, mut problem) = (None::<route::Seen>, None, None, None);
     for (name, object) in &snapshot.routes {
         let Some(object) = object else {
@@ -60,7 +60,7 @@ fn written(snapshot: &Snapshot, accepted_since: Option<Moment>) -> Route {
     }
     let refusal = refusal.or(pending);
     let none = || Problem {
-        reason: "RouteNotFound",
+        reason: reason::ROUTE_NOT_FOUND,
         message: "the Rollout names no route: set `spec.traffic.gatewayAPI.routes`".to_owned(),
     };
     match (together, problem) {
@@ -88,14 +88,14 @@ fn missing(snapshot: &Snapshot, name: &str) -> Problem {
         snapshot.namespace
     );
     Problem {
-        reason: "RouteNotFound",
+        reason: reason::ROUTE_NOT_FOUND,
         message,
     }
 }
 
 /// What is wrong with the first route that is gone or cannot be managed.
 pub(super) fn route_problem(snapshot: &Snapshot) -> Option<Problem> {
-    let (arms, originals) = (arms(snapshot), originals(snapshot));
+    let (arms, originals) = (arms(&snapshot.rollout), originals(&snapshot.rollout));
     if let Route::Unusable(problem) = written(snapshot, None) {
         return Some(problem);
     }
@@ -105,13 +105,8 @@ pub(super) fn route_problem(snapshot: &Snapshot) -> Option<Problem> {
     })
 }
 
-/// Who is who among the backends.
-pub fn arms(snapshot: &Snapshot) -> route::Arms<'_> {
-    arms_of(&snapshot.rollout)
-}
-
-/// The same of any Rollout.
-pub(super) fn arms_of(rollout: &Value) -> route::Arms<'_> {
+/// Who is who among the backends of a Rollout's routes.
+pub fn arms(rollout: &Value) -> route::Arms<'_> {
     let workload = text(rollout, "/spec/workload/name");
     let service = rollout.pointer("/spec/traffic/service").and_then(Value::as_str);
     route::Arms {
@@ -122,39 +117,30 @@ pub(super) fn arms_of(rollout: &Value) -> route::Arms<'_> {
 
 /// The ports of the stable Service that managed rules name.
 pub fn stable_ports(snapshot: &Snapshot) -> Vec<u16> {
-    let stable = arms(snapshot).stable;
-    let rules = snapshot.routes.iter().flat_map(|(_, route)| {
-        let rules = route
-            .as_ref()
-            .and_then(|route| route.pointer("/spec/rules"))
-            .and_then(Value::as_array);
-        rules.into_iter().flatten()
-    });
-    let ports: BTreeSet<u16> = rules
-        .flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten())
+    let stable = arms(&snapshot.rollout).stable;
+    let routes = snapshot.routes.iter().filter_map(|(_, route)| route.as_ref());
+    let ports: BTreeSet<u16> = routes
+        .flat_map(|route| list(route, "/spec/rules"))
+        .flat_map(|rule| list(rule, "/backendRefs"))
         .filter(|backend| text(backend, "/name") == stable)
         .filter_map(|backend| backend["port"].as_u64().and_then(|port| u16::try_from(port).ok()))
         .collect();
     ports.into_iter().collect()
 }
 
-/// The routes as they were before the first change, from the status.
-pub fn originals(snapshot: &Snapshot) -> Vec<Original> {
-    originals_of(&snapshot.rollout)
+/// The routes of a Rollout as they were before the first change, from its status. An entry that cannot be read is as good
+/// as none, and takes no other with it: the share of its backend is inferred.
+pub fn originals(rollout: &Value) -> Vec<Original> {
+    list(rollout, "/status/originals")
+        .iter()
+        .filter_map(|original| serde_json::from_value(original.clone()).ok())
+        .collect()
 }
 
-/// The same of any Rollout.
-pub(super) fn originals_of(rollout: &Value) -> Vec<Original> {
-    let saved = rollout.pointer("/status/originals").cloned();
-    saved
-        .and_then(|saved| serde_json::from_value(saved).ok())
-        .unwrap_or_default()
-}
-
-/// Whether every route is accepted as it stands, and by which generations: the mark of one routing state. A route that
-/// is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does, no
-/// backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken. Of one
-/// that names no gateway any more nobody is left who could take it: a person has taken it from one that is gone, perhaps.
+/// The uid and generation of every route, which mark one routing state; `None` unless all are accepted as they stand. A
+/// route that is gone sends nobody anywhere, so it is missed only where another gives a candidate a share. Where none does,
+/// no backend that a gateway does not find can keep the candidate's traffic: it is enough that the route has been taken. Of
+/// one that names no gateway any more nobody is left who could take it: a person has taken it from one that is gone, perhaps.
 pub fn routing_mark(snapshot: &Snapshot) -> Option<Vec<(String, i64)>> {
     let there: Vec<&Value> = snapshot
         .routes

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::routes::{arms_of, originals_of};
+use super::routes::{arms, originals};
 use super::seniority;
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
@@ -14,8 +14,8 @@ use crate::engine::reason::ROUTE_BUSY;
 use crate::render::json::text;
 use crate::render::route::{Claim, claim, is_weighed};
 
-/// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. One whose
-/// candidate has a share already never waits, in whatever route that is: it must be seen, and taken away when it is to be.
+/// The release of another Rollout for which the one of this Rollout waits; `None`: it may shift traffic. A release whose
+/// candidate has a share in any route never waits: that share must be watched, and taken away when it should end.
 pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
     let ours = |route: &Value, other: &Value| between(route, &snapshot.rollout, other);
     let routes = || {
@@ -31,7 +31,7 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
             .clone()
             .filter(|other| workload(other) != workload(&snapshot.rollout))
     };
-    let own = arms_of(&snapshot.rollout);
+    let own = arms(&snapshot.rollout);
     if routes().any(|(_, route)| is_weighed(route, &own)) {
         return None;
     }
@@ -56,5 +56,5 @@ pub fn engaged(snapshot: &Snapshot) -> Option<Problem> {
 }
 
 fn between(route: &Value, own: &Value, other: &Value) -> Option<Claim> {
-    claim(route, &arms_of(own), &arms_of(other), &originals_of(own))
+    claim(route, &arms(own), &arms(other), &originals(own))
 }

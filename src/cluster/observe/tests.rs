@@ -356,3 +356,19 @@ fn of_two_releases_in_one_rule_exactly_one_goes_first() {
         assert_eq!(second.is_some(), waits == Some("b"), "{route}: {second:?}");
     }
 }
+
+#[test]
+fn an_original_that_cannot_be_read_takes_no_other_with_it() {
+    let rollout = json!({"status": {"originals": [
+        {"kind": "HTTPRoute", "name": "r", "uid": "u", "rule": "first", "backend": "checkout"},
+        {"kind": "HTTPRoute", "name": "r", "uid": "u", "rule": 1, "backend": "checkout", "weight": 3},
+    ]}});
+    let read: Vec<_> = originals(&rollout)
+        .iter()
+        .map(|it| (it.rule, it.weight))
+        .collect();
+    assert_eq!(read, [(1, Some(3))]);
+    for unreadable in [json!({}), json!({"status": {"originals": "none"}})] {
+        assert_eq!(originals(&unreadable), []);
+    }
+}

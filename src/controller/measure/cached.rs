@@ -78,15 +78,15 @@ impl Measure {
     }
 }
 
-/// Whether a trial has convicted by the past what served alone, before somebody else could serve again: that is no verdict,
-/// and no other comes of it.
+/// Whether the trial's conviction is excused: it rests on the past alone, and dates from the last gap of the release. Such
+/// a trial cannot give another verdict.
 pub(super) fn is_excused(trial: &Trial, release: &Release) -> bool {
     let standing = trial.judge.standing();
     standing.by_past && release.excuses(standing.at)
 }
 
-/// Whether a trial is of a return before the one that begins now. All traffic may come back at once, without shares before:
-/// then only what has convicted the pods is surely of another return.
+/// Whether a trial belongs to an earlier return of traffic than the one that begins now. All traffic may come back at once,
+/// without shares before: then only a trial that has convicted the pods certainly belongs to an earlier return.
 pub(super) fn is_over(trial: &Trial, promotion: &Promotion, plan: &Plan) -> bool {
     let begins = match promotion.stage {
         PromotionStage::Returning(index) => index == 0,

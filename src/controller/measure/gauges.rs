@@ -155,7 +155,7 @@ impl Gauges {
         }
     }
 
-    /// Reads what is due. Whoever does not wait for the end calls [`Self::cut_off`].
+    /// Reads what is due. A caller that drops the future early calls [`Self::cut_off`].
     pub(super) async fn fetch(&mut self, look: &Look<'_>, source: &dyn MetricSource, grid: Grid) {
         if !self.found || !self.absent.is_empty() {
             self.find(look, source).await;

@@ -42,8 +42,8 @@ pub(super) fn handed_over(phase: &Phase) -> Option<&Revision> {
     }
 }
 
-/// What a trial says by what runs beside the candidate. With all traffic there is soon nothing, and the past alone takes
-/// no proven version back.
+/// A trial's evidence from the comparison only. Once the candidate has all traffic there is soon nothing to compare with, and
+/// the past alone must not roll back a proven version.
 pub(super) fn beside(trial: &Trial) -> Evidence {
     let evidence = trial.judge.evidence();
     if evidence.by_past {
@@ -53,7 +53,7 @@ pub(super) fn beside(trial: &Trial) -> Evidence {
     }
 }
 
-/// Whether anything is judged in a phase; `None` where nothing is even read.
+/// `Some(true)` where a phase is judged, `Some(false)` where its metrics are only read, `None` where not even that.
 pub(super) fn reads(phase: &Phase) -> Option<bool> {
     match phase {
         Phase::Releasing(_) => Some(true),

@@ -1,5 +1,5 @@
-//! What was last told of requests to a candidate whose weight is zero. Metrics that go away say nothing of the requests: who
-//! forgot these would take the pods from under them.
+//! The last known requests to a candidate whose weight is zero. If the metrics disappear, the requests have not: forgetting
+//! them would remove the pods while they are still in use.
 
 use super::Measure;
 use crate::engine::observation::Residual;

@@ -14,7 +14,7 @@ use crate::cluster::cache::Kind;
 use crate::cluster::observe::{self, ready};
 use crate::cluster::snapshot::Snapshot;
 use crate::engine::observation::Problem;
-use crate::engine::{Moment, Plan, Revision};
+use crate::engine::{Moment, Plan, Revision, reason};
 use crate::ports::MetricSource;
 use crate::render::json::{number, text};
 use crate::sources::promql::{Arm, pods_of_deployment};
@@ -44,7 +44,7 @@ impl Look<'_> {
             .providers
             .source(name, &self.snapshot.namespace, provider.as_deref());
         let inner = source.map_err(|message| Problem {
-            reason: "ProviderNotFound",
+            reason: reason::PROVIDER_NOT_FOUND,
             message,
         })?;
         Ok(Arc::new(Timed {
@@ -101,14 +101,14 @@ impl Look<'_> {
 
     /// The pods that serve behind the user's own Service.
     pub(super) fn serving(&self) -> BTreeSet<&str> {
-        ready::endpoints(self.snapshot, observe::arms(self.snapshot).stable)
+        ready::endpoints(self.snapshot, observe::arms(&self.snapshot.rollout).stable)
     }
 
     /// The candidate's arm and the stable one.
     pub(super) fn arms(&self, revision: &Revision) -> (Arm, Arm) {
         let workload = text(&self.snapshot.rollout, "/spec/workload/name");
         let candidate = crate::render::names::candidate(workload, revision);
-        let arms = observe::arms(self.snapshot);
+        let arms = observe::arms(&self.snapshot.rollout);
         let ports = observe::stable_ports(self.snapshot);
         let arm = |service: &str, deployment: &str| Arm {
             namespace: self.snapshot.namespace.clone(),

@@ -21,13 +21,13 @@ use crate::sources::reader::{Grid, Point, Reader};
 const BEFORE: u32 = 8;
 /// The most readings between that and the moment when nothing should come any more.
 const BETWEEN: u32 = 200;
-/// How many readings say that nothing comes. More where so few came before, or so seldom are they scraped, that as many could
-/// miss them all.
+/// Consecutive readings without a request that count as the end: two, and up to eight where so few requests came before, or
+/// scrapes are so rare, that two readings could miss them.
 const FEWEST: usize = 2;
 const MOST: usize = 8;
-/// So many requests would have come in these readings.
+/// So many requests would have come in these readings, had they gone on as before.
 const EXPECTED: f64 = 3.0;
-/// The share of what came before that is none. A gateway has many proxies, of which one may be stuck.
+/// Less than this share of the previous rate counts as no request. It is small because one stuck proxy of many sends little.
 const NONE_BY_ROUTE: f64 = 0.01;
 /// The same where requests count that do not come by the route, such as health checks: of a thin share they are much.
 const NONE_IN_PODS: f64 = 0.5;
@@ -215,7 +215,7 @@ impl Measure {
         };
         if self.watch.as_ref().is_none_or(|watch| watch.key != key) {
             self.watch = None;
-            // In a bake whoever judges looks for the metrics.
+            // In a bake the comparison searches for the metrics itself.
             let found = if matches!(phase, Phase::RollingBack(_) | Phase::Deleting(_)) {
                 self.preflight(look, revision).await
             } else {
@@ -305,7 +305,7 @@ mod tests {
         Residual::Comes { per_second, routed }
     }
 
-    /// Else whoever does not wait for a slow provider would take it that nothing can be told.
+    /// Otherwise a turn that does not wait for a slow provider would conclude that nothing can be known.
     #[test]
     fn before_the_first_look_at_a_phase_the_readings_are_awaited() {
         let phase = Phase::RollingBack(crate::engine::state::Retreat {

@@ -5,7 +5,7 @@ use crate::api;
 use crate::engine::observation::Problem;
 use crate::engine::plan::Plan;
 use crate::engine::quantity::after;
-use crate::engine::{Moment, Revision};
+use crate::engine::{Moment, Revision, reason};
 use crate::ports::MetricSource;
 use crate::sources::preflight::{Choice, Outlook, Preflight};
 use crate::sources::promql::Arm;
@@ -13,11 +13,6 @@ use crate::sources::queries::Queries;
 
 /// After so many intervals a search without result is news.
 const PATIENCE: u32 = 3;
-
-/// No series counts the stable pods' requests, or they stand still.
-pub(super) const METRICS_NOT_FOUND: &str = "MetricsNotFound";
-/// The provider's samples come later than its `lag`.
-const METRICS_LATE: &str = "MetricsLate";
 
 /// Preflight of one release: a search a metric, looked at once an interval.
 pub(super) struct Search {
@@ -66,7 +61,7 @@ impl Search {
     ) -> Result<Self, Problem> {
         let search = |metric: &api::Metric| {
             Preflight::new(choices(metric), baseline).map_err(|error| Problem {
-                reason: "InvalidQuery",
+                reason: reason::INVALID_QUERY,
                 message: format!("metric `{}`: {error}", metric.name),
             })
         };
@@ -131,8 +126,8 @@ impl Search {
                     found.push((metric, choice));
                     continue;
                 }
-                Outlook::Looking(why) => (METRICS_NOT_FOUND, why),
-                Outlook::Late(why) => (METRICS_LATE, why),
+                Outlook::Looking(why) => (reason::METRICS_NOT_FOUND, why),
+                Outlook::Late(why) => (reason::METRICS_LATE, why),
             };
             if metric.optional && (preflight.hopeless() || !(patient || waits)) {
                 left_out.push((metric.name.clone(), why.clone()));
@@ -166,7 +161,7 @@ impl Search {
                 return if patient {
                     Findings::Looking
                 } else {
-                    Findings::lacking(METRICS_NOT_FOUND, why)
+                    Findings::lacking(reason::METRICS_NOT_FOUND, why)
                 };
             }
         }

@@ -1,4 +1,5 @@
-//! When pods on trial were young: so young that only gross faults count, and nothing speaks for them.
+//! When pods under judgement were young, that is, still warming up. Meanwhile only gross faults count, and nothing counts in
+//! their favour.
 //!
 //! Invariants: a pod is young once, from its first readiness on; within a step, and beyond its own warm-up, pods are
 //! young for [`MOST`] warm-ups at most in all, however many come; what is kept of it in the status gives a new process

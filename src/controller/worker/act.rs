@@ -19,7 +19,7 @@ const CONFLICT: Duration = Duration::from_millis(200);
 const REFUSED: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// Idempotent, in order; the first that fails ends the turn, and the next turn decides anew.
+    /// Applies the effects in order. Each is idempotent; the first that fails ends the turn, and the next turn decides again.
     pub(super) async fn act(
         &mut self,
         snapshot: &Snapshot,
@@ -135,7 +135,7 @@ impl Worker {
         }
     }
 
-    /// To the log, and to whoever reads the events.
+    /// Writes an error to the log and to the events.
     pub(super) fn complain(&mut self, snapshot: &Snapshot, what: &str, error: &ApplyError) {
         self.log(what, error);
         let problem = error.problem();

@@ -1,8 +1,8 @@
 //! What goes into the status, and when: a decision at once and before anything is done, a report in its own time.
 //!
 //! One thing is done before: at the end of a release the route becomes the user's again, at a weight of 0 that has long
-//! been committed, so that the last commit can take the originals out. Whoever dies in between waits out the drain or the
-//! bake once more.
+//! been committed, so that the last commit can take the originals out. If the process dies in between, the next one waits
+//! out the drain or the bake again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +22,10 @@ use crate::render::route;
 
 /// Least time between status writes that only report progress; a reader is never further behind.
 const REPORT: Duration = Duration::from_secs(10);
-/// The same for facts that a new leader would miss. They must be written before the readings that rest on them appear.
+/// Least time between status writes for facts that a new leader would miss. They must be written before the readings that
+/// rest on them appear.
 const LACKS: Duration = Duration::from_secs(3);
-/// The same where only the numbers of the verdicts have changed.
+/// Least time between status writes where only the numbers of the verdicts have changed.
 const REFRESH: Duration = Duration::from_secs(300);
 
 impl Worker {
@@ -101,7 +102,7 @@ impl Worker {
 }
 
 impl Worker {
-    /// At the end of a release: the route as it was before it. Whether it is.
+    /// At the end of a release, restores the user's route. Returns whether the route is restored.
     async fn clean(
         &mut self,
         snapshot: &mut Snapshot,
@@ -171,8 +172,8 @@ fn arrived(status: &api::RolloutStatus, next: &State, seen: &Observation) -> boo
     }
 }
 
-/// Whether a route is not any more as the status says it was before the first change: somebody has written other weights
-/// before the candidate was named, and they are the ones to be given back.
+/// Whether somebody changed a route's weights after the status recorded them and before the candidate was named. Those newer
+/// weights are then the ones to restore.
 pub(super) fn moved(
     status: &api::RolloutStatus,
     snapshot: &Snapshot,
@@ -192,11 +193,11 @@ pub(super) fn moved(
 /// The routes as they were before the first change: in the status before that change is made, out of it when the
 /// last trace is gone.
 fn originals(snapshot: &Snapshot, next: &State, seen: &Observation) -> Vec<api::Original> {
-    let saved = observe::originals(snapshot);
+    let saved = observe::originals(&snapshot.rollout);
     if next.weight() == Weight::NONE && !seen.route.touched() {
         return Vec::new();
     }
-    let arms = observe::arms(snapshot);
+    let arms = observe::arms(&snapshot.rollout);
     let routes = snapshot.routes.iter().filter_map(|(_, object)| object.as_ref());
     let fresh: Result<Vec<_>, _> = routes
         .map(|object| route::originals(object, &arms, &saved))

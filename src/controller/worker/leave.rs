@@ -8,12 +8,9 @@ use super::{RETRY, Worker};
 use crate::cluster::snapshot::Snapshot;
 use crate::controller::failures::Deed;
 use crate::engine::Moment;
-use crate::engine::reason::Note;
+use crate::engine::reason::{self, Note};
 use crate::render::gate;
 use crate::render::json::text;
-
-/// Reason: a Deployment is not looked after any more.
-const GATE_TAKEN_OFF: &str = "GateTakenOff";
 
 impl Worker {
     /// Takes the gate from Deployments that no Rollout names any more. When to try again, if one could not be written.
@@ -57,7 +54,7 @@ fn left(workload: &Value, resume: bool) -> Note {
     let off = format!("Deployment {name} is not named by any Rollout any more, so its gate is taken off");
     if resume || !gate::is_paused(workload) {
         Note::normal(
-            GATE_TAKEN_OFF,
+            reason::GATE_TAKEN_OFF,
             format!("{off}: its next template rolls out at once"),
         )
     } else {
@@ -65,6 +62,6 @@ fn left(workload: &Value, resume: bool) -> Note {
             "{off}; it stays paused, because it holds a template that does not serve: resume it, or put the serving \
              template back"
         );
-        Note::warning(GATE_TAKEN_OFF, message)
+        Note::warning(reason::GATE_TAKEN_OFF, message)
     }
 }

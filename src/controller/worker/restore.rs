@@ -12,9 +12,9 @@ use crate::engine::state::Phase;
 use crate::engine::{Moment, Revision, State, report};
 
 impl Worker {
-    /// The status and the state in it. One that cannot be read is kept as it is for whoever can restore it, and
-    /// nothing is done but to say so. A Rollout that goes away may go all the same: traffic goes back to what the
-    /// status says is stable.
+    /// The status and the state in it. A state that cannot be read is kept as it is, so that a person can restore it, and
+    /// nothing is done but to say so. A Rollout that is deleted may go all the same: traffic goes back to what the status
+    /// says is stable.
     pub(super) async fn restore(
         &mut self,
         snapshot: &Snapshot,

@@ -38,7 +38,8 @@ impl Worker {
         let wrote = applied.writes() > 0;
         let put = |(kind, object): (Kind, _)| self.shared.cache.put(kind, object);
         applied.written.into_iter().for_each(put);
-        // Whoever may not write these objects shares the fate of the leader before, with the same rights.
+        // What is refused to this process is refused to the leader before as well, which has the same rights: its late
+        // writes need no fence.
         let forbidden = |class| matches!(class, Class::Denied | Class::Invalid);
         let Some(error) = errors.iter().find(|error| !forbidden(error.class())) else {
             if let Some(error) = errors.first() {

@@ -132,7 +132,7 @@ impl Worker {
         self.failure.get_or_insert("breach");
         self.publish(
             snapshot,
-            &Note::warning("InvariantViolated", format!("nothing is done: {breaches}")),
+            &Note::warning(reason::INVARIANT_VIOLATED, format!("nothing is done: {breaches}")),
         );
         self.shared.metrics.breached(&self.key);
         Turn::Rest(RESYNC)

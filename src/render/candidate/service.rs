@@ -5,11 +5,9 @@ use serde_json::{Map, Value, json};
 use super::template::Suffix;
 use super::{Order, metadata};
 use crate::engine::observation::Problem;
+use crate::engine::reason::UNSUPPORTED_SERVICE;
 use crate::render::json::{list, map, text, title};
 use crate::render::names;
-
-/// Reason: a Service that cannot be divided.
-pub const UNSUPPORTED_SERVICE: &str = "UnsupportedService";
 
 /// Fields of the spec that the copy shares.
 const SPEC: [&str; 6] = [
@@ -33,7 +31,7 @@ const ANNOTATIONS: [&str; 7] = [
     "haproxy.org/",
 ];
 
-/// Whether traffic of this Service can be divided at all.
+/// Checks that traffic of this Service can be divided at all.
 ///
 /// # Errors
 /// It is an ExternalName, or selects no pods.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::reason::UNSUPPORTED_SERVICE;
 
 const CANDIDATE_VALUE: &str = "checkout-canary-bcdfghjklm";
 

@@ -15,7 +15,7 @@ const WEIGHT_MAX: u64 = 1_000_000;
 pub(super) enum Who {
     /// The Service of the stable pods.
     Stable,
-    /// A candidate of ours, of whatever revision.
+    /// A candidate of ours, of any revision.
     Candidate,
     /// Somebody else.
     Foreign,

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::engine::reason::UNSUPPORTED_SERVICE;
 
 fn workload() -> Value {
     json!({
@@ -164,13 +165,10 @@ fn a_policy_can_decide_for_another_key() {
 fn a_service_must_select_the_pods() {
     let reason = |selector: Value| key(&service("checkout", &selector), &[]).unwrap_err().reason;
     assert_eq!(reason(json!({"app": "other"})), SERVICE_SELECTS_NOTHING);
-    assert_eq!(reason(json!({})), candidate::UNSUPPORTED_SERVICE);
+    assert_eq!(reason(json!({})), UNSUPPORTED_SERVICE);
     let mut external = service("checkout", &json!({"app": "checkout"}));
     external["spec"]["type"] = json!("ExternalName");
-    assert_eq!(
-        key(&external, &[]).unwrap_err().reason,
-        candidate::UNSUPPORTED_SERVICE
-    );
+    assert_eq!(key(&external, &[]).unwrap_err().reason, UNSUPPORTED_SERVICE);
 }
 
 #[test]

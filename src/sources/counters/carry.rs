@@ -1,10 +1,10 @@
 //! Bad requests whose requests are counted by another job: their totals may appear one reading earlier or later.
 
-/// The bad requests of one arm that wait for requests to be among.
+/// Bad requests of one arm whose total has not been read yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carry {
     waiting: u64,
-    /// So many bad requests that are not emitted yet have had a reading to be in.
+    /// How many of them have already waited for one reading.
     late: u64,
 }
 

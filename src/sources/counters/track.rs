@@ -80,8 +80,8 @@ impl Track {
         }
     }
 
-    /// Nobody remembers what it has counted: unless a series of it is known, one that shows is as old as any of the
-    /// other arm.
+    /// Nobody knows what this arm has counted before. Unless one of its series is known already, a series that appears is
+    /// treated as old, as one of the other arm is.
     pub(super) fn lose_history(&mut self) {
         if self.last.iter().all(BTreeMap::is_empty) {
             self.fresh = None;
@@ -123,9 +123,9 @@ impl Track {
         series.filter_map(|(known, (labels, value))| Some((known?, labels, *value)))
     }
 
-    /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that counts
-    /// a backend anew does so with all its series, and a rare one may have passed by now what it had. A fall that was acted
-    /// on before is none.
+    /// The series that the server has seen fall, at the targets where one of this arm is lower now: a gateway that
+    /// resets a backend resets all its series, and a rare one may have passed its old value by now. A fall that was acted on
+    /// before does not count.
     fn reset<'a>(&self, values: &'a Values, at: Timestamp) -> BTreeSet<&'a Labels> {
         let anew = |series: &Series, labels: &Labels| {
             let falls = values.fallen.get(labels);

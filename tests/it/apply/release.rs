@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use serin::cluster::error::Class;
-use serin::engine::Effect;
 use serin::engine::quantity::{Revision, Weight};
 use serin::engine::state::{Phase, Removal};
+use serin::engine::{Effect, reason};
 use serin::render::{gate, names};
 
 use super::{Stage0, down, up};
@@ -178,7 +178,7 @@ async fn a_purge_leaves_only_the_pods_to_keep() {
     };
     assert_eq!(
         stage.apply(gone).await.unwrap_err().problem().reason,
-        gate::REVISION_GONE
+        reason::REVISION_GONE
     );
 }
 

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use serin::cli::Exit;
+use serin::cli::check::Check;
 
-use super::{NOW, command, drive, judge};
+use super::{Folder, NOW, command, drive, judge, line, serin};
 
 /// A configuration of this test; the file goes with it.
 struct Config(std::path::PathBuf);
@@ -187,4 +188,131 @@ fn empty_cells_are_absent() {
         "{}",
         answers[1]
     );
+}
+
+#[test]
+fn a_whole_rollout_gives_its_steps_holds_and_weights() {
+    let folder = Folder::new("config");
+    let rollout = |steps: &str| {
+        let text = format!(
+            "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: a}}\nspec:\n  workload: {{name: a}}\n  \
+             traffic: {{gatewayAPI: {{routes: [{{name: a}}]}}}}\n  steps:\n{steps}"
+        );
+        Some(folder.file("rollout.yaml", &text))
+    };
+    let steps = "  - {weight: 10, hold: 3m}\n  - {weight: 25, hold: 0s}\n  - {weight: 100, hold: 5m}\n";
+    let (input, _, _) = drive("s", (0.001, 0.001), 100.0, 12, 7);
+    let first = |config| {
+        let (_, answers) = judge(&input, config);
+        answers
+            .iter()
+            .position(|answer| answer["advance"] == true)
+            .unwrap()
+    };
+    // The preset's minute is over before the proof is there; three minutes are not.
+    let usual = first(None);
+    assert!(usual < 11, "{usual}");
+    assert_eq!(first(rollout(steps)), 11);
+    // The file of an example serves as it is.
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/minimal.yaml");
+    assert_eq!(first(Some(example.into())), usual);
+}
+
+#[test]
+fn a_wrong_config_gets_the_sentence_of_check() {
+    let folder = Folder::new("wrong");
+    let head = "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec:\n  workload: {name: a}\n  \
+                traffic: {gatewayAPI: {routes: [{name: a}]}}\n  analysis:\n";
+    for (analysis, field) in [
+        ("interval: 10ms\n", "interval"),
+        ("confidense: {falseRollback: 0.01}\n", "confidense"),
+        ("confidence: {falseRollback: 0.9}\n", "confidence.falseRollback"),
+        ("preset: Slow\n", "preset"),
+        ("metrics: []\n", "metrics"),
+        (
+            "metrics: [{name: e, tolerated: {ratio: 3, absolute: 0}, unacceptable: {ratio: 2, absolute: 0.1}}]\n",
+            "tolerated.ratio of metrics",
+        ),
+    ] {
+        let indented: String = analysis.lines().map(|line| format!("    {line}\n")).collect();
+        let whole = folder.file("whole.yaml", &format!("{head}{indented}"));
+        let mut out = Vec::new();
+        let check = Check {
+            paths: vec![whole.clone().into()],
+        };
+        check.run(&mut "".as_bytes(), &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let sentence = told
+            .lines()
+            .next()
+            .unwrap()
+            .split("spec.analysis")
+            .nth(1)
+            .unwrap()
+            .trim_start_matches(['.', ':', ' '])
+            .to_owned();
+        assert!(sentence.starts_with(field), "{sentence}");
+        let under = format!("analysis:\n{indented}");
+        for config in [
+            whole,
+            folder.file("bare.yaml", analysis),
+            folder.file("under.yaml", &under),
+        ] {
+            let error = command(Some(config))
+                .run(NOW, &mut "".as_bytes(), &mut Vec::new())
+                .unwrap_err();
+            assert!(error.to_string().contains(&sentence), "{error}\nlacks {sentence}");
+        }
+    }
+    let empty = folder.file("empty.yaml", "# nothing\n");
+    let mut out = Vec::new();
+    let exit = command(Some(empty))
+        .run(NOW, &mut line("s", 15).as_bytes(), &mut out)
+        .unwrap();
+    assert_eq!(exit, Exit::Undecided);
+}
+
+#[test]
+fn a_name_chooses_among_the_rollouts_of_the_configuration() {
+    let folder = Folder::new("names");
+    let rollout = |name: &str, preset: &str| {
+        format!(
+            "apiVersion: serin.dev/v1alpha1\nkind: Rollout\nmetadata: {{name: {name}}}\nspec:\n  workload: {{name: {name}}}\n  \
+             traffic: {{gatewayAPI: {{routes: [{{name: {name}}}]}}}}\n  analysis: {{confidence: {{falseRollback: {preset}}}}}\n"
+        )
+    };
+    let both = format!(
+        "{}---\n{}",
+        rollout("search", "0.01"),
+        rollout("payment", "0.001")
+    );
+    let (both, bare) = (
+        folder.file("both.yaml", &both),
+        folder.file("bare.yaml", "interval: 5s\n"),
+    );
+    let lines = folder.file("lines.jsonl", &line("s", 15));
+    let needed = |name: &str| {
+        let (exit, out, error) = serin(&[&lines, "--config", &both, "--name", name]);
+        assert_eq!(exit, Some(4), "{out}{error}");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        answer["metrics"]["e"]["fail"]["needed"].as_f64().unwrap()
+    };
+    assert!((needed("search") - 100_f64.ln()).abs() < 1e-9);
+    assert!((needed("payment") - 1000_f64.ln()).abs() < 1e-9);
+    for (arguments, said) in [
+        (vec!["--config", &both], "choose one with --name"),
+        (
+            vec!["--config", &both, "--name", "shop"],
+            "--name takes one of search, payment",
+        ),
+        (
+            vec!["--config", &bare, "--name", "shop"],
+            "no Rollout for --name to choose",
+        ),
+        (vec!["--name", "shop"], "no file has any"),
+    ] {
+        let (exit, _, error) = serin(&[&[lines.as_str()][..], &arguments].concat());
+        assert_eq!(exit, Some(2), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
 }

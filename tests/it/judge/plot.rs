@@ -7,7 +7,7 @@ use serde_json::json;
 use serin::cli::judge::{Judge, Output};
 use serin::cli::{Exit, Failure};
 
-use super::NOW;
+use super::{Folder, NOW, line, serin};
 
 /// An element: its name, attributes and text.
 type Element = (String, Vec<(String, String)>, String);
@@ -229,4 +229,24 @@ fn a_picture_that_is_not_whole_would_be_seen() {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
     assert_eq!(parse("<svg a=\"1\"><g/>x</svg>\n").unwrap().len(), 2);
+}
+
+#[test]
+fn a_plot_never_overwrites_what_is_read() {
+    let folder = Folder::new("plot-over");
+    let (lines, config) = (
+        folder.file("lines.jsonl", &line("s", 15)),
+        folder.file("config.yaml", "interval: 5s\n"),
+    );
+    let detour = format!(
+        "{}/../{}",
+        folder.0.display(),
+        folder.0.file_name().unwrap().display()
+    );
+    for plot in [lines.clone(), config.clone(), format!("{detour}/lines.jsonl")] {
+        let (exit, out, error) = serin(&[&lines, "--config", &config, "--plot", &plot]);
+        assert_eq!((exit, out.as_str()), (Some(2), ""), "{plot}");
+        assert!(error.contains("would overwrite what is read"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&lines).unwrap(), line("s", 15));
 }

@@ -151,3 +151,46 @@ fn the_proof_before_all_traffic_is_that_of_the_last_step() {
     assert_eq!(proof(100, false), proof(100, true));
     assert_ne!(proof(99, false), proof(100, true));
 }
+
+/// A release at 80 with its proof, then a bake with all traffic in which so many of 20,000 requests fail.
+fn bake_with_all_traffic(bad: u64, first: &str) -> (Exit, Vec<Value>) {
+    let mut input = first.to_owned();
+    for t in 1..=100 {
+        let arm = |share: f64| json!({"n": (20_000.0 * share).round(), "x": (20.0 * share).round()});
+        let (weight, arms) = if t <= 40 {
+            (80, json!({"candidate": arm(0.8), "baseline": arm(0.2)}))
+        } else {
+            (
+                100,
+                json!({"candidate": {"n": 20_000, "x": bad}, "baseline": {"n": 0, "x": 0}}),
+            )
+        };
+        let line =
+            json!({"stream": "s", "t": t * 15, "weight": weight, "final": true, "metrics": {"e": arms}});
+        writeln!(input, "{line}").unwrap();
+    }
+    judge(&input, None)
+}
+
+#[test]
+fn in_a_bake_with_all_traffic_the_past_is_what_speaks() {
+    let (exit, answers) = bake_with_all_traffic(20, "");
+    assert_eq!(
+        (exit, &answers[99]["advance"]),
+        (Exit::Healthy, &json!(true)),
+        "{}",
+        answers[99]
+    );
+    let reason = answers[99]["reason"].as_str().unwrap();
+    assert!(reason.contains("with nothing beside it, 0.1"), "{reason}");
+    assert_eq!(
+        (&answers[40]["verdict"], &answers[40]["advance"]),
+        (&json!("Pass"), &json!(false))
+    );
+    // Three times the past's rate and half a point are let through, more are not.
+    assert_eq!(bake_with_all_traffic(140, "").0, Exit::Healthy);
+    let (exit, answers) = bake_with_all_traffic(800, "");
+    let failed = answers.iter().position(|it| it["verdict"] == "Fail").unwrap();
+    assert_eq!(exit, Exit::Failed);
+    assert!((41..50).contains(&failed), "at {failed}");
+}

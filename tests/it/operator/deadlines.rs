@@ -2,7 +2,6 @@
 
 use serin::world::MetricFault;
 
-use super::gauges::{comes_to, status};
 use super::*;
 
 /// A release whose first step has passed, waits for a person, and is beyond its deadline. Two readings are 30 s apart.

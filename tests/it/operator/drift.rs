@@ -1,50 +1,26 @@
 //! Others at work on what a release owns, and clocks that were wrong, at the real operator.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::gauges::{comes_to, status};
 use super::*;
 
-pub(super) async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-    api.delete(name, &DeleteParams::default()).await.unwrap();
-}
-
 /// The operator at work on a release at 25 %, in the middle of its step.
-async fn at_25(world: &World) -> JoinSet<()> {
-    let (tasks, _) = operate(world);
-    phase_is(world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    while in_force(world) != 25 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+async fn amid_the_step(world: &World) -> JoinSet<()> {
+    let tasks = at_25(world).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     tasks
 }
 
-pub(super) fn events(world: &World, reason: &str) -> Vec<String> {
-    let events = world.objects("events", "shop");
-    let told = events.iter().filter(|it| it["reason"] == reason);
-    told.map(|it| it["note"].as_str().unwrap_or_default().to_owned())
-        .collect()
-}
-
 /// The route as a repository has it.
 pub(super) async fn sync(world: &World) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "gateway.networking.k8s.io",
-        "v1",
-        "HTTPRoute",
-    ));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client_as("argocd"), "shop", &resource);
     let spec = json!({"spec": {"rules": [{"backendRefs": [{"name": "checkout", "port": 80}]}]}});
     let parameters = PatchParams {
         field_manager: Some("argocd-controller".into()),
         ..PatchParams::default()
     };
-    api.patch("checkout", &parameters, &Patch::Merge(spec))
+    api(world.client_as("argocd"), HTTP_ROUTE)
+        .patch("checkout", &parameters, &Patch::Merge(spec))
         .await
         .unwrap();
 }
@@ -52,7 +28,7 @@ pub(super) async fn sync(world: &World) {
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_keeps_putting_the_route_back_is_named_and_the_weight_does_not_grow() {
     let world = shop();
-    let _tasks = at_25(&world).await;
+    let _tasks = amid_the_step(&world).await;
     sync(&world).await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(in_force(&world), 25);
@@ -94,29 +70,23 @@ async fn a_tool_that_keeps_putting_the_route_back_is_named_and_the_weight_does_n
 
 #[tokio::test(start_paused = true)]
 async fn a_candidate_that_somebody_deletes_comes_back_and_its_absence_is_no_evidence() {
-    for (group, version, kind) in [("apps", "v1", "Deployment"), ("", "v1", "Service")] {
+    for (kind, plural) in [(DEPLOYMENT, "deployments"), (SERVICE, "services")] {
         let world = shop();
-        let _tasks = at_25(&world).await;
-        let all = world.objects(
-            if kind == "Service" {
-                "services"
-            } else {
-                "deployments"
-            },
-            "shop",
-        );
-        let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
-        let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
+        let _tasks = amid_the_step(&world).await;
+        let name = candidate_name(&world, plural);
         // Whoever is on the way out, or not known to the gateway yet, answers badly.
         world.define_image("checkout:v2", Image::failing(0.5));
-        delete(&world, (group, version, kind), &name).await;
+        delete(&world, kind, &name).await;
         tokio::time::sleep(Duration::from_secs(20)).await;
         world.define_image("checkout:v2", Image::failing(0.0));
         tokio::time::sleep(Duration::from_secs(40)).await;
         let told = events(&world, "CapacityLost");
         assert!(
             told.len() == 1
-                && told[0].starts_with(&format!("somebody has removed the candidate's {kind} under 25 %")),
+                && told[0].starts_with(&format!(
+                    "somebody has removed the candidate's {} under 25 %",
+                    kind.2
+                )),
             "{told:?}"
         );
         let seen = status(&world);
@@ -138,10 +108,7 @@ async fn a_candidate_that_somebody_deletes_comes_back_and_its_absence_is_no_evid
 
 /// Deletes the candidate's Service.
 async fn tidy_up(world: &World) {
-    let all = world.objects("services", "shop");
-    let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
-    let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
-    delete(world, ("", "v1", "Service"), &name).await;
+    delete(world, SERVICE, &candidate_name(world, "services")).await;
 }
 
 /// A route that names a Service which is gone is never resolved: nothing may wait for that, and no share may stay there.
@@ -157,16 +124,13 @@ async fn a_candidates_service_that_somebody_deletes_keeps_nothing_from_its_end()
         tidy_up(&world).await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         let told = events(&world, "CapacityLost");
-        let there = world.objects("services", "shop");
-        let there = there
-            .iter()
-            .any(|it| it["metadata"]["name"].to_string().contains("-canary-"));
+        let there = !candidate_names(&world, "services").is_empty();
         assert!(there, "{phase}: it is made again; {}", status(&world));
         assert_eq!(in_force(&world), 0, "{phase}: {told:?}");
         comes_to(&world, "Promoted").await;
     }
     let world = shop();
-    let _tasks = at_25(&world).await;
+    let _tasks = amid_the_step(&world).await;
     world.set_image("shop", "checkout", "checkout:v1").unwrap();
     comes_to(&world, "RollingBack").await;
     tidy_up(&world).await;
@@ -177,14 +141,11 @@ async fn a_candidates_service_that_somebody_deletes_keeps_nothing_from_its_end()
 #[tokio::test(start_paused = true)]
 async fn a_candidate_that_is_removed_in_its_rollback_leaves_nothing_that_stops_the_next_one() {
     let world = shop();
-    let _tasks = at_25(&world).await;
+    let _tasks = amid_the_step(&world).await;
     world.define_image("checkout:v3", Image::failing(0.0));
     world.set_image("shop", "checkout", "checkout:v3").unwrap();
     comes_to(&world, "RollingBack").await;
-    let all = world.objects("deployments", "shop");
-    let name = |it: &Value| it["metadata"]["name"].as_str().unwrap().to_owned();
-    let name = all.iter().map(name).find(|it| it.contains("-canary-")).unwrap();
-    delete(&world, ("apps", "v1", "Deployment"), &name).await;
+    delete(&world, DEPLOYMENT, &candidate_name(&world, "deployments")).await;
     tidy_up(&world).await;
     comes_to(&world, "Promoted").await;
 }
@@ -193,16 +154,15 @@ async fn a_candidate_that_is_removed_in_its_rollback_leaves_nothing_that_stops_t
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_an_hour_ahead_stalls_nobody() {
     let world = shop();
-    let mut tasks = at_25(&world).await;
+    let mut tasks = amid_the_step(&world).await;
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
     let mut ahead = status(&world);
     shift(&mut ahead["course"]["phase"]);
     shift(&mut ahead["evidence"]);
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("serin.dev", "v1alpha1", "Rollout"));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
     let patch = Patch::Merge(json!({"status": {"course": ahead["course"], "evidence": ahead["evidence"]}}));
-    api.patch_status("checkout", &PatchParams::default(), &patch)
+    api(world.client(), ROLLOUT_KIND)
+        .patch_status("checkout", &PatchParams::default(), &patch)
         .await
         .unwrap();
     let (_tasks, _) = operate_with(&world, Arc::new(world.metrics()));
@@ -237,14 +197,6 @@ fn shift(value: &mut Value) {
     }
 }
 
-/// The candidate's backends in the route.
-fn named(world: &World) -> Vec<Value> {
-    let route = world.object("httproutes", "shop", "checkout").unwrap();
-    let backends = route["spec"]["rules"][0]["backendRefs"].as_array().cloned();
-    let of_candidate = |it: &Value| it["name"].as_str().is_some_and(|name| name.contains("-canary-"));
-    backends.unwrap().into_iter().filter(of_candidate).collect()
-}
-
 /// A new leader stamps the route, and that is no name: a gateway answers 503 for a Service that it has just heard of.
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_names_the_candidate_before_it_gives_it_a_share() {
@@ -256,15 +208,15 @@ async fn a_new_leader_names_the_candidate_before_it_gives_it_a_share() {
     for phase in ["Preflight", "Scaling"] {
         comes_to(&world, phase).await;
         leader.shutdown().await;
-        assert!(named(&world).is_empty());
+        assert!(candidate_backends(&world, "checkout").is_empty());
         (leader, _) = lead(&world, Arc::new(world.metrics()), phase);
     }
     let limit = world.elapsed() + Duration::from_mins(10);
-    while named(&world).is_empty() {
+    while candidate_backends(&world, "checkout").is_empty() {
         assert!(world.elapsed() < limit, "{}", status(&world));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(named(&world)[0]["weight"], 0);
+    assert_eq!(candidate_backends(&world, "checkout")[0]["weight"], 0);
     comes_to(&world, "Judging").await;
     assert_eq!(in_force(&world), 10);
 }
@@ -288,16 +240,8 @@ async fn an_idle_rollout_leaves_a_shared_route_alone() {
         }
         let (_tasks, _) = operate(&world);
         comes_to(&world, "Idle").await;
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-            "gateway.networking.k8s.io",
-            "v1",
-            "HTTPRoute",
-        ));
-        let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-        let stamp = Patch::Merge(json!({"metadata": {"annotations": {"serin.dev/stamp": "7ab9/1"}}}));
-        api.patch("checkout", &PatchParams::default(), &stamp)
-            .await
-            .unwrap();
+        let stamp = json!({"metadata": {"annotations": {"serin.dev/stamp": "7ab9/1"}}});
+        patch(&world, HTTP_ROUTE, stamp).await;
         tokio::time::sleep(Duration::from_secs(20)).await;
         let route = world.object("httproutes", "shop", "checkout").unwrap();
         let there = !route["metadata"]["annotations"]["serin.dev/stamp"].is_null();
@@ -328,7 +272,7 @@ async fn weights_that_come_just_before_the_first_share_are_given_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(world.elapsed() < Duration::from_mins(30));
     }
-    assert!(named(&world).is_empty());
+    assert!(candidate_backends(&world, "checkout").is_empty());
     sync_weights(&world, [3, 1]).await;
     comes_to(&world, "Judging").await;
     world.set_image("shop", "checkout", "checkout:v1").unwrap();
@@ -344,16 +288,11 @@ async fn weights_that_come_just_before_the_first_share_are_given_back() {
 }
 
 async fn sync_weights(world: &World, [own, legacy]: [u32; 2]) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "gateway.networking.k8s.io",
-        "v1",
-        "HTTPRoute",
-    ));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client_as("argocd"), "shop", &resource);
     let spec = json!({"spec": {"rules": [{"backendRefs": [
         {"name": "checkout", "port": 80, "weight": own}, {"name": "legacy", "port": 80, "weight": legacy},
     ]}]}});
-    api.patch("checkout", &PatchParams::default(), &Patch::Merge(spec))
+    api(world.client_as("argocd"), HTTP_ROUTE)
+        .patch("checkout", &PatchParams::default(), &Patch::Merge(spec))
         .await
         .unwrap();
 }
@@ -366,12 +305,8 @@ async fn a_port_that_the_new_template_does_not_name_stops_a_release_before_its_f
     comes_to(&world, "Idle").await;
     let container =
         json!({"name": "app", "image": "checkout:v2", "ports": [{"name": "web", "containerPort": 8080}]});
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-    let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-    api.patch("checkout", &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
+    let template = json!({"spec": {"containers": [container]}});
+    patch(&world, DEPLOYMENT, json!({"spec": {"template": template}})).await;
     comes_to(&world, "Scaling").await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     let seen = status(&world);

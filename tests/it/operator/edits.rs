@@ -18,33 +18,10 @@ async fn edit(world: &World, spec: Value) {
         .unwrap();
 }
 
-async fn weight_is(world: &World, wanted: i64) {
-    for _ in 0..86_400 {
-        if in_force(world) == wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    panic!("no weight of {wanted} within a day");
-}
-
-/// The operator at work on a release that has come to its second step.
-async fn at_25(world: &World) -> JoinSet<()> {
-    let (tasks, _) = operate(world);
-    phase_is(world, "Idle").await;
-    world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(world, 25).await;
-    tasks
-}
-
-fn events(world: &World) -> Vec<String> {
+fn event_reasons(world: &World) -> Vec<String> {
     let events = world.objects("events", "shop");
     let reasons = events.iter().filter_map(|it| it["reason"].as_str());
     reasons.map(str::to_owned).collect()
-}
-
-fn status(world: &World) -> Value {
-    world.object("rollouts", "shop", "checkout").unwrap()["status"].take()
 }
 
 /// What was kept was judged by other rules: the step is judged anew by the new ones, and the release goes on.
@@ -90,9 +67,18 @@ async fn finer_steps_lower_the_weight() {
     edit(&world, json!({"steps": null, "weights": [10, 15, 40, 100]})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(in_force(&world), 15);
-    weight_is(&world, 40).await;
+    // What was said of the earlier steps stands under other numbers now.
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    let release = status(&world)["release"].take();
+    let verdicts = release["verdicts"].as_array().unwrap();
+    assert!(
+        !verdicts.is_empty() && verdicts.iter().all(|it| it["step"] == 2),
+        "{release}"
+    );
+
+    in_force_is(&world, 40).await;
     phase_is(&world, "Promoted").await;
-    let told = events(&world);
+    let told = event_reasons(&world);
     assert!(told.iter().any(|reason| reason == "StepsChanged"), "{told:?}");
     assert!(
         !told.iter().any(|reason| reason.contains("Invariant")),
@@ -146,7 +132,7 @@ async fn a_route_that_is_given_back_late_is_forgotten_then() {
     let world = shop();
     let _tasks = at_25(&world).await;
     phase_is(&world, "Returning").await;
-    weight_is(&world, 0).await;
+    in_force_is(&world, 0).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.inject(FaultRule::next("patch", "httproutes", Fault::Status(500)).times(2));
     let (writes, kept) = kept_at(&world, "Promoted").await;
@@ -170,7 +156,7 @@ async fn a_deployment_that_is_named_no_more_is_freed() {
     edit(&world, json!({"workload": {"name": "other"}})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(!gated(&world));
-    assert!(events(&world).contains(&"GateTakenOff".to_owned()));
+    assert!(!events(&world, "GateTakenOff").is_empty());
     let before = world.trace().len();
     tokio::time::sleep(Duration::from_mins(10)).await;
     let calls = world.trace().split_off(before);
@@ -204,7 +190,7 @@ async fn a_deployment_that_another_rollout_has_taken_over_keeps_its_gate() {
         deployment["metadata"]["labels"]["serin.dev/gate"],
         heir["metadata"]["uid"]
     );
-    assert!(!events(&world).contains(&"GateTakenOff".to_owned()));
+    assert!(events(&world, "GateTakenOff").is_empty());
 }
 
 /// What the release says of its first metric: its name, and where it was found.
@@ -245,7 +231,7 @@ async fn another_query_judges_the_step_anew() {
         let mut tasks = lead(&world, Arc::new(world.metrics()), "first").0;
         phase_is(&world, "Idle").await;
         world.set_image("shop", "checkout", "checkout:v2").unwrap();
-        weight_is(&world, 25).await;
+        in_force_is(&world, 25).await;
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert_eq!(measured(&world), ("errors".into(), "contour".into()));
         if !led {
@@ -255,7 +241,7 @@ async fn another_query_judges_the_step_anew() {
         if !led {
             tasks = lead(&world, Arc::new(world.metrics()), "second").0;
         }
-        weight_is(&world, 80).await;
+        in_force_is(&world, 80).await;
         let told = ("errors".into(), "http-requests".into());
         assert_eq!(measured(&world), told, "led: {led}");
         phase_is(&world, "Promoted").await;
@@ -278,7 +264,7 @@ async fn late_in_a_step(world: &World, source: Arc<dyn MetricSource>) -> JoinSet
     let tasks = lead(world, source, "first").0;
     phase_is(world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(world, 10).await;
+    in_force_is(world, 10).await;
     tokio::time::sleep(Duration::from_mins(10)).await;
     tasks
 }
@@ -361,7 +347,7 @@ async fn metrics_that_are_changed_while_the_first_pods_start_are_judged() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     edit(&world, preset("failures", "http-requests")).await;
     let limit = Duration::from_mins(30);
-    let came = tokio::time::timeout(limit, weight_is(&world, 25)).await;
+    let came = tokio::time::timeout(limit, in_force_is(&world, 25)).await;
     assert!(came.is_ok(), "{}", status(&world));
     assert_eq!(
         measured(&world),
@@ -387,11 +373,9 @@ async fn a_first_step_that_begins_again_counts_nothing_twice() {
     let (_tasks, _) = operate(&world);
     phase_is(&world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    weight_is(&world, 10).await;
+    in_force_is(&world, 10).await;
     tokio::time::sleep(Duration::from_mins(10)).await;
-    let pods = world.objects("pods", "shop");
-    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
-    let mine: Vec<&str> = names.filter(|name| name.contains("-canary-")).collect();
+    let mine = candidate_names(&world, "pods");
     assert!(!mine.is_empty());
     let force = |ready| {
         for pod in &mine {
@@ -402,7 +386,7 @@ async fn a_first_step_that_begins_again_counts_nothing_twice() {
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(in_force(&world), 0);
     force(None);
-    weight_is(&world, 10).await;
+    in_force_is(&world, 10).await;
     let mut told = Vec::new();
     for _ in 0..90 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -413,7 +397,7 @@ async fn a_first_step_that_begins_again_counts_nothing_twice() {
         "{told:?}"
     );
     // Five a second in the twenty minutes of its hold.
-    weight_is(&world, 80).await;
+    in_force_is(&world, 80).await;
     let status = status(&world);
     let verdicts = status["release"]["verdicts"].as_array().unwrap();
     let errors = |it: &&Value| it["metric"] == "error-rate" && it["step"] == 1;

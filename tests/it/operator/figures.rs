@@ -5,7 +5,6 @@ use serin::api::MetricProvider;
 use serin::telemetry::metrics::FAMILIES;
 
 use super::drift::sync;
-use super::gauges::{comes_to, status};
 use super::silence::Shaky;
 use super::*;
 
@@ -35,14 +34,6 @@ fn analysis(arm: &str) -> String {
 }
 
 const OF: &str = r#"namespace="shop",name="checkout""#;
-
-async fn in_force_is(world: &World, share: i64) {
-    let limit = world.elapsed() + Duration::from_hours(2);
-    while in_force(world) != share {
-        assert!(world.elapsed() < limit, "{}", status(world));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_good_release_is_counted() {

@@ -38,17 +38,6 @@ const STEADY: (f64, f64) = (64.0 * MIB, 0.0);
 /// A first step that nothing but a gauge ends.
 const LONG: &str = "steps: [{weight: 10, hold: 1h}, {weight: 100}]";
 
-pub(super) fn status(world: &World) -> Value {
-    world.object("rollouts", "shop", "checkout").unwrap()["status"].take()
-}
-
-/// Waits for a phase, but not for ever.
-pub(super) async fn comes_to(world: &World, phase: &str) {
-    let limit = Duration::from_hours(4);
-    let came = tokio::time::timeout(limit, phase_is(world, phase)).await;
-    assert!(came.is_ok(), "never {phase}: {}", status(world));
-}
-
 async fn released(world: &World) {
     comes_to(world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();

@@ -7,7 +7,6 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use super::gauges::{comes_to, status};
 use super::warm_up::{COLD, busy, last_proof, starts_cold, weight_is};
 use super::*;
 
@@ -56,12 +55,6 @@ fn both(world: &World, errors: f64) {
     }
 }
 
-fn candidate(world: &World, plural: &str) -> String {
-    let names = world.objects(plural, "shop").into_iter();
-    let mut names = names.map(|it| it["metadata"]["name"].as_str().unwrap().to_owned());
-    names.find(|name| name.contains("-canary-")).unwrap()
-}
-
 async fn delete_one<K>(world: &World, plural: &str)
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -70,7 +63,7 @@ where
         + serde::de::DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(world.client(), "shop");
-    api.delete(&candidate(world, plural), &DeleteParams::default())
+    api.delete(&candidate_name(world, plural), &DeleteParams::default())
         .await
         .unwrap();
 }
@@ -142,9 +135,13 @@ async fn a_cold_start_of_pods_that_come_in_the_handover_is_no_regression() {
     let api: Api<Deployment> = Api::namespaced(world.client(), "shop");
     for replicas in [13, 16, 20] {
         let more = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        api.patch(&candidate(&world, "deployments"), &PatchParams::default(), &more)
-            .await
-            .unwrap();
+        api.patch(
+            &candidate_name(&world, "deployments"),
+            &PatchParams::default(),
+            &more,
+        )
+        .await
+        .unwrap();
         tokio::time::sleep(Duration::from_secs(40)).await;
     }
     assert_eq!(status(&world)["phase"], "Promoting", "{}", status(&world));

@@ -1,9 +1,7 @@
 //! A gateway that counts from 0 again for a backend whose weight was 0 for a moment.
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::json;
 
-use super::gauges::{comes_to, status};
 use super::*;
 
 /// What fails on either version.
@@ -13,19 +11,10 @@ const USUAL: f64 = 0.015;
 async fn take_weight(world: &World) {
     let mut rules = world.object("httproutes", "shop", "checkout").unwrap()["spec"]["rules"].take();
     for backend in rules[0]["backendRefs"].as_array_mut().unwrap() {
-        let candidate = backend["name"].as_str().unwrap().contains("-canary-");
+        let candidate = is_candidate(backend["name"].as_str().unwrap());
         backend["weight"] = if candidate { 0 } else { 100 }.into();
     }
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "gateway.networking.k8s.io",
-        "v1",
-        "HTTPRoute",
-    ));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-    let patch = Patch::Merge(json!({"spec": {"rules": rules}}));
-    api.patch("checkout", &PatchParams::default(), &patch)
-        .await
-        .unwrap();
+    patch(world, HTTP_ROUTE, json!({"spec": {"rules": rules}})).await;
 }
 
 /// A share that is honoured is not doubted, and a good version is promoted.

@@ -44,20 +44,9 @@ fn shop_of(stable: (Exposition, f64), fresh: (Exposition, f64), source: &str) ->
     world
 }
 
-fn status(world: &World) -> Value {
-    world.object("rollouts", "shop", "checkout").unwrap()["status"].take()
-}
-
 /// Where the metric was found.
 fn source(world: &World) -> Value {
     status(world)["release"]["metrics"][0]["source"].take()
-}
-
-/// Waits for a phase, but not for ever.
-async fn comes_to(world: &World, phase: &str) {
-    let limit = Duration::from_hours(4);
-    let came = tokio::time::timeout(limit, phase_is(world, phase)).await;
-    assert!(came.is_ok(), "never {phase}: {}", status(world));
 }
 
 /// The release of the second version, until it is in this phase.

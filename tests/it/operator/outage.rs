@@ -1,7 +1,6 @@
 //! Something that both versions need is gone, at the real operator: whoever serves keeps the traffic, and no version is
 //! judged by it.
 
-use super::gauges::{comes_to, status};
 use super::*;
 use serin::world::Health;
 

@@ -1,7 +1,6 @@
 //! People change what a release rests on, at the real operator: what has been given to the candidate comes back all the
 //! same, and the status says who is waited for.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::json;
 use serin::cluster::observe;
 use serin::cluster::snapshot::Snapshot;
@@ -25,26 +24,8 @@ spec:
   - backendRefs: [{name: checkout, port: 80}]
 ";
 
-const ABORT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {name: stop, namespace: shop}
-spec: {rollout: checkout, action: Abort}
-";
-
-async fn delete(world: &World, (group, version, kind): (&str, &str, &str), name: &str) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-    api.delete(name, &DeleteParams::default()).await.unwrap();
-}
-
 async fn delete_other_route(world: &World) {
-    delete(
-        world,
-        ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
-        "partners",
-    )
-    .await;
+    delete(world, HTTP_ROUTE, "partners").await;
 }
 
 /// A shop with two routes, in the first step of a release.
@@ -63,19 +44,8 @@ async fn shifted() -> (World, JoinSet<()>) {
 }
 
 fn message(world: &World) -> String {
-    let rollout = world.object("rollouts", "shop", "checkout").unwrap();
-    rollout["status"]["message"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The candidates that the route names, with their weights.
-fn named(world: &World, route: &str) -> Vec<Value> {
-    let route = world.object("httproutes", "shop", route).unwrap();
-    let backends = route["spec"]["rules"][0]["backendRefs"].as_array().cloned();
-    let of_candidate = |it: &Value| it["name"].as_str().is_some_and(|name| name.contains("-canary-"));
-    backends.unwrap().into_iter().filter(of_candidate).collect()
+    let message = status(world)["message"].take();
+    message.as_str().unwrap_or_default().to_owned()
 }
 
 /// A route that somebody has deleted must not keep the candidate's traffic in the others.
@@ -90,10 +60,10 @@ async fn a_rollback_goes_through_though_one_of_two_routes_is_gone() {
         message(&world)
     );
     assert_eq!(in_force(&world), 10);
-    world.apply_yaml(ABORT).unwrap();
+    act(&world, "Abort");
     phase_is(&world, "RolledBack").await;
     tokio::time::sleep(Duration::from_mins(15)).await;
-    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+    assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
 }
 
 /// The same when the Rollout is deleted: nothing may be left that nobody looks after any more.
@@ -101,10 +71,10 @@ async fn a_rollback_goes_through_though_one_of_two_routes_is_gone() {
 async fn a_deletion_goes_through_though_one_of_two_routes_is_gone() {
     let (world, _tasks) = shifted().await;
     delete_other_route(&world).await;
-    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    delete(&world, ROLLOUT_KIND, "checkout").await;
     tokio::time::sleep(Duration::from_mins(15)).await;
     assert!(world.object("rollouts", "shop", "checkout").is_none());
-    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+    assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
 }
 
 /// A gateway that is gone for good takes no route. Whoever takes the route from it, as he is told to, is not kept waiting.
@@ -121,21 +91,14 @@ async fn a_deletion_goes_through_once_the_route_is_taken_from_a_gateway_that_is_
     tokio::time::sleep(Duration::from_mins(5)).await;
     let told = message(&world);
     assert!(told.contains("take it out of `spec.parentRefs`"), "{told}");
-    let kind = GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "HTTPRoute");
-    let routes = ApiResource::from_gvk(&kind);
-    let routes: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &routes);
-    let patch = Patch::Merge(json!({"spec": {"parentRefs": []}}));
-    routes
-        .patch("checkout", &PatchParams::default(), &patch)
-        .await
-        .unwrap();
+    patch(&world, HTTP_ROUTE, json!({"spec": {"parentRefs": []}})).await;
     tokio::time::sleep(Duration::from_mins(5)).await;
     assert!(
         world.object("rollouts", "shop", "checkout").is_none(),
         "{}",
         message(&world)
     );
-    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+    assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
 }
 
 /// The weight cannot grow, and the status says so at once and not only when the step has passed.
@@ -157,7 +120,7 @@ async fn a_deployment_that_is_scaled_to_zero_in_mid_step_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_outlives_a_deployment_that_is_scaled_to_zero_and_back() {
     let (world, _tasks) = shifted().await;
-    world.apply_yaml(ABORT).unwrap();
+    act(&world, "Abort");
     phase_is(&world, "RolledBack").await;
     for replicas in [0, 4] {
         world.set_replicas("shop", "checkout", replicas).unwrap();
@@ -233,7 +196,7 @@ async fn a_rollout_ends_with_its_namespace_though_nothing_else_may_be_written_an
             });
         }
     }
-    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    delete(&world, ROLLOUT_KIND, "checkout").await;
     for (group, version, kind, plural) in [
         ("apps", "v1", "Deployment", "deployments"),
         ("", "v1", "Service", "services"),
@@ -283,7 +246,7 @@ async fn a_policy_that_only_the_stable_service_has_stops_a_release_until_the_can
         told.starts_with("BackendTLSPolicy shop/tls targets Service checkout and none"),
         "{told}"
     );
-    assert_eq!(named(&world, "checkout"), Vec::<Value>::new());
+    assert_eq!(candidate_backends(&world, "checkout"), Vec::<Value>::new());
     let (_, name) = told.split_once("name Service ").unwrap();
     let (name, _) = name.split_once(' ').unwrap();
     world
@@ -342,11 +305,8 @@ async fn watches_come_back_within_seconds_of_an_outage() {
     }
     tokio::time::sleep(Duration::from_secs(400)).await;
     assert_ne!(in_force(&world), 0, "{}", message(&world));
-    for pod in world.objects("pods", "shop") {
-        let name = pod["metadata"]["name"].as_str().unwrap();
-        if name.contains("-canary-") {
-            world.force_pod("shop", name, Some(false));
-        }
+    for pod in candidate_names(&world, "pods") {
+        world.force_pod("shop", &pod, Some(false));
     }
     world.heal();
     tokio::time::sleep(Duration::from_secs(8)).await;

@@ -3,20 +3,11 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use serin::api::Rollout;
 use serin::world::{Fault, FaultRule};
 
-use super::gauges::{comes_to, status};
 use super::*;
-
-const ABORT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {name: stop, namespace: shop}
-spec: {rollout: checkout, action: Abort}
-";
 
 /// A world at 25 %, whose leader has just gone, and in which no Deployment can be patched any more.
 async fn led_no_more() -> World {
@@ -25,9 +16,7 @@ async fn led_no_more() -> World {
     let (mut leader, _) = lead(&world, Arc::new(world.metrics()), "one");
     comes_to(&world, "Idle").await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    while in_force(&world) != 25 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    in_force_is(&world, 25).await;
     leader.shutdown().await;
     broken(&world);
     world
@@ -53,7 +42,7 @@ async fn a_new_leader_follows_an_abort_though_no_deployment_can_be_written() {
     let world = led_no_more().await;
     let _tasks = lead(&world, Arc::new(world.metrics()), "two");
     tokio::time::sleep(Duration::from_secs(40)).await;
-    world.apply_yaml(ABORT).unwrap();
+    act(&world, "Abort");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(in_force(&world), 0, "{}", status(&world));
 }
@@ -62,11 +51,7 @@ async fn a_new_leader_follows_an_abort_though_no_deployment_can_be_written() {
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_gives_a_deleted_rollout_s_traffic_back_though_no_deployment_can_be_written() {
     let world = led_no_more().await;
-    let rollouts: Api<Rollout> = Api::namespaced(world.client(), "shop");
-    rollouts
-        .delete("checkout", &DeleteParams::default())
-        .await
-        .unwrap();
+    delete(&world, ROLLOUT_KIND, "checkout").await;
     let _tasks = lead(&world, Arc::new(world.metrics()), "two");
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert_eq!(in_force(&world), 0, "{}", status(&world));
@@ -111,11 +96,7 @@ async fn a_promotion_waits_for_every_stamp_of_a_new_leader() {
     comes_to(&world, "Promoting").await;
     let place = |world: &World| status(world)["course"]["phase"]["stage"].clone();
     assert_eq!(place(&world), "handover", "{}", status(&world));
-    let limit = world.elapsed() + Duration::from_mins(1);
-    while in_force(&world) != 100 {
-        assert!(world.elapsed() < limit, "{}", status(&world));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    in_force_is(&world, 100).await;
     leader.shutdown().await;
     world.inject(FaultRule::next("patch", "httproutes", Fault::Status(500)).times(u64::MAX));
     let _tasks = lead(&world, Arc::new(world.metrics()), "two");

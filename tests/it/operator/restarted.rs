@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serin::ports::{Clock, Samples, Span};
 
-use super::gauges::{comes_to, status};
 use super::*;
 
 /// When it was killed, and for how long it does not answer, and has not scraped anew.

@@ -6,8 +6,6 @@ use serde_json::json;
 use serin::api::Rollout;
 use serin::world::{Fault, FaultRule, MetricFault, Moment};
 
-use super::drift::{delete, events};
-use super::gauges::{comes_to, status};
 use super::*;
 
 /// A shop whose new version fails so many of the requests, while it is ill, on pods with such a share of the traffic.
@@ -34,25 +32,12 @@ fn shop_with(ill: &Arc<AtomicBool>) -> World {
     ill_shop(ill, 0.5, |share| share < 0.4)
 }
 
-async fn in_force_is(world: &World, share: i64) {
-    let limit = world.elapsed() + Duration::from_hours(2);
-    while in_force(world) != share {
-        assert!(world.elapsed() < limit, "{}", status(world));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 fn resume(world: &World) {
     let revision = status(world)["release"]["revision"].clone();
-    let action = format!(
-        "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {{name: go-on, namespace: shop}}
-spec: {{rollout: checkout, action: Resume, revision: {revision}}}
-"
+    act_with(
+        world,
+        &json!({"rollout": "checkout", "action": "Resume", "revision": revision}),
     );
-    world.apply_yaml(&action).unwrap();
 }
 
 /// The new version is promoted, and its pods are worse when traffic comes back to them.
@@ -117,7 +102,7 @@ async fn a_failed_promotion_whose_old_template_comes_back_as_it_is_deleted_is_le
     fails_to_return(&world, &ill).await;
     leader.shutdown().await;
     world.set_image("shop", "checkout", "checkout:v1").unwrap();
-    delete(&world, ("serin.dev", "v1alpha1", "Rollout"), "checkout").await;
+    delete(&world, ROLLOUT_KIND, "checkout").await;
     let _leader = lead(&world, Arc::new(world.metrics()), "two").0;
     let limit = world.elapsed() + Duration::from_mins(10);
     while let Some(rollout) = world.object("rollouts", "shop", "checkout") {
@@ -132,10 +117,8 @@ async fn a_failed_promotion_whose_old_template_comes_back_as_it_is_deleted_is_le
 
 /// Pods of the candidate, of which none gets ready any more.
 fn fell_candidate(world: &World) {
-    let pods = world.objects("pods", "shop");
-    let names = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
-    for name in names.filter(|name| name.contains("-canary-")) {
-        world.force_pod("shop", name, Some(false));
+    for name in candidate_names(world, "pods") {
+        world.force_pod("shop", &name, Some(false));
     }
 }
 

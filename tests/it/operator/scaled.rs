@@ -6,15 +6,7 @@ use std::collections::BTreeSet;
 use serin::engine::Revision;
 use serin::render::revision;
 
-use super::gauges::{comes_to, status};
 use super::*;
-
-const ABORT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {name: NAME, namespace: shop}
-spec: {rollout: checkout, action: Abort}
-";
 
 /// The images of the shop's pods that are ready, but for the candidate's.
 fn serving(world: &World) -> Vec<String> {
@@ -45,8 +37,8 @@ async fn begins(world: &World, image: &str) {
     comes_to(world, "Judging").await;
 }
 
-async fn aborts(world: &World, name: &str) {
-    world.apply_yaml(&ABORT.replace("NAME", name)).unwrap();
+async fn aborts(world: &World) {
+    act(world, "Abort");
     comes_to(world, "RolledBack").await;
 }
 
@@ -76,7 +68,7 @@ async fn a_rejected_template_that_has_served_before_gets_no_pods() {
     promotes(&world, "checkout:v2").await;
     // Back to what served before: its ReplicaSet is still there, empty.
     begins(&world, "checkout:v1").await;
-    aborts(&world, "stop").await;
+    aborts(&world).await;
     let before = stable(&world);
     comes_back_with(&world, "checkout:v2").await;
     assert_eq!(serving(&world).len(), 4);
@@ -121,7 +113,7 @@ async fn the_revision_before_gets_no_pods_though_it_is_the_newest_that_was_made(
     promotes(&world, "checkout:v2").await;
     promotes(&world, "checkout:v1").await;
     begins(&world, "checkout:v3").await;
-    aborts(&world, "stop").await;
+    aborts(&world).await;
     comes_back_with(&world, "checkout:v1").await;
     assert_eq!(serving(&world).len(), 4);
     assert_eq!(status(&world)["phase"], "RolledBack");

@@ -1,7 +1,6 @@
 //! Two Rollouts whose Services stand in one rule: one release at a time, for each would read the other's candidate as
 //! somebody's backend and write the rule anew.
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::json;
 
 use super::*;
@@ -13,13 +12,6 @@ metadata: {name: partner, namespace: shop}
 spec:
   workload: {name: partner}
   traffic: {gatewayAPI: {routes: [{name: checkout}]}}
-";
-
-const ABORT: &str = "
-apiVersion: serin.dev/v1alpha1
-kind: RolloutAction
-metadata: {name: stop, namespace: shop}
-spec: {rollout: checkout, action: Abort}
 ";
 
 /// A shop whose only rule gives half to each of two workloads, both released by Serin and at rest.
@@ -35,39 +27,23 @@ async fn shared() -> (World, JoinSet<()>) {
     let rules = json!([{"backendRefs": [
         {"name": "checkout", "port": 80, "weight": 50}, {"name": "partner", "port": 80, "weight": 50},
     ]}]);
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
-        "gateway.networking.k8s.io",
-        "v1",
-        "HTTPRoute",
-    ));
-    let api: Api<DynamicObject> = Api::namespaced_with(world.client(), "shop", &resource);
-    api.patch(
-        "checkout",
-        &PatchParams::default(),
-        &Patch::Merge(json!({"spec": {"rules": rules}})),
-    )
-    .await
-    .unwrap();
+    patch(&world, HTTP_ROUTE, json!({"spec": {"rules": rules}})).await;
     world.apply_yaml(PARTNER).unwrap();
     let (tasks, _) = operate(&world);
     for name in ["checkout", "partner"] {
-        comes_to(&world, name, "Idle").await;
+        rollout_comes_to(&world, name, "Idle").await;
     }
     (world, tasks)
 }
 
-fn status(world: &World, name: &str) -> Value {
-    world.object("rollouts", "shop", name).unwrap()["status"].take()
-}
-
-async fn comes_to(world: &World, name: &str, phase: &str) {
+async fn rollout_comes_to(world: &World, name: &str, phase: &str) {
     for _ in 0..14_400 {
-        if status(world, name)["phase"] == phase {
+        if status_of(world, name)["phase"] == phase {
             return;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    panic!("{name} is never {phase}: {}", status(world, name));
+    panic!("{name} is never {phase}: {}", status_of(world, name));
 }
 
 /// Name and weight of each backend of the rule.
@@ -102,10 +78,10 @@ fn one_at_a_time(world: &World) {
 async fn two_rollouts_of_one_rule_release_one_after_the_other() {
     let (world, _tasks) = shared().await;
     world.set_image("shop", "checkout", "checkout:v2").unwrap();
-    comes_to(&world, "checkout", "Judging").await;
+    rollout_comes_to(&world, "checkout", "Judging").await;
     world.set_image("shop", "partner", "partner:v2").unwrap();
     tokio::time::sleep(Duration::from_secs(15)).await;
-    let told = status(&world, "partner");
+    let told = status_of(&world, "partner");
     assert!(
         told["message"]
             .as_str()
@@ -114,20 +90,16 @@ async fn two_rollouts_of_one_rule_release_one_after_the_other() {
         "{told}"
     );
     let before = generation(&world);
-    while status(&world, "checkout")["phase"] != "Promoted" {
+    while status(&world)["phase"] != "Promoted" {
         one_at_a_time(&world);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(
-            world.elapsed() < Duration::from_hours(3),
-            "{}",
-            status(&world, "checkout")
-        );
+        assert!(world.elapsed() < Duration::from_hours(3), "{}", status(&world));
     }
     let changes = generation(&world) - before;
     assert!(changes <= 12, "{changes} changes of the route for one release");
-    comes_to(&world, "partner", "Judging").await;
+    rollout_comes_to(&world, "partner", "Judging").await;
     one_at_a_time(&world);
-    comes_to(&world, "partner", "Promoted").await;
+    rollout_comes_to(&world, "partner", "Promoted").await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(backends(&world), halves());
 }
@@ -145,7 +117,7 @@ async fn a_rollback_in_a_shared_rule_goes_through_and_lets_the_other_begin() {
         let named = backends(&world);
         if let Some((name, _)) = named
             .iter()
-            .find(|(name, weight)| name.contains("-canary-") && *weight > 0)
+            .find(|(name, weight)| is_candidate(name) && *weight > 0)
         {
             break name.split('-').next().unwrap().to_owned();
         }
@@ -156,16 +128,14 @@ async fn a_rollback_in_a_shared_rule_goes_through_and_lets_the_other_begin() {
     } else {
         "checkout"
     };
-    world
-        .apply_yaml(&ABORT.replace("rollout: checkout", &format!("rollout: {first}")))
-        .unwrap();
-    comes_to(&world, &first, "RolledBack").await;
+    act_with(&world, &json!({"rollout": first, "action": "Abort"}));
+    rollout_comes_to(&world, &first, "RolledBack").await;
     for _ in 0..600 {
         one_at_a_time(&world);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    comes_to(&world, other, "Promoted").await;
-    assert_eq!(status(&world, &first)["phase"], "RolledBack");
+    rollout_comes_to(&world, other, "Promoted").await;
+    assert_eq!(status_of(&world, &first)["phase"], "RolledBack");
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(backends(&world), halves());
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicU32;
 use serin::ports::{Samples, Span};
 use serin::world::MetricFault;
 
-use super::gauges::{comes_to, status};
 use super::*;
 
 /// The evidence that was kept is of a reading that was fresh when the leader went: no later one may be taken for it.

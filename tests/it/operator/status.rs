@@ -3,7 +3,7 @@
 use super::*;
 
 fn release(world: &World) -> Value {
-    world.object("rollouts", "shop", "checkout").unwrap()["status"]["release"].take()
+    status(world)["release"].take()
 }
 
 async fn until(world: &World, wanted: impl Fn(&Value) -> bool) -> Value {

@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::DeleteParams;
 
-use super::gauges::{comes_to, status};
 use super::*;
 use serin::world::Health;
 
@@ -83,7 +82,7 @@ pub(super) async fn last_proof(world: &World) {
 async fn evict(world: &World, candidate: bool) {
     let mut pods = world.objects("pods", "shop");
     let text = |pod: &Value, field: &str| pod["metadata"][field].as_str().unwrap().to_owned();
-    pods.retain(|pod| text(pod, "name").contains("-canary-") == candidate);
+    pods.retain(|pod| is_candidate(&text(pod, "name")) == candidate);
     pods.sort_by_key(|pod| (text(pod, "creationTimestamp"), text(pod, "name")));
     let api: Api<Pod> = Api::namespaced(world.client(), "shop");
     for pod in pods.iter().rev().take(2) {
@@ -103,8 +102,7 @@ async fn a_cold_start_of_replaced_pods_is_no_regression_and_the_step_passes() {
     tokio::time::sleep(Duration::from_secs(25)).await;
     let young = status(&world);
     assert_eq!(young["message"], format!("evidence at 80 %{TOLD}"), "{young}");
-    let verdicts =
-        world.object("rollouts", "shop", "checkout").unwrap()["status"]["release"]["verdicts"].take();
+    let verdicts = status(&world)["release"]["verdicts"].take();
     let verdicts = verdicts.as_array().unwrap();
     let reason = verdicts.iter().rfind(|it| it["metric"] == "error-rate").unwrap()["reason"]
         .as_str()

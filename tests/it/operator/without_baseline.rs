@@ -24,17 +24,6 @@ fn bad_in_the_bake(at: &Moment) -> f64 {
     if at.share > 0.99 { 0.05 } else { 0.002 }
 }
 
-fn status(world: &World) -> Value {
-    world.object("rollouts", "shop", "checkout").unwrap()["status"].take()
-}
-
-/// Waits for a phase, but not for ever.
-async fn comes_to(world: &World, phase: &str) {
-    let limit = Duration::from_hours(4);
-    let came = tokio::time::timeout(limit, phase_is(world, phase)).await;
-    assert!(came.is_ok(), "never {phase}: {}", status(world));
-}
-
 /// Until the bake of a release with all traffic is a minute old.
 async fn bakes(world: &World) {
     comes_to(world, "Idle").await;

@@ -9,7 +9,7 @@ use crate::cli::judge::metric::sound;
 pub(super) const LATEST: f64 = 1e11;
 
 impl Stream {
-    /// Whether a scrape can be taken.
+    /// Checks that a scrape can be taken; the error says what is wrong with it.
     pub(super) fn check(&self, line: &Line<'_>, t: f64, weight: f64) -> Result<(), String> {
         if t.abs() > LATEST {
             return Err(format!(
