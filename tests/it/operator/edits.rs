@@ -64,6 +64,7 @@ async fn a_rule_that_is_made_stricter_convicts() {
 async fn finer_steps_lower_the_weight() {
     let world = shop();
     let _tasks = at_25(&world).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     edit(&world, json!({"steps": null, "weights": [10, 15, 40, 100]})).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(in_force(&world), 15);

@@ -70,14 +70,14 @@ async fn what_the_server_has_seen_fall_counts_from_0_with_all_that_fell_with_it(
     source.put(RESETS, 30, Ok(codes(30, &[(200, 1), (500, 1)])));
     let points = read(&mut reader(true), &source, 40).await;
     assert_eq!(counted(&points), [(91, 1), (92, 2), (44, 4), (91, 1)]);
-    // It is asked only where something fell.
+    // It is asked only at the first look, for what fell before it, and where something fell.
     let asked = source.asked.lock().expect("unpoisoned").clone();
     let asked: Vec<i64> = asked
         .iter()
         .filter(|(query, _)| query.starts_with("resets("))
         .map(|(_, at)| at.as_second())
         .collect();
-    assert_eq!(asked, [30]);
+    assert_eq!(asked, [0, 30]);
 }
 
 #[tokio::test]

@@ -388,7 +388,7 @@ proptest! {
 #[test]
 fn the_state_is_small() {
     assert!(
-        std::mem::size_of::<Evidence>() <= 512,
+        std::mem::size_of::<Evidence>() <= 520,
         "{}",
         std::mem::size_of::<Evidence>()
     );
