@@ -21,6 +21,8 @@ pub(crate) enum Metrics {
     Fail(String),
     /// Neither way, though the candidate looks worse.
     Doubtful(String),
+    /// Both versions are far worse than usual.
+    Outage,
     /// A pass, but no request comes any more.
     Idle,
     /// The candidate is far worse than the past, and nothing comes to the baseline any more.
@@ -244,6 +246,7 @@ impl Cluster {
                 evidence.standing.suspect = true;
                 evidence.summary.clone_from(why);
             }
+            Metrics::Outage if flows => evidence.standing.outage = true,
             Metrics::Idle => {
                 evidence.verdict = Verdict::Pass;
                 evidence.idle = true;
@@ -268,6 +271,7 @@ impl Cluster {
             Metrics::Pass(_)
             | Metrics::Unclear
             | Metrics::Doubtful(_)
+            | Metrics::Outage
             | Metrics::Fail(_)
             | Metrics::FailByPast(_)
             | Metrics::Suspect(_) => {}
@@ -341,6 +345,7 @@ impl Cluster {
             Metrics::Pass(after) => self.pass_at(plan, state, after),
             Metrics::Unclear
             | Metrics::Doubtful(_)
+            | Metrics::Outage
             | Metrics::Idle
             | Metrics::Fail(_)
             | Metrics::FailByPast(_)

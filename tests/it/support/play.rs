@@ -471,6 +471,7 @@ fn metrics(words: &[&str], now: Moment) -> Metrics {
     match words {
         ["pass", "after", time] => Metrics::Pass(span(time)),
         ["idle"] => Metrics::Idle,
+        ["outage"] => Metrics::Outage,
         ["fail", "by", "the", "past", why] => Metrics::FailByPast((*why).to_owned()),
         ["unclear"] => Metrics::Unclear,
         ["doubtful", why] => Metrics::Doubtful((*why).to_owned()),
