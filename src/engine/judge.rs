@@ -64,7 +64,7 @@ struct Tried {
     silent: Option<(Moment, String)>,
     /// Evaluations without data since the last one that had some.
     missed: u8,
-    /// When the provider did not answer last.
+    /// When the provider began not to answer, while it is silent.
     away: Option<Moment>,
     /// Since when the weight's share is looked at, and the counts until then.
     share_from: Option<Moment>,
@@ -204,7 +204,7 @@ impl Judge {
             return;
         }
         // A provider that was away answers with what it had before until it has scraped anew: what is of the time before it
-        // was back ends no silence. Nor does its first answer after that, which may show the requests until it went.
+        // went ends no silence. Nor does its first answer after that, which may show the requests until it went.
         let back = tried.missed < 2 || tried.away.is_none_or(|away| at >= away);
         let ends = moved && tried.missed < 2;
         match &mut tried.silent {
@@ -212,7 +212,7 @@ impl Judge {
                 let told = if moved { words::back } else { words::not_moved };
                 *why = told(&tried.metric.name);
             }
-            silent => *silent = None,
+            silent => (*silent, tried.away) = (None, None),
         }
         if moved && back {
             tried.missed = u8::from(!ends);
@@ -227,14 +227,14 @@ impl Judge {
     /// An evaluation of the metric at `index` with data that is no evidence.
     pub fn leave_out(&mut self, index: usize) {
         if let Some(tried) = self.metrics.get_mut(index) {
-            (tried.silent, tried.missed) = (None, 0);
+            (tried.silent, tried.away, tried.missed) = (None, None, 0);
         }
     }
 
     /// The provider of the metric at `index` does not answer `now`, and why.
     pub fn miss_provider(&mut self, index: usize, now: Moment, why: &str) {
         if let Some(tried) = self.metrics.get_mut(index) {
-            tried.away = Some(now);
+            tried.away.get_or_insert(now);
         }
         self.miss(index, now, why);
     }

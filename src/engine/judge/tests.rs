@@ -244,6 +244,14 @@ fn what_shows_no_request_is_no_reading_after_a_silence() {
     assert!(why.contains("the next reading tells"), "{why}");
     assert!(both(&mut judge, 31, 0).silent.is_some());
     assert_eq!(both(&mut judge, 32, 9_000).silent, None);
+    // Nor are those of before it, which the lag has kept from being read: the provider tells them as soon as it is back.
+    for now in [33, 40] {
+        (0..2).for_each(|metric| judge.miss_provider(metric, at(now), "away"));
+    }
+    for (scrape, silent) in [(31, true), (32, true), (34, true), (35, false)] {
+        let seen = both(&mut judge, scrape, 750);
+        assert_eq!(seen.silent.is_some(), silent, "{scrape}");
+    }
     // What is left out is an answer, too: a miss after it is the first one of another silence.
     (33..40).for_each(|scrape| (0..2).for_each(|metric| judge.miss(metric, at(scrape), "away")));
     (0..2).for_each(|metric| judge.leave_out(metric));
