@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use super::assessment::{Amiss, Arms, Warming};
 use super::background::Background;
-use super::counts::Tick;
+use super::counts::{Counts, Tick};
 use super::interval::RatioLikelihood;
 use super::process::Process;
 use super::settings::Settings;
 use super::without_baseline::Alone;
 pub(super) use fail::WithheldEvidence;
-use guard::{BASELINE, CANDIDATE, Guard};
+use guard::{BASELINE, CANDIDATE, Guard, JITTER};
 use learned::Learned;
 pub use margins::step_multiplier;
-use outage::Rates;
+use outage::{Outage, Rates};
 use waiting::{PATIENT, Patience};
 
 /// Fail bets: multiples of the tolerated ratio. The first entry stands for cash.
@@ -282,6 +282,11 @@ impl Evidence {
             if self.misses_baseline(tick) {
                 self.flags.amiss = Some(Amiss::BaselineGone);
             }
+            // The requests have waited for those of a baseline that has none, and show that they fail no more.
+            let waited = tick.candidate.requests > 0 && tick.seconds >= (1.0 - JITTER) * PATIENT;
+            if waited && self.is_well(tick.candidate) && !self.is_forsaken() {
+                (self.flags.amiss, self.guard.outage) = (None, Outage::default());
+            }
             if !(self.is_forsaken() && self.observe_forsaken(tick)) {
                 self.rest(tick.seconds);
             }
@@ -365,6 +370,11 @@ impl Evidence {
     fn is_environment(&self, (candidate, baseline): (f64, f64)) -> bool {
         let limit = self.outage_rate();
         baseline > limit && candidate > limit && candidate > 0.5 * baseline
+    }
+
+    /// Whether an arm fails no more than a service that is well.
+    fn is_well(&self, arm: Counts) -> bool {
+        arm.bad as f64 <= self.outage_rate() * outage::WELL * arm.requests as f64
     }
 
     /// A rate above this is far above normal.

@@ -17,7 +17,7 @@ use crate::stats::Counts;
 const ROUNDING: f64 = 1.5;
 /// What was not seen for so long is forgotten, in seconds of the stream: a release may see thousands of pods.
 const MEMORY: f64 = 600.0;
-/// An errors' counter that has been below half of what it was in so many lines in a row has begun anew.
+/// An errors' counter that fell below half of what it was, and has stayed below that for so many lines, has begun anew.
 const BEGUN_ANEW: u8 = 3;
 
 /// The last sample of a series.
@@ -28,7 +28,7 @@ struct Sample {
     started: Option<f64>,
     /// When it was seen.
     at: f64,
-    /// In so many lines in a row the errors have been less than half of what they were.
+    /// In so many lines in a row the errors have been fewer than they were, in the first of them less than half.
     fewer: u8,
 }
 
@@ -48,7 +48,7 @@ impl Sample {
     /// server's older sample shows fewer errors for a line or two; a counter that stays below has begun anew, and counts in
     /// full.
     const fn bad_before(&self, later: u64) -> (u64, u8) {
-        if later >= self.bad / 2 {
+        if later >= self.bad || self.fewer == 0 && later >= self.bad / 2 {
             (self.bad, 0)
         } else if self.fewer + 1 < BEGUN_ANEW {
             (self.bad, self.fewer + 1)
@@ -196,6 +196,7 @@ mod tests {
         assert_eq!(totals(&[2, 0, 2, 0, 2, 0, 2, 0, 0, 2]), [0; 9]);
         // Errors whose counter is another process's, which began anew: known in the third line.
         assert_eq!(totals(&[1_000, 3, 5, 5, 6]), [0, 0, 5, 1]);
+        assert_eq!(totals(&[1_000, 3, 600, 700, 710]), [0, 0, 150, 150]);
     }
 
     #[test]

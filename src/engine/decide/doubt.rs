@@ -310,7 +310,8 @@ impl Turn<'_> {
                 "more traffic",
             ),
         };
-        if self.plan.on_inconclusive == OnSilence::Rollback {
+        // What had passed, and waited for something else beyond its deadline, is not taken back for a doubt.
+        if self.plan.on_inconclusive == OnSilence::Rollback && !release.overstays() {
             return self.retreat(&release.revision, release.started, Cause::Inconclusive, what);
         }
         let message = format!("{what}: waits for {more}, an abort, or a new template");

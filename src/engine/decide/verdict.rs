@@ -93,10 +93,11 @@ impl Turn<'_> {
         } else {
             after(since, span.saturating_sub(measured.saturating_sub(passed)))
         };
-        // What was counted before may be lost: then the time that is not read any more does not count.
+        // What was counted before may be lost: then the time that is not read any more does not count, up to the step's whole
+        // time. (A metric that only the baseline still counts is never read for longer.)
         let unread = passed.saturating_sub(measured);
         let lost = due <= self.now && unread > patience && !evidence.idle;
-        let due = if lost { after(due, unread) } else { due };
+        let due = if lost { after(due, unread.min(span)) } else { due };
         due.max(reading)
     }
 }

@@ -178,7 +178,7 @@ fn steps_changed(state: &State, frame: &Frame<'_>) -> bool {
     let (Ok(before), Phase::Releasing(now)) = (&before, &state.phase) else {
         return false;
     };
-    matches!(&before.phase, Phase::Releasing(then) if then.ladder != now.ladder)
+    matches!(&before.phase, Phase::Releasing(then) if !then.ladder.is_empty() && then.ladder != now.ladder)
 }
 
 fn merged(mut all: Vec<api::VerdictStatus>, present: &[api::VerdictStatus]) -> Vec<api::VerdictStatus> {

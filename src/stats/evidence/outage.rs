@@ -14,7 +14,7 @@ const BEGUN: u8 = 90;
 const MOST: u8 = 224;
 /// Whoever is well has this share of the rate of an outage at most. An account stands still at about twice that share, so the
 /// candidate shares what hits it more than half as hard.
-const WELL: f64 = 0.25;
+pub(super) const WELL: f64 = 0.25;
 
 /// What outlasts any burst with more than this share of the rate of an outage is one.
 const BURST: f64 = 0.5;

@@ -18,6 +18,8 @@ const SET_ASIDE_CALM: (f64, f64) = (0.5, 5.0);
 const SECOND_OPINION: f64 = 9.0;
 /// So many nats beyond the past keep a bake.
 const UNUSUAL: f64 = 7.0;
+/// Unless it was a burst, which is over once so many ticks are as usual.
+const RECENT: usize = 4;
 /// What a burst may add in a service whose past shows none, in nats.
 const ALLOWANCE: f64 = 2.0;
 
@@ -125,7 +127,16 @@ impl Evidence {
             let alike = [self.in_step.baseline, self.in_release.baseline]
                 .map(|beside| if beside.bad > 2 { at_most(beside) } else { 0.0 });
             let beside = alike[0].max(alike[1]);
-            let unusual = self.background().calm() && self.beyond(self.in_step.candidate, beside) >= UNUSUAL;
+            let goes_on = || {
+                let limit = self.tolerated().rate(self.usual_rate().max(beside));
+                let recent = self.guard.last.iter().take(RECENT);
+                recent
+                    .map(|tick| f64::from(tick.rates[CANDIDATE]))
+                    .any(|rate| rate > limit)
+            };
+            let unusual = self.background().calm()
+                && self.beyond(self.in_step.candidate, beside) >= UNUSUAL
+                && goes_on();
             unusual || self.at_worst() >= self.unsuspected(self.release.evidence())
         }
     }

@@ -177,5 +177,23 @@ fn a_bake_does_not_end_with_what_the_past_hour_never_had() {
         assert!(!evidence.is_suspect());
         evidence.observe(tick((190, 16), (10, beside), 5.0));
         assert_eq!(evidence.is_suspect(), kept, "{beside}");
+        // It was a burst: a minute is as usual.
+        (0..4).for_each(|_| evidence.observe(tick((570, 1), (30, 0), 15.0)));
+        assert!(!evidence.is_suspect());
     }
+}
+
+#[test]
+fn an_outage_keeps_no_bake_once_the_baseline_gets_no_request_and_the_candidate_is_well() {
+    let mut evidence = without_warm_up().with_background(usual(0.001));
+    evidence.begin_step(95.0, 95.0, true);
+    (0..20).for_each(|_| evidence.observe(tick((28, 0), (2, 0), 15.0)));
+    (0..20).for_each(|_| evidence.observe(tick((28, 14), (2, 1), 15.0)));
+    assert!(evidence.is_in_shared_fault());
+    let alone = |evidence: &mut Evidence, bad| {
+        (0..10).for_each(|_| evidence.observe(tick((28, bad), (0, 0), 15.0)));
+        evidence.is_in_shared_fault()
+    };
+    assert!(alone(&mut evidence, 14));
+    assert!(!alone(&mut evidence, 0));
 }
