@@ -102,14 +102,8 @@ impl Panel {
 
     /// The same for one metric, where metrics are not read in step with each other.
     pub fn begin_step_of(&mut self, metric: usize, (weight, next_weight, last): (f64, f64, bool)) {
-        for evidence in self
-            .metrics
-            .get_mut(metric)
-            .into_iter()
-            .flat_map(|it| &mut it.parts)
-        {
-            evidence.begin_step(weight, next_weight, last);
-        }
+        self.parts_of(metric)
+            .for_each(|part| part.begin_step(weight, next_weight, last));
     }
 
     /// A step of one metric begins in which nothing runs beside the candidate; see [`Evidence::begin_alone`].
@@ -143,28 +137,23 @@ impl Panel {
         parts.any(|part| part.compared() != Against::Nothing)
     }
 
-    /// How many candidate pods take part in a metric from now on.
-    pub fn set_candidate_pods(&mut self, metric: usize, pods: u32) {
-        for evidence in self
-            .metrics
+    /// The comparisons of a metric, if there is one.
+    fn parts_of(&mut self, metric: usize) -> impl Iterator<Item = &mut Evidence> {
+        self.metrics
             .get_mut(metric)
             .into_iter()
             .flat_map(|it| &mut it.parts)
-        {
-            evidence.set_candidate_pods(pods);
-        }
+    }
+
+    /// How many candidate pods take part in a metric from now on.
+    pub fn set_candidate_pods(&mut self, metric: usize, pods: u32) {
+        self.parts_of(metric)
+            .for_each(|part| part.set_candidate_pods(pods));
     }
 
     /// Whether a metric's requests are shared out by the step's weight.
     pub fn set_routed(&mut self, metric: usize, routed: bool) {
-        for evidence in self
-            .metrics
-            .get_mut(metric)
-            .into_iter()
-            .flat_map(|it| &mut it.parts)
-        {
-            evidence.set_routed(routed);
-        }
+        self.parts_of(metric).for_each(|part| part.set_routed(routed));
     }
 
     /// What each comparison of a metric was told of the baseline's past.
